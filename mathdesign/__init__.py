@@ -1,0 +1,1 @@
+"""mathdesign: neural architectures designed as mathematical programs, with a proof."""

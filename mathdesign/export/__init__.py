@@ -1,0 +1,1 @@
+"""A design written out: PyTorch source, YAML, JSON."""

@@ -1,0 +1,1 @@
+"""Metrics of designs, vectorised over candidates."""

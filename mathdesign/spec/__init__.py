@@ -1,0 +1,1 @@
+"""The words of a user: YAML in, a validated frozen specification out."""

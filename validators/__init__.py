@@ -1,0 +1,1 @@
+"""Independent checks of a design. Nothing here imports a solver."""
