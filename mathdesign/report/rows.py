@@ -1,0 +1,94 @@
+"""The rows of a report, as text, shared by the terminal and the HTML page."""
+
+from __future__ import annotations
+
+from mathdesign.design import BudgetUse, Design
+
+STAGE_HEADER = (
+    "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
+)  # fmt: skip
+BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
+
+
+def stage_rows(design: Design) -> list[tuple[str, ...]]:
+    """One row per stage: widths in channels, depth in blocks, resolution in pixels."""
+    rows = []
+    for stage in design.network.stages:
+        choice, shape = stage.choice, stage.shape
+        classifier = stage.role == "classifier"
+        rows.append(
+            (
+                stage.name,
+                stage.family,
+                str(stage.prev),
+                str(choice["width"]),
+                str(choice.get("bottleneck", "")),
+                str(choice.get("kernel_size", "")),
+                "" if classifier else str(choice["depth"]),
+                "" if classifier else str(shape.stride),
+                "" if classifier else f"{shape.resolution_in} -> {shape.resolution_out}",
+            )
+        )
+    return rows
+
+
+def budget_rows(design: Design) -> list[tuple[str, ...]]:
+    """One row per budget: used, limit, slack with its share of the limit, binding or not."""
+    return [
+        (use.metric, number(use.used), _limit(use), _slack(use), "yes" if use.binding else "no")
+        for use in design.budgets
+    ]
+
+
+def figure_rows(design: Design) -> list[tuple[str, str]]:
+    """Label and text of everything else worth reading."""
+    certificate = design.certificate
+    rows = [(metric, f"{value:,}") for metric, value in design.metrics.items()]
+    rows += [
+        ("effectiveness", f"{design.effectiveness:.6f}"),
+        ("entropy", f"{design.entropy:.6f}"),
+        ("depth penalty", f"{design.depth_penalty:.6f}"),
+        ("objective", f"{certificate.objective:.6f}"),
+        ("bound", "none" if certificate.bound is None else f"{certificate.bound:.6f}"),
+        ("gap", gap_text(certificate.gap)),
+        ("status", status_text(design)),
+        ("backend", f"{certificate.backend}, seed {certificate.seed}"),
+    ]
+    return rows
+
+
+def status_text(design: Design) -> str:
+    """The status in words; a stopped search is never called optimal."""
+    certificate = design.certificate
+    words = {
+        "optimal": "proven optimal",
+        "within_gap": f"proven within {certificate.gap_target:.4g} of the optimum",
+        "feasible": "feasible, not proven optimal",
+    }[certificate.status]
+    stopped = certificate.termination.replace("_", " ")
+    return words if certificate.termination == "completed" else f"{words} (stopped: {stopped})"
+
+
+def gap_text(gap: float | None) -> str:
+    """A relative gap in percent."""
+    return "unknown" if gap is None else f"{gap:.4%}"
+
+
+def number(value: float) -> str:
+    """Integers with thousands separators, reals to six digits."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.6f}"
+
+
+def _limit(use: BudgetUse) -> str:
+    sides = []
+    if use.lower is not None:
+        sides.append(f">= {number(use.lower)}")
+    if use.upper is not None:
+        sides.append(f"<= {number(use.upper)}")
+    return ", ".join(sides)
+
+
+def _slack(use: BudgetUse) -> str:
+    limit = use.upper if use.upper is not None else use.lower
+    share = f" ({use.slack / limit:.2%})" if limit else ""
+    return number(use.slack) + share

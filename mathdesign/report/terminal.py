@@ -1,0 +1,43 @@
+"""A design on the terminal, through rich."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from mathdesign.design import Design
+from mathdesign.report.rows import (
+    BUDGET_HEADER,
+    STAGE_HEADER,
+    budget_rows,
+    figure_rows,
+    stage_rows,
+)
+
+
+def print_design(console: Console, design: Design) -> None:
+    """Architecture, budgets and certificate."""
+    print_table(console, f"{design.name}", STAGE_HEADER, stage_rows(design), left=2)
+    if design.budgets:
+        print_table(console, "budgets", BUDGET_HEADER, budget_rows(design), left=1)
+    for label, text in figure_rows(design):
+        console.print(f"{label:>14}  {text}", highlight=False, markup=False)
+
+
+def print_table(
+    console: Console,
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+) -> None:
+    """A table whose first ``left`` columns are flush left, the others flush right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(header):
+        table.add_column(column, justify="left" if index < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, markup=False)
+    console.print()
