@@ -8,7 +8,8 @@ sum of metric/limit over the upper budgets; its values are what the user can ask
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from mathdesign.chain import extreme, least_effectiveness
 from mathdesign.metrics.evaluate import Evaluator
@@ -46,6 +47,10 @@ class Explanation:
 
     budgets: tuple[BudgetReach, ...]
     together_proven: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Words, numbers and lists only."""
+        return {"budgets": [asdict(b) for b in self.budgets], "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """Sentences for the user, the concrete cure last."""

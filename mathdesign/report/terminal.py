@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mathdesign.design import Design
 from mathdesign.report.rows import (
@@ -38,6 +39,6 @@ def print_table(
     for index, column in enumerate(header):
         table.add_column(column, justify="left" if index < left else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False)
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
     console.print()

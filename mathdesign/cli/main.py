@@ -1,0 +1,168 @@
+"""The command line: ``mathdesign design|check|export|validate|families|schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mathdesign.cli.session import Session
+
+app = typer.Typer(
+    name="mathdesign",
+    help=(
+        "Neural architectures designed as mathematical programs, with a proof.\n\n"
+        "State in one YAML file what must hold; get a network that is proven best, as PyTorch.\n\n"
+        "Exit status: 0 done, 2 bad input, 3 infeasible, 4 stopped without a design, "
+        "5 a check failed, 1 anything else."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+SpecFile = Annotated[
+    Path | None, typer.Argument(help="The specification, a YAML file.", show_default=False)
+]
+DesignFile = Annotated[Path, typer.Argument(help="A design.yaml written by `mathdesign design`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)
+]
+FamilyName = Annotated[
+    str | None, typer.Option("--family", help="Without a file: the family, by its preset.")
+]
+InputShape = Annotated[
+    str | None, typer.Option("--input", help="Without a file: CxHxW, e.g. 3x224x224.")
+]
+Maximum = Annotated[
+    list[str] | None,
+    typer.Option("--max", help="Without a file: a budget, e.g. macs=1.8G. Repeatable."),
+]
+Classes = Annotated[int, typer.Option("--classes", help="Without a file: number of classes.")]
+
+
+@app.command()
+def design(
+    spec: SpecFile = None,
+    family: FamilyName = None,
+    input_shape: InputShape = None,
+    maximum: Maximum = None,
+    classes: Classes = 1000,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Force a backend instead of `solve.backend`.")
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option("--time-limit", help="Instead of `solve.time_limit`, e.g. 30s.")
+    ] = None,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Train briefly if the file has `validate:`.")
+    ] = True,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Design a network: solve, check, write design.yaml, model.py and report.html, train briefly.
+
+    Example: mathdesign design examples/01_resnet18_budget/design.yaml
+
+    Example: mathdesign design --family bottleneck --input 3x224x224 --max macs=1.8G
+    """
+    from mathdesign.cli import designing
+
+    session = Session(json, quiet)
+    request = designing.Request(
+        spec, family, input_shape, tuple(maximum or ()), classes, backend, time_limit
+    )
+    raise typer.Exit(designing.design(session, request, out, train))
+
+
+@app.command()
+def check(
+    spec: SpecFile = None,
+    family: FamilyName = None,
+    input_shape: InputShape = None,
+    maximum: Maximum = None,
+    classes: Classes = 1000,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Validate a specification; print the size of its space and what each metric can reach.
+
+    Example: mathdesign check examples/01_resnet18_budget/design.yaml
+    """
+    from mathdesign.cli import designing
+
+    session = Session(json, quiet)
+    request = designing.Request(spec, family, input_shape, tuple(maximum or ()), classes)
+    raise typer.Exit(designing.check(session, request, out))
+
+
+@app.command()
+def export(
+    design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet = False
+) -> None:
+    """Write model.py: the network in plain torch.nn, with no dependency on mathdesign.
+
+    Example: mathdesign export runs/resnet18-budget/design.yaml --out my_project/
+    """
+    from mathdesign.cli import finished
+
+    raise typer.Exit(finished.export(Session(json, quiet), design, out))
+
+
+@app.command()
+def validate(
+    design: DesignFile,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="`digits`, an image Parquet file or an image folder."),
+    ] = None,
+    size: Annotated[int | None, typer.Option("--size", help="Image size in pixels.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training run.")] = None,
+    train: Annotated[bool, typer.Option("--train/--no-train", help="Recount only.")] = True,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Recount a design on its built module, check its certificate's figures, train it briefly.
+
+    Example: mathdesign validate runs/resnet18-budget/design.yaml --data digits --epochs 5
+    """
+    from mathdesign.cli import finished
+
+    session = Session(json, quiet)
+    changes = {"data": data, "size": size, "epochs": epochs, "seed": seed}
+    raise typer.Exit(finished.validate(session, design, changes, train, out))
+
+
+@app.command()
+def families(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """List the families of blocks, their decisions and their presets.
+
+    Example: mathdesign families --json
+    """
+    from mathdesign.cli import listing
+
+    raise typer.Exit(listing.families(Session(json, quiet), out))
+
+
+@app.command()
+def schema(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Print the JSON Schema of the specification, for editors that complete YAML.
+
+    Example: mathdesign schema --out .
+    """
+    from mathdesign.cli import listing
+
+    raise typer.Exit(listing.schema(Session(json, quiet), out))
+
+
+def main() -> None:
+    """Entry point of the ``mathdesign`` command."""
+    app()

@@ -1,0 +1,132 @@
+"""What every command shares: where output goes, how progress shows, how errors end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mathdesign.solvers.base import Progress
+
+EXIT_FAILURE = 1
+"""Something unforeseen, or a file that could not be read or written."""
+EXIT_BAD_INPUT = 2
+"""The specification or the command line is at fault; nothing was written."""
+EXIT_INFEASIBLE = 3
+"""No design satisfies the budgets; the message says what each could reach."""
+EXIT_NO_DESIGN = 4
+"""Stopped at a limit without a design; infeasibility was not proven either."""
+EXIT_CHECK_FAILED = 5
+"""An independent check disagrees with the solver: a bug worth reporting."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of a command. Results go to stdout, everything else to stderr.
+
+    With ``json`` the result is one JSON document on stdout; with ``quiet`` there is no progress
+    and no table, only the result's path or verdict.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    _stop: bool = field(default=False, init=False)
+
+    @property
+    def out(self) -> Console:
+        """Where results go."""
+        from rich.console import Console
+
+        return Console(soft_wrap=True, highlight=False)
+
+    @property
+    def err(self) -> Console:
+        """Where progress and errors go."""
+        from rich.console import Console
+
+        return Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """A line of narration, unless quiet or JSON."""
+        if not (self.quiet or self.json):
+            self.out.print(text, markup=False)
+
+    def result(self, document: Any) -> None:
+        """The machine-readable result, where asked for."""
+        if self.json:
+            sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+    def fail(self, code: int, message: str, document: Any = None) -> int:
+        """Report an error on stderr (as JSON on stdout where asked for); gives ``code`` back."""
+        if self.json:
+            self.result({"error": document if document is not None else message, "exit": code})
+        else:
+            self.err.print(message, markup=False)
+        return code
+
+    def should_stop(self) -> bool:
+        """Whether the user has asked to stop."""
+        return self._stop
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """First Ctrl-C: stop and keep what was found. Second: stop at once."""
+
+        def on_interrupt(signum: int, frame: FrameType | None) -> None:
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = True
+            self.err.print("stopping: the best design so far is kept (Ctrl-C again: at once)")
+
+        previous = signal.signal(signal.SIGINT, on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Any]:
+        """A live line for solver reports: yields a callable that takes :class:`Progress`."""
+        if self.quiet or self.json or not sys.stderr.isatty():
+            yield _Plain(self)
+            return
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=self.err, transient=True, refresh_per_second=8) as live:
+            yield lambda report: live.update(Text(progress_line(report)))
+
+
+class _Plain:
+    """Progress where no live display is possible: a line every few seconds."""
+
+    EVERY_S = 5.0
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.next_s = 1.0
+
+    def __call__(self, report: Progress) -> None:
+        if self.session.quiet or self.session.json or report.elapsed_s < self.next_s:
+            return
+        self.next_s = report.elapsed_s + self.EVERY_S
+        self.session.err.print(progress_line(report), markup=False)
+
+
+def progress_line(report: Progress) -> str:
+    """Elapsed time, incumbent, bound, gap and nodes in one line."""
+    incumbent = "-" if report.objective is None else f"{report.objective:.3f}"
+    bound = "-" if report.bound is None else f"{report.bound:.3f}"
+    gap = f"{report.gap:.3%}" if report.gap != float("inf") else "-"
+    return (
+        f"{report.elapsed_s:7.1f} s  incumbent {incumbent}  bound {bound}  gap {gap}  "
+        f"nodes {report.nodes:,}  {report.phase}"
+    )
