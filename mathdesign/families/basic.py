@@ -112,7 +112,12 @@ class Basic(Family):
             """
 
             def __init__(
-                self, c_in: int, c_out: int, kernel_size: int, stride: int, project: bool
+                self,
+                c_in: int,
+                c_out: int,
+                kernel_size: int,
+                stride: int = 1,
+                project: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2

@@ -140,8 +140,8 @@ class Bottleneck(Family):
                 c_out: int,
                 bottleneck: int,
                 kernel_size: int,
-                stride: int,
-                project: bool,
+                stride: int = 1,
+                project: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2

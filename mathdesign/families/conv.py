@@ -60,7 +60,7 @@ class Conv(Family):
         class ConvBlock(nn.Module):
             """Convolution, batch norm, ReLU."""
 
-            def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int) -> None:
+            def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int = 1) -> None:
                 super().__init__()
                 padding = kernel_size // 2
                 self.conv = nn.Conv2d(c_in, c_out, kernel_size, stride, padding, bias=False)

@@ -154,8 +154,8 @@ class InvertedResidual(Family):
                 c_out: int,
                 bottleneck: int,
                 kernel_size: int,
-                stride: int,
-                squeeze: int,
+                stride: int = 1,
+                squeeze: int = 0,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2
