@@ -187,6 +187,8 @@ class InvertedResidual(Family):
                 self.act = nn.SiLU(inplace=True)
                 self.squeeze = squeeze
                 self.residual = stride == 1 and c_in == c_out
+                if self.residual:  # starts as its shortcut (arXiv 1706.02677, 5.1)
+                    nn.init.zeros_(self.norm3.weight)
 
             def forward(self, x: Tensor) -> Tensor:
                 y = self.act(self.norm1(self.conv1(x)))
