@@ -79,10 +79,10 @@ def design(spec: Spec, hooks: Hooks | None = None) -> Design:
         hooks.on_choice(program.problem, choice)
     options = SolveOptions(
         gap=spec.solve.gap,
-        time_limit_s=spec.solve.time_limit_s,
+        time_limit_s=spec.solve.time_limit,
         seed=spec.solve.seed,
         threads=spec.solve.threads,
-        memory_limit_bytes=spec.solve.memory_limit_bytes,
+        memory_limit_bytes=spec.solve.memory_limit,
         on_progress=hooks.on_progress,
         should_stop=hooks.should_stop,
     )

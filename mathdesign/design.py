@@ -6,7 +6,6 @@ an equal design: no wall-clock time, machine name or memory address is in it.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.files import yaml_text
 from mathdesign.network import Network
 
 if TYPE_CHECKING:
@@ -114,16 +114,7 @@ class Design:
         """Python source of a module that builds the network with torch alone."""
         from mathdesign.export.torch_module import source
 
-        return source(self.network, self.headline())
-
-    def headline(self) -> dict[str, str]:
-        """What a reader of the exported source wants to know first, label -> text."""
-        certificate = self.certificate
-        bound = "none" if certificate.bound is None else f"{certificate.bound:.6g}"
-        figures = {metric: f"{value:,}" for metric, value in self.metrics.items()}
-        return figures | {
-            "objective": f"{certificate.objective:.6g} (bound {bound}, {certificate.status})"
-        }
+        return source(self.network, objective=self.certificate.objective)
 
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers, lists and mappings only."""
@@ -143,7 +134,9 @@ class Design:
     def from_dict(cls, data: object) -> Design:
         """Inverse of :meth:`to_dict`; raises :class:`DesignError` (or ``NetworkError``)."""
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-            raise DesignError(f"not a design of format {FORMAT}: run `mathdesign design` to make one")
+            raise DesignError(
+                f"not a design of format {FORMAT}: run `mathdesign design` to make one"
+            )
         try:
             return cls(
                 network=Network.from_dict(data["network"]),
@@ -172,14 +165,7 @@ class Design:
 
     def to_yaml(self) -> str:
         """YAML text; equal designs give equal bytes."""
-        from ruamel.yaml import YAML
-
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = False
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        stream = io.StringIO()
-        yaml.dump(self.to_dict(), stream)
-        return stream.getvalue()
+        return yaml_text(self.to_dict())
 
     @classmethod
     def from_yaml(cls, text: str) -> Design:

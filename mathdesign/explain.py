@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from mathdesign.chain import extreme, least_effectiveness
 from mathdesign.metrics.evaluate import Evaluator
 from mathdesign.portfolio import choose
@@ -85,15 +87,15 @@ def explain(
     if extreme(problem, problem.metrics[0]) is None:
         return Explanation((), True)
     point, proven = _nearest(problem, time_limit_s, on_progress)
-    scores = Evaluator(problem)(point) if point is not None else None
+    scores = Evaluator(problem)(np.array(point)) if point is not None else None
     reaches = []
     for budget in problem.budgets:
-        for side, limit in (("max", budget.upper), ("min", budget.lower)):
-            if limit is not None:
+        for side, bound in (("max", budget.upper), ("min", budget.lower)):
+            if bound is not None:
                 alone = extreme(problem, budget.metric, largest=side == "min")
                 assert alone is not None
                 together = None if scores is None else float(scores.metrics[budget.metric][0])
-                reaches.append(BudgetReach(budget.metric, side, limit, alone.value, together))
+                reaches.append(BudgetReach(budget.metric, side, bound, alone.value, together))
     if problem.effectiveness is not None:
         least = least_effectiveness(problem)
         assert least is not None

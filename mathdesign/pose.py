@@ -98,7 +98,7 @@ def scale_ends(space: Space) -> tuple[int, ...]:
     As compute_deepmad.py:32-70; the classifier belongs to no scale.
     """
     last = len(space.stages) - 2
-    return tuple(s for s in range(last) if space.stages[s + 1].shape.stride > 1) + (last,)
+    return (*tuple(s for s in range(last) if space.stages[s + 1].shape.stride > 1), last)
 
 
 def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:

@@ -99,10 +99,10 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "files": [str(path) for path in written],
     }
     code = 0
-    if train and spec.validate is not None:
+    if train and spec.training is not None:
         from mathdesign.cli.finished import train_briefly
 
-        code, document["training"] = train_briefly(session, answer, spec.validate, folder)
+        code, document["training"] = train_briefly(session, answer, spec.training, folder)
     session.result(document)
     return code
 

@@ -103,9 +103,7 @@ def check(
 
 
 @app.command()
-def export(
-    design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet = False
-) -> None:
+def export(design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """Write model.py: the network in plain torch.nn, with no dependency on mathdesign.
 
     Example: mathdesign export runs/resnet18-budget/design.yaml --out my_project/

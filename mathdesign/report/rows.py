@@ -12,7 +12,7 @@ BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
 
 def stage_rows(design: Design) -> list[tuple[str, ...]]:
     """One row per stage: widths in channels, depth in blocks, resolution in pixels."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for stage in design.network.stages:
         choice, shape = stage.choice, stage.shape
         classifier = stage.role == "classifier"

@@ -1,0 +1,251 @@
+"""The shape of a specification: pydantic models, one per block of the YAML file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from mathdesign.spec import values
+
+FamilyName = Literal["bottleneck", "inverted_residual", "basic"]
+
+_text_or_number = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+_choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+_ratio_item = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+
+Choices = Annotated[
+    tuple[int, ...],
+    BeforeValidator(values.choices),
+    PlainSerializer(values.compact),
+    WithJsonSchema({"anyOf": [*_choice_item["anyOf"], {"type": "array", "items": _choice_item}]}),
+]
+Ratios = Annotated[
+    tuple[Fraction, ...],
+    BeforeValidator(values.ratios),
+    PlainSerializer(lambda ratios: [values.number_text(r) for r in ratios]),
+    WithJsonSchema({"anyOf": [*_ratio_item["anyOf"], {"type": "array", "items": _ratio_item}]}),
+]
+Ratio = Annotated[
+    Fraction,
+    BeforeValidator(values.ratio),
+    PlainSerializer(values.number_text),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
+Interval = Annotated[
+    tuple[Fraction, Fraction],
+    BeforeValidator(values.interval),
+    PlainSerializer(lambda pair: [values.number_text(r) for r in pair]),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}}]}),
+]
+Count = Annotated[int, BeforeValidator(values.count), WithJsonSchema(_text_or_number)]
+Seconds = Annotated[float, BeforeValidator(values.seconds), WithJsonSchema(_text_or_number)]
+Bytes = Annotated[int, BeforeValidator(values.size_bytes), WithJsonSchema(_text_or_number)]
+Share = Annotated[float, BeforeValidator(values.share), WithJsonSchema(_text_or_number)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Weight = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class Block(BaseModel):
+    """Frozen; unknown keys are faults; a number is no text and a text no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class InputSpec(Block):
+    """One image, as the network sees it."""
+
+    channels: int = Field(3, ge=1, le=4096, strict=True, description="Channels.")
+    size: int = Field(224, ge=1, le=8192, strict=True, description="Height and width, pixels.")
+
+
+class StemSpec(Block):
+    """The first convolution."""
+
+    width: Choices = Field((32,), description="Output channels.")
+    kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
+    stride: Literal[1, 2] | None = Field(
+        None, description="Default: 2 for inputs of 64 pixels or more, else 1."
+    )
+
+
+class HeadSpec(Block):
+    """A last 1x1 convolution before pooling."""
+
+    width: Choices = Field(..., description="Output channels.")
+
+
+class StageSpec(Block):
+    """A stage: ``depth`` blocks of one width. Every value may be a range, a list or one value."""
+
+    family: FamilyName | None = Field(None, description="Instead of the space's family.")
+    stride: Literal[1, 2] = Field(1, description="Of the first block.")
+    width: Choices = Field(..., description="Output channels of every block.")
+    bottleneck: Choices | None = Field(None, description="Inner channels.")
+    expansion: Ratios | None = Field(
+        None, description="inverted_residual: inner / output channels, rounded to 8."
+    )
+    kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
+    depth: Choices = Field((1,), description="Number of blocks.")
+    shortcut: Literal["projection", "identity"] = Field(
+        "projection", description="identity: equal widths, stride 1, nothing to count."
+    )
+    squeeze_excitation: bool | None = Field(
+        None, description="inverted_residual: with an SE unit (default: yes)."
+    )
+
+
+class RulesSpec(Block):
+    """Rules between choices."""
+
+    monotone_width: bool = Field(False, description="No stage narrower than the one before.")
+    growth: Ratio | None = Field(None, description="At most this multiple of the width before.")
+    bottleneck_ratio: Interval | None = Field(
+        None, description="Bounds on bottleneck / width, e.g. 0.1..1."
+    )
+
+
+class SpaceSpec(Block):
+    """What may be built."""
+
+    family: FamilyName = Field(..., description="`mathdesign families` lists them.")
+    input: InputSpec = InputSpec()
+    classes: int = Field(1000, ge=1, le=65536, strict=True, description="Classes to tell apart.")
+    stem: StemSpec = StemSpec()
+    stages: tuple[StageSpec, ...] = Field(
+        ..., min_length=1, max_length=64, description="Omitted: the family's preset."
+    )
+    head: HeadSpec | None = None
+    rules: RulesSpec = RulesSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        """Stages of the family's preset where none are given."""
+        if isinstance(data, dict) and "stages" not in data:
+            from mathdesign.families import BODY_FAMILIES, FAMILIES
+
+            if data.get("family") in BODY_FAMILIES:
+                return {**data, "stages": [dict(s) for s in FAMILIES[data["family"]].preset]}
+        return data
+
+
+class EntropySpec(Block):
+    """DeepMAD's objective; what is not set is as the variant has it (docs/objective.md)."""
+
+    variant: Literal["tinynas", "paper", "mae_det"] = Field(
+        "tinynas", description="The published code's form, the paper's, or MAE-DET's."
+    )
+    weights: tuple[Weight, ...] | None = Field(None, description="One per scale.")
+    depth_penalty: Weight | None = Field(None, description="Weight of exp(spread of depths).")
+    depth_spread: Literal["std", "variance"] | None = None
+    depth_stages: Literal["all", "last3"] | tuple[int, ...] | None = Field(
+        None, description="Stages in the penalty, counted from 1."
+    )
+    effectiveness_at: Literal["scales", "end"] | None = None
+    se_resolution_defect: bool = Field(
+        False, description="Reproduce the published code: resolution 1 after an SE unit."
+    )
+
+
+class ObjectiveSpec(Block):
+    """What is maximised: entropy, and metrics by weight."""
+
+    entropy: EntropySpec | None = None
+    metric: Literal["params", "macs"] | None = Field(None, description="Maximise this instead.")
+    metric_weights: dict[Literal["params", "macs", "blocks"], float] = Field(
+        default_factory=dict, description="Added to the objective: weight * metric."
+    )
+
+
+class Limits(Block):
+    """Both sides of a budget."""
+
+    min: Count | None = None
+    max: Count | None = None
+
+
+def _limits(value: Any) -> Any:
+    return value if isinstance(value, dict | Limits) else {"max": value}
+
+
+Budget = Annotated[
+    Limits,
+    BeforeValidator(_limits),
+    WithJsonSchema({"anyOf": [*_text_or_number["anyOf"], {"type": "object"}]}),
+]
+
+
+class BudgetsSpec(Block):
+    """Hard limits: a number is an upper one, ``{min: ..., max: ...}`` gives both sides."""
+
+    macs: Budget | None = Field(None, description="Multiply-adds of one image.")
+    params: Budget | None = Field(None, description="Weights.")
+    blocks: Budget | None = Field(None, description="Total depth of the body stages.")
+    effectiveness: float | None = Field(
+        None, gt=0, le=1e6, allow_inf_nan=False, description="Greatest depth / width ratio rho."
+    )
+
+
+class SolveSpec(Block):
+    """How it is solved."""
+
+    backend: str = Field(
+        "auto", pattern=r"^[a-z_]+(:[A-Za-z0-9_.-]+)?$", description="auto, or a backend's name."
+    )
+    gap: Share = Field(1e-3, description="Stop at this relative gap: 0.1%, or 0 for optimal.")
+    time_limit: Seconds = Field(60.0, description="60 s, 2 min, ...")
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+    threads: int = Field(1, ge=1, le=256, strict=True)
+    memory_limit: Bytes | None = Field(None, description="512 MiB, 2 GB, ...")
+
+
+class TrainingSpec(Block):
+    """A short training run that shows that the network learns."""
+
+    data: str = Field("digits", min_length=1, max_length=4096, description="digits, or a path.")
+    size: int | None = Field(None, ge=1, le=1024, strict=True, description="Pixels.")
+    epochs: int = Field(5, ge=1, le=10_000, strict=True)
+    batch_size: int = Field(64, ge=2, le=65536, strict=True)
+    learning_rate: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+
+
+class Spec(Block):
+    """A whole specification, frozen and validated."""
+
+    version: Literal[1] = 1
+    name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
+    space: SpaceSpec
+    objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
+    budgets: BudgetsSpec = BudgetsSpec()
+    counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
+    solve: SolveSpec = SolveSpec()
+    training: TrainingSpec | None = Field(None, alias="validate")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical form: everything set is spelled out, choices in their shortest writing."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """The canonical form as YAML; reading it gives an equal specification."""
+        from mathdesign.files import yaml_text
+
+        return yaml_text(self.to_dict())
+
+    def content_hash(self) -> str:
+        """SHA-256 of the canonical form, hexadecimal."""
+        import hashlib
+        import json
+
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()

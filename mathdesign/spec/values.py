@@ -1,0 +1,180 @@
+"""What a user may write for a value: ranges and lists of choices, quantities with units.
+
+Every parser raises ``ValueError`` whose message says what is accepted; the caller adds where and
+what was found.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+MOST_VALUES = 4096
+LARGEST_VALUE = 65536
+
+CHOICES = "a positive integer, a list, or a range `lo..hi` or `lo..hi/step`"
+_RANGE = re.compile(r"\s*(\d{1,9})\s*\.\.\s*(\d{1,9})\s*(?:/\s*(\d{1,9})\s*)?")
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*")
+
+
+def choices(value: Any) -> tuple[int, ...]:
+    """Sorted distinct positive integers from ``64``, ``[64, 96]``, ``32..512/8`` or a mixture."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not parts:
+        raise ValueError(f"{CHOICES}; the list is empty")
+    found: set[int] = set()
+    for part in parts:
+        found.update(_one_choice(part))
+        if len(found) > MOST_VALUES:
+            raise ValueError(f"at most {MOST_VALUES} values")
+    if min(found) < 1 or max(found) > LARGEST_VALUE:
+        raise ValueError(f"{CHOICES}; values from 1 to {LARGEST_VALUE}")
+    return tuple(sorted(found))
+
+
+def _one_choice(part: Any) -> range:
+    if isinstance(part, int) and not isinstance(part, bool):
+        return range(part, part + 1)
+    if isinstance(part, str):
+        if match := _RANGE.fullmatch(part):
+            low, high, step = int(match[1]), int(match[2]), int(match[3] or 1)
+            if step < 1 or low > high:
+                raise ValueError(f"{CHOICES}, with lo <= hi and step >= 1")
+            if (high - low) // step >= MOST_VALUES:
+                raise ValueError(f"at most {MOST_VALUES} values")
+            return range(low, high + 1, step)
+        if part.strip().isdecimal() and len(part) < 10:
+            return range(int(part), int(part) + 1)
+    raise ValueError(CHOICES)
+
+
+def compact(values: Sequence[int]) -> str | int | list[int]:
+    """The shortest way to write choices: a number, a range or a list."""
+    if len(values) == 1:
+        return values[0]
+    steps = {b - a for a, b in itertools.pairwise(values)}
+    if len(values) > 2 and len(steps) == 1:
+        step = steps.pop()
+        return f"{values[0]}..{values[-1]}" + (f"/{step}" if step > 1 else "")
+    return list(values)
+
+
+RATIOS = "a positive number, a list, or a range `lo..hi/step`"
+
+
+def ratios(value: Any) -> tuple[Fraction, ...]:
+    """Sorted distinct positive ratios from ``6``, ``[3, 4.5]`` or ``1.5..6/0.5``, exact."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    found: set[Fraction] = set()
+    for part in parts:
+        found.update(_ratio_range(part) if isinstance(part, str) else [ratio(part)])
+    if not found or len(found) > MOST_VALUES:
+        raise ValueError(RATIOS)
+    return tuple(sorted(found))
+
+
+def _ratio_range(text: str) -> list[Fraction]:
+    ends, _, step_text = text.partition("/")
+    low_text, dots, high_text = ends.partition("..")
+    if not dots:
+        return [ratio(text)]
+    low, high, step = ratio(low_text), ratio(high_text), ratio(step_text or "1")
+    if low > high or (high - low) / step > MOST_VALUES:
+        raise ValueError(f"{RATIOS}, with lo <= hi")
+    return [low + i * step for i in range(int((high - low) / step) + 1)]
+
+
+def ratio(value: Any) -> Fraction:
+    """A positive number up to 1000, exact: ``0.1`` is one tenth."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        value = repr(value)
+    if isinstance(value, str) and len(value) < 20 and (match := _NUMBER.fullmatch(value)):
+        found = Fraction(match[1])
+        if 0 < found <= 1000:
+            return found
+    raise ValueError("a positive number up to 1000")
+
+
+def number_text(value: Fraction) -> int | float:
+    """A ratio as the number a user would write."""
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def interval(value: Any) -> tuple[Fraction, Fraction]:
+    """``0.1..1`` or ``[0.1, 1]``: a pair of ratios, low <= high."""
+    parts = value.split("..") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or len(parts) != 2:
+        raise ValueError("a pair `lo..hi` of positive numbers")
+    low, high = ratio(parts[0]), ratio(parts[1])
+    if low > high:
+        raise ValueError("a pair `lo..hi` with lo <= hi")
+    return low, high
+
+
+def count(value: Any) -> int:
+    """A whole number of weights, multiply-adds or blocks: ``1.82G``, ``600k``, ``4000``.
+
+    Exact: ``11.69M`` is 11690000. SI prefixes scale by powers of ten.
+    """
+    accepted = "a whole number such as 4000, 600k, 11.69M or 1.82G"
+    quantity = _quantity(value, accepted, ("",))
+    if not quantity.is_integer():
+        raise ValueError(accepted)
+    return int(quantity)
+
+
+def seconds(value: Any) -> float:
+    """A positive duration: ``60``, ``60 s``, ``500 ms``, ``2 min``, ``1 h``."""
+    accepted = "a positive duration such as 60 s, 500 ms, 2 min or 1 h"
+    text = str(value)
+    for unit, factor in (("min", 60.0), ("h", 3600.0)):
+        if text.strip().endswith(unit):
+            text, scale = text.strip().removesuffix(unit), factor
+            break
+    else:
+        scale = 1.0
+    duration = _quantity(text if isinstance(value, str) else value, accepted, ("", "s")) * scale
+    if duration <= 0:
+        raise ValueError(accepted)
+    return duration
+
+
+def size_bytes(value: Any) -> int:
+    """A positive size: ``512 MiB``, ``2 GB``, ``1000000``."""
+    accepted = "a positive size such as 512 MiB or 2 GB"
+    size = _quantity(value, accepted, ("", "B"), binary=True)
+    if size < 1:
+        raise ValueError(accepted)
+    return int(size)
+
+
+def share(value: Any) -> float:
+    """A relative gap in 0..1: ``0.1%`` or ``0.001``."""
+    accepted = "a share such as 0.1% or 0.001, from 0 to 100%"
+    percent = isinstance(value, str) and value.strip().endswith("%")
+    text = value.strip()[:-1] if percent and isinstance(value, str) else value
+    found = _quantity(text, accepted, ("",)) / (100 if percent else 1)
+    if found > 1:
+        raise ValueError(accepted)
+    return found
+
+
+def _quantity(value: Any, accepted: str, units: tuple[str, ...], *, binary: bool = False) -> float:
+    """A finite non-negative number with an optional SI prefix and one of ``units``."""
+    from quantiphy import QuantiPhyError, Quantity
+
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
+        raise ValueError(accepted)
+    try:
+        quantity = Quantity(str(value).strip(), binary=binary)
+    except QuantiPhyError:
+        raise ValueError(accepted) from None
+    found = float(quantity)
+    # A bare prefix such as `M` must not be read as the unit metre: quantiphy prefers prefixes.
+    if quantity.units not in units or not math.isfinite(found) or found < 0 or found > 1e18:
+        raise ValueError(accepted)
+    return found
