@@ -6,7 +6,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mathdesign.solvers.base import Progress
+    from mathdesign.validators.training import TrainingProgress
 
 EXIT_FAILURE = 1
 """Something unforeseen, or a file that could not be read or written."""
@@ -92,17 +93,36 @@ class Session:
         finally:
             signal.signal(signal.SIGINT, previous)
 
+    def progress(self) -> contextlib.AbstractContextManager[Callable[[Progress], None]]:
+        """A live line for a solver's reports."""
+        return self._live(progress_line)
+
+    def training_progress(
+        self,
+    ) -> contextlib.AbstractContextManager[Callable[[TrainingProgress], None]]:
+        """A live line for the reports of a training run."""
+        return self._live(training_line)
+
     @contextlib.contextmanager
-    def progress(self) -> Iterator[Any]:
-        """A live line for solver reports: yields a callable that takes :class:`Progress`."""
+    def _live(self, line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
+        """A callable that shows a report: live on a terminal, else a line now and then."""
         if self.quiet or self.json or not sys.stderr.isatty():
-            yield _Plain(self)
+            yield _Plain(self, line)
             return
         from rich.live import Live
         from rich.text import Text
 
         with Live(console=self.err, transient=True, refresh_per_second=8) as live:
-            yield lambda report: live.update(Text(progress_line(report)))
+            yield lambda report: live.update(Text(line(report)))
+
+
+def training_line(report: TrainingProgress) -> str:
+    """Steps, loss, the last epoch's validation accuracy and the time left."""
+    left = report.elapsed_s / max(report.step, 1) * (report.steps - report.step)
+    accuracy = (
+        f"validation {report.last_epoch.validation_accuracy:.2%}  " if report.last_epoch else ""
+    )
+    return f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {accuracy}{left:.0f} s left"
 
 
 class _Plain:
@@ -110,15 +130,16 @@ class _Plain:
 
     EVERY_S = 5.0
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, line: Callable[[Any], str]) -> None:
         self.session = session
+        self.line = line
         self.next_s = 1.0
 
-    def __call__(self, report: Progress) -> None:
+    def __call__(self, report: Any) -> None:
         if self.session.quiet or self.session.json or report.elapsed_s < self.next_s:
             return
         self.next_s = report.elapsed_s + self.EVERY_S
-        self.session.err.print(progress_line(report), markup=False)
+        self.session.err.print(self.line(report), markup=False)
 
 
 def progress_line(report: Progress) -> str:

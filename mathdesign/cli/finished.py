@@ -1,0 +1,182 @@
+"""``export`` and ``validate``: what can be done with a finished design."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
+from mathdesign.design import Design, DesignError
+from mathdesign.files import write_atomic
+from mathdesign.network import NetworkError
+from mathdesign.spec import SpecError
+from mathdesign.spec.schema import TrainingSpec
+
+#: Test accuracy is on images that training never saw; the split is seeded and recorded.
+HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
+
+
+class Unreadable(Exception):
+    """A design file that cannot be used; the message says why."""
+
+
+def read_design(path: Path) -> Design:
+    """The design in ``path``. Raises :class:`Unreadable`."""
+    try:
+        return Design.load(path)
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror or error}") from None
+    except (DesignError, NetworkError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def export(session: Session, path: Path, out: Path | None) -> int:
+    """The ``export`` command: ``model.py`` beside the design, or in ``out``."""
+    try:
+        design = read_design(path)
+    except Unreadable as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    folder = out if out is not None else path.parent
+    try:
+        written = write_atomic(folder / "model.py", design.source())
+    except OSError as error:
+        return session.fail(EXIT_FAILURE, f"cannot write to {folder}: {error.strerror or error}")
+    session.say(f"wrote {written}")
+    session.result({"files": [str(written)]})
+    return 0
+
+
+def validate(
+    session: Session, path: Path, changes: Mapping[str, Any], train: bool, out: Path | None
+) -> int:
+    """The ``validate`` command: recount, re-check the certificate, train."""
+    try:
+        design = read_design(path)
+        options = training_options(design, changes)
+        checks = independent_checks(design)
+    except Unreadable as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    document: dict[str, Any] = {"design": design.name, "checks": checks}
+    for check in checks:
+        session.say(f"{'ok' if check['ok'] else 'FAILED':>6}  {check['check']}: {check['found']}")
+    if not all(check["ok"] for check in checks):
+        return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
+    code = 0
+    if train:
+        folder = out if out is not None else path.parent
+        code, document["training"] = train_briefly(session, design, options, folder)
+    session.result(document)
+    return code
+
+
+def training_options(design: Design, changes: Mapping[str, Any]) -> TrainingSpec:
+    """What the design's request says under ``validate:``, with ``changes`` that are not None."""
+    from pydantic import ValidationError
+
+    given = {key: value for key, value in changes.items() if value is not None}
+    try:
+        return TrainingSpec(**{**design.request.get("validate", {}), **given})
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise Unreadable("; ".join(faults)) from None
+
+
+def independent_checks(design: Design) -> list[dict[str, Any]]:
+    """Everything that can be checked without a solver: name of the check, verdict, what was found."""
+    from mathdesign.spec.build import to_program
+    from mathdesign.spec.schema import Spec
+    from mathdesign.validators.recheck import RecheckError, verify
+    from mathdesign.validators.recount import RecountError, check_gradients, check_module
+
+    checks = []
+
+    def note(check: str, found: str, ok: bool = True) -> None:
+        checks.append({"check": check, "ok": ok, "found": found})
+
+    try:
+        spec = Spec.model_validate(dict(design.request))
+        same = spec.content_hash() == design.certificate.request_sha256
+        note("request hash", "as certified" if same else "differs from the certificate", same)
+        program = to_program(spec)
+        recount = verify(
+            program.space,
+            design.network.point,
+            counting=spec.counting,
+            entropy=program.entropy,
+            metric_weights=program.metric_weights,
+            budgets=program.budgets,
+            effectiveness=program.effectiveness,
+            objective=design.certificate.objective,
+        )
+        if dict(recount.metrics) != dict(design.metrics):
+            note("metrics", f"{dict(recount.metrics)} by recount", False)
+        bound = design.certificate.bound
+        valid = bound is None or bound >= recount.objective * (1 - 1e-9)
+        note("layer-by-layer recount", f"objective {recount.objective:.6f}, budgets kept")
+        note("bound", "not below the objective" if valid else "below the objective", valid)
+    except (RecheckError, ValueError) as error:
+        note("layer-by-layer recount", str(error), False)
+    try:
+        module = design.build()
+        found = check_module(design.network, module)
+        note(
+            "torch flop counter", f"{found.params:,} params, {found.macs:,} macs: agree to the unit"
+        )
+        check_gradients(module, design.network.input_channels, design.network.input_size)
+        note("forward and backward", "finite outputs and gradients")
+    except RecountError as error:
+        note("built module", str(error), False)
+    return checks
+
+
+def train_briefly(
+    session: Session, design: Design, words: TrainingSpec, folder: Path
+) -> tuple[int, dict[str, Any]]:
+    """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
+    try:
+        from mathdesign.validators import data as images
+        from mathdesign.validators.curves import draw_curve
+        from mathdesign.validators.training import (
+            TrainingDiverged,
+            TrainingOptions,
+            initialised,
+            train,
+        )
+
+        network = design.network
+        size = words.size or network.input_size
+        session.say(f"training {words.epochs} epochs on {words.data} at {size}x{size} ...")
+        loaded = images.load(
+            words.data, channels=network.input_channels, size=size, classes=network.classes
+        )
+        split = images.split(loaded, words.seed)
+        module = initialised(design.build, words.seed)
+        options = TrainingOptions(epochs=words.epochs, batch_size=words.batch_size, seed=words.seed)
+        if words.learning_rate is not None:
+            options = replace(options, learning_rate=words.learning_rate)
+        with session.training_progress() as on_progress:
+            result = train(module, split, options, on_progress)
+        curve = draw_curve(result.curve, folder / "curve.png", design.name)
+        document = asdict(result)
+        text = json_module.dumps(document, indent=2) + "\n"
+        written = [curve, write_atomic(folder / "training.json", text)]
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+    except (images.DataError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
+    except TrainingDiverged as error:
+        return session.fail(EXIT_FAILURE, str(error)), {"error": str(error)}
+    except KeyboardInterrupt:
+        return session.fail(EXIT_FAILURE, "training stopped"), {"error": "stopped"}
+    counts = " + ".join(f"{n:,}" for n in result.images)
+    session.say(
+        f"test accuracy {result.test_accuracy:.2%} after {words.epochs} epochs, "
+        f"{result.seconds:.1f} s ({counts} training, validation, test images)"
+    )
+    session.say("wrote " + ", ".join(str(path) for path in written))
+    return 0, {**document, "files": [str(path) for path in written]}
