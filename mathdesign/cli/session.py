@@ -46,7 +46,9 @@ class Session:
         """Where results go."""
         from rich.console import Console
 
-        return Console(soft_wrap=True, highlight=False)
+        # A pipe has no width: tables must not be cut there.
+        width = None if sys.stdout.isatty() else 160
+        return Console(soft_wrap=True, highlight=False, width=width)
 
     @property
     def err(self) -> Console:
