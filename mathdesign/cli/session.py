@@ -47,7 +47,7 @@ class Session:
         from rich.console import Console
 
         # A pipe has no width: tables must not be cut there.
-        width = None if sys.stdout.isatty() else 160
+        width = None if sys.stdout.isatty() else 250
         return Console(soft_wrap=True, highlight=False, width=width)
 
     @property
