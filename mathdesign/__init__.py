@@ -1,1 +1,67 @@
-"""mathdesign: neural architectures designed as mathematical programs, with a proof."""
+"""mathdesign: neural architectures designed as mathematical programs, with a proof.
+
+>>> import mathdesign
+>>> spec = mathdesign.load("examples/03_digits_tiny/design.yaml")
+>>> design = mathdesign.design(spec)
+>>> design.certificate.status
+'optimal'
+
+Names are imported on first use, so that ``import mathdesign`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mathdesign.api import Hooks, Infeasible, NoDesignFound, design, problem, solve
+    from mathdesign.design import Certificate, Design
+    from mathdesign.problem import DesignProblem
+    from mathdesign.solvers import Solution, SolveOptions
+    from mathdesign.spec import Spec, SpecError, load, loads, quick
+
+_HOME = {
+    "Hooks": "api",
+    "Infeasible": "api",
+    "NoDesignFound": "api",
+    "problem": "api",
+    "solve": "api",
+    "design": "api",
+    "Certificate": "design",
+    "Design": "design",
+    "DesignProblem": "problem",
+    "Solution": "solvers",
+    "SolveOptions": "solvers",
+    "Spec": "spec",
+    "SpecError": "spec",
+    "load": "spec",
+    "loads": "spec",
+    "quick": "spec",
+}
+
+__all__ = [
+    "Certificate",
+    "Design",
+    "DesignProblem",
+    "Hooks",
+    "Infeasible",
+    "NoDesignFound",
+    "Solution",
+    "SolveOptions",
+    "Spec",
+    "SpecError",
+    "design",
+    "load",
+    "loads",
+    "problem",
+    "quick",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'mathdesign' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mathdesign.{_HOME[name]}"), name)
