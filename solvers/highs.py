@@ -1,0 +1,98 @@
+"""``highs``: the choice MILP through highspy, with live progress and interruption."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mathdesign.problem import DesignProblem
+from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
+from mathdesign.solvers.milp_arrays import Milp
+from mathdesign.solvers.milp_search import MilpAnswer, MilpSearch, refuses
+
+
+class Highs(Backend):
+    """Branch and cut by HiGHS on the choice MILP."""
+
+    name = "highs"
+    summary = "choice MILP through HiGHS"
+    abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
+
+    def refuses(self, problem: DesignProblem) -> str | None:
+        """Too many combinations of choices."""
+        return refuses(problem)
+
+    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+        """Solve; see :mod:`mathdesign.solvers.milp_search`."""
+        return MilpSearch(self.name, problem, options, solve_arrays).run()
+
+
+def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch) -> MilpAnswer:
+    """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's."""
+    import highspy
+
+    highs = highspy.Highs()
+    for option, value in {
+        "output_flag": False,
+        "log_to_console": False,
+        "time_limit": max(clock.remaining_s, 0.01),
+        "random_seed": options.seed,
+        "threads": options.threads,
+        "mip_rel_gap": options.gap / 2,
+        "mip_abs_gap": 1e-9,
+    }.items():
+        highs.setOptionValue(option, value)
+    highs.passModel(_model(highspy, milp))
+    _watch(highspy, highs, milp, clock, search)
+    highs.run()
+    status = highs.getModelStatus()
+    info = highs.getInfo()
+    kind = highspy.HighsModelStatus
+    dual = info.mip_dual_bound
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    return MilpAnswer(
+        x=np.array(highs.getSolution().col_value) if found else None,
+        bound=float(dual) if math.isfinite(dual) and abs(dual) < 1e29 else math.inf,
+        infeasible=status in (kind.kInfeasible, kind.kUnboundedOrInfeasible),
+        completed=status == kind.kOptimal,
+        nodes=int(info.mip_node_count),
+    )
+
+
+def _model(highspy: Any, milp: Milp) -> Any:
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = milp.columns, milp.matrix.shape[0]
+    lp.sense_ = highspy.ObjSense.kMaximize
+    lp.offset_ = milp.offset
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = milp.objective, milp.low, milp.high
+    lp.row_lower_, lp.row_upper_ = milp.row_low, milp.row_high
+    lp.integrality_ = [
+        highspy.HighsVarType.kInteger if i else highspy.HighsVarType.kContinuous
+        for i in milp.integer
+    ]
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = milp.matrix.indptr
+    lp.a_matrix_.index_ = milp.matrix.indices
+    lp.a_matrix_.value_ = milp.matrix.data
+    return lp
+
+
+def _watch(highspy: Any, highs: Any, milp: Milp, clock: Clock, search: MilpSearch) -> None:
+    """Report progress and stop on request, from HiGHS's own callbacks."""
+
+    def on_event(event: Any) -> None:
+        data = event.data_out
+        bound = data.mip_dual_bound
+        incumbent = data.mip_primal_bound
+        known = search.objective
+        if math.isfinite(incumbent) and abs(incumbent) < 1e29:
+            known = incumbent if known is None else max(known, incumbent)
+        finite = math.isfinite(bound) and abs(bound) < 1e29
+        nodes = search.nodes + int(data.mip_node_count)
+        clock.report(known, bound if finite else None, nodes, "HiGHS")
+        if clock.stop() is not None:
+            event.data_in.user_interrupt = True
+
+    highs.cbMipInterrupt += on_event
