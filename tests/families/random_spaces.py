@@ -19,6 +19,7 @@ def domain(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, ...]]
 
 KERNELS = domain(st.sampled_from([1, 3, 5, 7]))
 DEPTHS = domain(st.integers(1, 6))
+SIZES = st.integers(1, 65)
 
 
 def _single(role: str, family: str, shape: StageShape, **choices: tuple[int, ...]) -> StageSpace:
@@ -51,7 +52,7 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
 
 
 @st.composite
-def spaces(draw, sizes: st.SearchStrategy[int] = st.integers(1, 65)) -> Space:
+def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
     """Stem, one to four body stages, sometimes a head, classifier; odd sizes included."""
     channels, size = draw(st.sampled_from([1, 3, 4])), draw(sizes)
     stride = draw(st.sampled_from([1, 2]))

@@ -109,10 +109,12 @@ def test_without_the_resolution_defect_an_se_network_scores_higher():
 def deepmad(blocks: list[tuple[int, int, int, int]], stem: int = 32) -> Space:
     """DeepMAD's R configurations: strides 2, 2, 2, 1, 2 after a stride-2 stem, at 224 pixels."""
     resolution = 112
-    stages = [("stem", "conv", StageShape(2, 224, 112), dict(width=stem, kernel_size=3, depth=1))]
+    stages = [
+        ("stem", "conv", StageShape(2, 224, 112), {"width": stem, "kernel_size": 3, "depth": 1})
+    ]
     for (width, inner, kernel, depth), stride in zip(blocks, (2, 2, 2, 1, 2)):
         shape = StageShape(stride, resolution, resolution // stride)
-        choice = dict(width=width, bottleneck=inner, kernel_size=kernel, depth=depth)
+        choice = {"width": width, "bottleneck": inner, "kernel_size": kernel, "depth": depth}
         stages.append(("body", "bottleneck", shape, choice))
         resolution //= stride
     end = StageShape(1, resolution, 1)
@@ -157,11 +159,11 @@ def test_resnet18_is_a_network_of_basic_blocks():
 
     torchvision's resnet18 has 11,689,512 parameters; its stem has 7*7*3*64 of them, ours 3*3*3*64.
     """
-    stages = [("stem", "conv", StageShape(1, 56, 56), dict(width=64, kernel_size=3, depth=1))]
+    stages = [("stem", "conv", StageShape(1, 56, 56), {"width": 64, "kernel_size": 3, "depth": 1})]
     resolution = 56
     for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
         shape = StageShape(stride, resolution, resolution // stride, identity_shortcut=stride == 1)
-        stages.append(("body", "basic", shape, dict(width=width, kernel_size=3, depth=2)))
+        stages.append(("body", "basic", shape, {"width": width, "kernel_size": 3, "depth": 2}))
         resolution //= stride
     end = StageShape(1, resolution, 1)
     stages.append(("classifier", "classifier", end, {"width": 1000, "depth": 1}))
