@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,10 +39,10 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's."""
     import highspy
 
-    highs = highspy.Highs()
+    with _without_banner():
+        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in {
         "output_flag": False,
-        "log_to_console": False,
         "time_limit": max(clock.remaining_s, 0.01),
         "random_seed": options.seed,
         "threads": options.threads,
@@ -59,6 +65,22 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         completed=status == kind.kOptimal,
         nodes=int(info.mip_node_count),
     )
+
+
+@contextlib.contextmanager
+def _without_banner() -> Iterator[None]:
+    """Keep stdout clean: highspy prints a banner while it is made, before any option can be set."""
+    sys.stdout.flush()
+    libc = ctypes.CDLL(None)
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            yield
+            libc.fflush(None)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _model(highspy: Any, milp: Milp) -> Any:
