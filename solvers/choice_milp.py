@@ -50,6 +50,8 @@ from mathdesign.solvers.milp_arrays import Expression, Milp, MilpBuilder
 
 #: A stage with at most this many combinations enumerates its depth as well: tighter.
 ENUMERATE_DEPTH_UP_TO = 600
+#: Tangents of the depth penalty that the first program already holds.
+FIRST_TANGENTS = 60
 #: Larger programs are refused before they are built.
 LARGEST_COLUMNS = 120_000
 
@@ -145,6 +147,21 @@ class ChoiceMilp:
             solution[self.penalty] = penalty.weight * math.exp(float(spread))
         return solution
 
+    def first_cuts(self) -> list[tuple[Expression, float, float]]:
+        """Tangents to begin with: at uneven depths in every direction, at several distances."""
+        penalty = self.problem.objective.depth_penalty
+        if penalty is None or self.penalty is None:
+            return []
+        domains = [self.problem.stages[s].domain(DEPTH) for s in penalty.stages]
+        rng = np.random.default_rng(0)
+        cuts = []
+        for _ in range(FIRST_TANGENTS if max(len(d) for d in domains) > 1 else 0):
+            depths = np.array([float(rng.choice(d)) for d in domains])
+            depths = depths.mean() + rng.uniform(0.1, 1.0) * (depths - depths.mean())
+            cut, right = self.penalty_cut(depths)
+            cuts.append((cut, right, math.inf))
+        return cuts
+
     def penalty_cut(self, depths: FloatArray) -> tuple[Expression, float]:
         """A tangent ``expression >= right-hand side`` of the penalty at ``depths``.
 
@@ -197,6 +214,7 @@ class _Build:
     stages: list[_StageColumns] = field(default_factory=list)
     filled: list[_Filled] = field(default_factory=list)
     objective: Expression = field(default_factory=Expression)
+    depth: tuple[Expression, ...] = ()
     entropy_limit: float = 0.0
 
     def run(self) -> ChoiceMilp | None:
@@ -206,7 +224,8 @@ class _Build:
             if not len(options[WIDTH]):
                 return None
             self.stages.append(self._choose(stage, options))
-        depth = tuple(self._depth(s) for s in range(len(problem.stages)))
+        self.depth = tuple(self._depth(s) for s in range(len(problem.stages)))
+        depth = self.depth
         self._width_rules()
         self._budgets()
         self._log_widths()
@@ -249,10 +268,18 @@ class _Build:
         return columns
 
     def _depth(self, s: int) -> Expression:
+        """The depth: a column of its own, so that rows on depths stay short."""
         columns, domain = self.stages[s], self.problem.stages[s].domain(DEPTH)
+        if len(domain) == 1:
+            return Expression(constant=float(domain[0]))
         if columns.z is not None:
-            return Expression(columns.z, np.array(domain, dtype=np.float64))
-        return Expression(columns.x, columns.options[DEPTH].astype(np.float64))
+            depth = Expression(columns.z, np.array(domain, dtype=np.float64))
+        else:
+            depth = Expression(columns.x, columns.options[DEPTH].astype(np.float64))
+        column = self.out.add(1, domain[0], domain[-1])
+        self.out.equal(depth - Expression.column(int(column[0])), 0)
+        self.filled.append(_Filled(depth, column))
+        return Expression.column(int(column[0]))
 
     def _width_rules(self) -> None:
         """A width needs an allowed neighbour, on either side."""
@@ -368,11 +395,8 @@ class _Build:
         """How often the monomial occurs: a constant where the depth does not matter."""
         if monomial.repeat is Repeat.FIRST:
             return Expression(constant=1.0)
-        domain = self.problem.stages[s].domain(DEPTH)
-        if len(domain) == 1:
-            return Expression(constant=float(monomial.repeat.times(domain[0])))
         shift = 0.0 if monomial.repeat is Repeat.EACH else -1.0
-        return self._depth(s) + Expression(constant=shift)
+        return self.depth[s] + Expression(constant=shift)
 
     def _prefix(self, end: int) -> Expression:
         columns = np.array([self.stages[s].log_width for s in range(end + 1)])

@@ -51,7 +51,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     }.items():
         highs.setOptionValue(option, value)
     highs.passModel(_model(highspy, milp))
-    _watch(highspy, highs, milp, clock, search)
+    _watch(highs, clock, search)
     highs.run()
     status = highs.getModelStatus()
     info = highs.getInfo()
@@ -101,19 +101,16 @@ def _model(highspy: Any, milp: Milp) -> Any:
     return lp
 
 
-def _watch(highspy: Any, highs: Any, milp: Milp, clock: Clock, search: MilpSearch) -> None:
+def _watch(highs: Any, clock: Clock, search: MilpSearch) -> None:
     """Report progress and stop on request, from HiGHS's own callbacks."""
 
     def on_event(event: Any) -> None:
         data = event.data_out
-        bound = data.mip_dual_bound
-        incumbent = data.mip_primal_bound
-        known = search.objective
-        if math.isfinite(incumbent) and abs(incumbent) < 1e29:
-            known = incumbent if known is None else max(known, incumbent)
-        finite = math.isfinite(bound) and abs(bound) < 1e29
+        bound = min(data.mip_dual_bound, search.bound)
+        # Points of HiGHS's own count once their penalty is exact: search.objective, not its own.
+        known = bound if math.isfinite(bound) and abs(bound) < 1e29 else None
         nodes = search.nodes + int(data.mip_node_count)
-        clock.report(known, bound if finite else None, nodes, "HiGHS")
+        clock.report(search.objective, known, nodes, f"HiGHS, round {search.rounds}")
         if clock.stop() is not None:
             event.data_in.user_interrupt = True
 

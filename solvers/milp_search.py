@@ -83,7 +83,9 @@ class MilpSearch:
     cuts: list[tuple[Expression, float, float]] = field(default_factory=list)
     point: tuple[int, ...] | None = None
     objective: float | None = None
+    bound: float = math.inf
     nodes: int = 0
+    rounds: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.options)
@@ -95,24 +97,25 @@ class MilpSearch:
         if model is None:
             return self._answer(Status.INFEASIBLE, Termination.COMPLETED, -math.inf)
         evaluator = Evaluator(self.problem)
-        bound = math.inf
+        self.cuts = model.first_cuts()
         if self.options.warm_start is not None:
             self._accept(evaluator, self.options.warm_start)
         while True:
+            self.rounds += 1
             milp = model.milp.with_rows(self.cuts)
             answer = self.solver(milp, self.options, self.clock, self)
             self.nodes += answer.nodes
             if answer.infeasible:
                 return self._exhausted()
-            bound = min(bound, self._certified(answer.bound))
+            self.bound = min(self.bound, self._certified(answer.bound))
             exact = answer.x is not None and self._learn(model, evaluator, answer)
-            if relative_gap(self.objective, bound) <= self.options.gap:
-                return self._answer(None, Termination.COMPLETED, bound)
+            if relative_gap(self.objective, self.bound) <= self.options.gap:
+                return self._answer(None, Termination.COMPLETED, self.bound)
             stop = self.clock.stop()
             if stop or not answer.completed:
-                return self._answer(None, stop or Termination.TIME_LIMIT, bound)
+                return self._answer(None, stop or Termination.TIME_LIMIT, self.bound)
             if exact:
-                return self._answer(None, Termination.COMPLETED, bound)
+                return self._answer(None, Termination.COMPLETED, self.bound)
 
     def _learn(self, model: ChoiceMilp, evaluator: Evaluator, answer: MilpAnswer) -> bool:
         """Take in a point of the MILP; true if it was exact, else a cut has been added."""

@@ -1,0 +1,55 @@
+"""Every example, as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mathdesign.design import Design
+from mathdesign.spec import load
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(ROOT.glob("examples/*/design.yaml"))
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    command = [sys.executable, "-c", "from mathdesign.cli.main import main; main()", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.parent.name)
+def test_example(path: Path, tmp_path: Path):
+    run("design", str(path), "--no-train", "--quiet", "--out", "out", cwd=tmp_path)
+    design = Design.load(tmp_path / "out/design.yaml")
+    spec = load(path)
+    assert design.certificate.proven, design.certificate
+    assert design.certificate.gap is not None and design.certificate.gap <= max(
+        spec.solve.gap, 1e-6
+    )
+    assert all(use.slack >= -1e-9 for use in design.budgets)
+    checks = json.loads(run("validate", "out/design.yaml", "--no-train", "--json", cwd=tmp_path))[
+        "checks"
+    ]
+    assert len(checks) == 5 and all(check["ok"] for check in checks)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "out/model.py"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and f"{spec.space.classes})" in done.stdout
+
+
+def test_the_tiny_network_learns_the_digits(tmp_path: Path):
+    run("design", str(EXAMPLES[2]), "--quiet", "--out", "out", cwd=tmp_path)
+    training = json.loads((tmp_path / "out/training.json").read_text())
+    assert training["test_accuracy"] >= 0.97
+    assert (tmp_path / "out/curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_large_example_trains_a_little(tmp_path: Path):
+    run("design", str(EXAMPLES[1]), "--no-train", "--quiet", "--out", "out", cwd=tmp_path)
+    arguments = ("validate", "out/design.yaml", "--data", "digits", "--epochs", "1", "--json")
+    training = json.loads(run(*arguments, cwd=tmp_path))["training"]
+    assert 0 <= training["test_accuracy"] <= 1 and len(training["curve"]) == 1
