@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from mathdesign.formulation import Budget
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import Budget
 from mathdesign.solvers import backend
 from mathdesign.solvers.base import SolveOptions, Status, Termination
 from mathdesign.space import WidthRules
 from tests.small import two_stage_problem
 
-HEURISTICS = ("evolution",)
+HEURISTICS = ("evolution", "anneal", "differential")
 OPTIONS = SolveOptions(seed=3, evaluations=4000, time_limit_s=30.0)
 
 
