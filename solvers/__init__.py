@@ -33,6 +33,8 @@ BACKENDS: dict[str, str] = {
     "highs": "mathdesign.solvers.highs:Highs",
     "scipy": "mathdesign.solvers.scipy_milp:ScipyMilp",
     "evolution": "mathdesign.solvers.evolution:Evolution",
+    "anneal": "mathdesign.solvers.anneal:Anneal",
+    "differential": "mathdesign.solvers.differential:Differential",
 }
 """Backend name -> ``module:class``."""
 
