@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design, problem, solve
-    from mathdesign.design import Certificate, Design
-    from mathdesign.problem import DesignProblem
+    from mathdesign.formulation import DesignProblem
+    from mathdesign.result import Certificate, Design
     from mathdesign.solvers import Solution, SolveOptions
     from mathdesign.spec import Spec, SpecError, load, loads, quick
 
@@ -28,9 +28,9 @@ _HOME = {
     "problem": "api",
     "solve": "api",
     "design": "api",
-    "Certificate": "design",
-    "Design": "design",
-    "DesignProblem": "problem",
+    "Certificate": "result",
+    "Design": "result",
+    "DesignProblem": "formulation",
     "Solution": "solvers",
     "SolveOptions": "solvers",
     "Spec": "spec",

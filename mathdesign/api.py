@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mathdesign.design import BudgetUse, Certificate, Design
 from mathdesign.explain import Explanation, explain
+from mathdesign.formulation import DesignProblem
 from mathdesign.network import Network
 from mathdesign.portfolio import Choice, choose
-from mathdesign.problem import DesignProblem
+from mathdesign.result import BudgetUse, Certificate, Design
 from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
 from mathdesign.spec import Program, Spec, to_program
 from mathdesign.validators.recheck import verify

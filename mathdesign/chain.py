@@ -19,8 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.metrics.evaluate import Symbols, stage_cost, stage_log_width
-from mathdesign.problem import (
+from mathdesign.formulation import (
     DEPTH,
     PREV,
     WIDTH,
@@ -29,6 +28,7 @@ from mathdesign.problem import (
     FloatArray,
     IntArray,
 )
+from mathdesign.metrics.evaluate import Symbols, stage_cost, stage_log_width
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from mathdesign.chain import extreme, least_effectiveness
+from mathdesign.formulation import Budget, DesignProblem, Objective
 from mathdesign.metrics.evaluate import Evaluator
 from mathdesign.portfolio import choose
-from mathdesign.problem import Budget, DesignProblem, Objective
 from mathdesign.solvers.base import Progress, SolveOptions, Status
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from mathdesign.families import FAMILIES, Family, StageShape
 from mathdesign.families.base import StageRole
-from mathdesign.problem import WIDTH
+from mathdesign.formulation import WIDTH
 from mathdesign.space import Space
 
 #: Integers in a network description above this are refused: no layer comes near it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
-from mathdesign.problem import DesignProblem
+from mathdesign.formulation import DesignProblem
 from mathdesign.solvers import BACKENDS, UnsupportedProblem, backend
 from mathdesign.solvers.base import Ability, Backend
 

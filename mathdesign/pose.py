@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from mathdesign.families import CountingProfile
-from mathdesign.problem import (
+from mathdesign.formulation import (
     DEPTH,
     WIDTH,
     BoolArray,

@@ -1,7 +1,7 @@
 """What may be built: an ordered chain of stages with finite choices, and rules between them.
 
 A :class:`Space` still speaks the user's words (families, strides, roles); :func:`pose.pose`
-turns it into a :class:`~mathdesign.problem.DesignProblem`.
+turns it into a :class:`~mathdesign.formulation.DesignProblem`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from mathdesign.families import FAMILIES, Family, StageShape
 from mathdesign.families.base import StageRole
-from mathdesign.problem import WIDTH
+from mathdesign.formulation import WIDTH
 
 
 @dataclass(frozen=True, slots=True)

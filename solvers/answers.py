@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mathdesign.formulation import DesignProblem
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import DesignProblem
 from mathdesign.solvers.base import Clock, Solution, Status, Termination
 
 

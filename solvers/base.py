@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mathdesign.problem import DesignProblem
+from mathdesign.formulation import DesignProblem
 
 #: A point whose bound is this close (relative) is called optimal: double-precision arithmetic
 #: cannot tell closer values of the objective apart reliably.
@@ -94,7 +94,8 @@ class SolveOptions:
 @dataclass(frozen=True, slots=True)
 class Solution:
     """A backend's answer. ``point`` follows ``DesignProblem.variables``; ``bound`` is an upper
-    bound on the objective over all feasible points (``inf`` if the backend proves nothing)."""
+    bound on the objective over all feasible points (``inf`` if the backend proves nothing).
+    """
 
     backend: str
     status: Status

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mathdesign.formulation import DesignProblem, IntArray
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import DesignProblem, IntArray
 from mathdesign.solvers.base import (
     Ability,
     Backend,

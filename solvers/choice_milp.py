@@ -33,8 +33,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mathdesign.metrics.evaluate import EFFECTIVENESS_TOLERANCE
-from mathdesign.problem import (
+from mathdesign.formulation import (
     DEPTH,
     PREV,
     WIDTH,
@@ -46,6 +45,7 @@ from mathdesign.problem import (
     Repeat,
     Stage,
 )
+from mathdesign.metrics.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.solvers.milp_arrays import Expression, Milp, MilpBuilder
 
 #: A stage with at most this many combinations enumerates its depth as well: tighter.

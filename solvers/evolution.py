@@ -16,7 +16,7 @@ from __future__ import annotations
 import bisect
 from random import Random
 
-from mathdesign.problem import DesignProblem
+from mathdesign.formulation import DesignProblem
 from mathdesign.solvers.answers import found
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
 from mathdesign.solvers.moves import Moves

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from mathdesign.problem import FloatArray, IntArray
+from mathdesign.formulation import FloatArray, IntArray
 
 NO_COLUMNS: IntArray = np.zeros(0, dtype=np.int64)
 NO_VALUES: FloatArray = np.zeros(0)

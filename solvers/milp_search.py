@@ -20,8 +20,8 @@ from typing import Protocol
 
 import numpy as np
 
+from mathdesign.formulation import DEPTH, DesignProblem, FloatArray
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import DEPTH, DesignProblem, FloatArray
 from mathdesign.solvers.base import (
     Clock,
     Solution,

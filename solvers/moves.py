@@ -13,7 +13,7 @@ from __future__ import annotations
 import bisect
 from random import Random
 
-from mathdesign.problem import DEPTH, WIDTH, DesignProblem
+from mathdesign.formulation import DEPTH, WIDTH, DesignProblem
 from mathdesign.solvers.scoring import Index
 
 #: space_k1kxk1.py: search_channel_list and search_layer_list.

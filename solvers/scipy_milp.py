@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mathdesign.problem import DesignProblem
+from mathdesign.formulation import DesignProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 from mathdesign.solvers.milp_arrays import Milp
 from mathdesign.solvers.milp_search import MilpAnswer, MilpSearch, refuses

@@ -13,8 +13,8 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+from mathdesign.formulation import DEPTH, PREV, WIDTH, DesignProblem, Monomial
 from mathdesign.metrics.evaluate import EFFECTIVENESS_TOLERANCE
-from mathdesign.problem import DEPTH, PREV, WIDTH, DesignProblem, Monomial
 
 Index = tuple[int, ...]
 Share = tuple[tuple[int, ...], float, int]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from mathdesign.problem import WIDTH, DesignProblem
+from mathdesign.formulation import WIDTH, DesignProblem
 from mathdesign.solvers.moves import Moves
 from mathdesign.solvers.scoring import Index, Scoring
 

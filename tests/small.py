@@ -1,8 +1,8 @@
 """Small spaces that several tests share, built by hand so that a reader sees every choice."""
 
 from mathdesign.families import StageShape
+from mathdesign.formulation import Budget, DesignProblem
 from mathdesign.pose import EntropyOptions, pose
-from mathdesign.problem import Budget, DesignProblem
 from mathdesign.space import Space, StageSpace, WidthRules
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mathdesign.families import FAMILIES, StageShape
+from mathdesign.formulation import Budget, DesignProblem
 from mathdesign.metrics.evaluate import Evaluator
 from mathdesign.pose import EntropyOptions, pose, scale_ends
-from mathdesign.problem import Budget, DesignProblem
 from mathdesign.space import Space, StageSpace, WidthRules, expanded
 
 LARGEST = 3_000

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mathdesign.chain import count, extreme, least_effectiveness
+from mathdesign.formulation import DesignProblem
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import DesignProblem
 from mathdesign.solvers.brute import enumerate_points
 from mathdesign.space import WidthRules
 from tests.small import two_stage_problem

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mathdesign.design import Design
+from mathdesign.result import Design
 from mathdesign.spec import load
 
 ROOT = Path(__file__).parents[1]

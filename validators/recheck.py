@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mathdesign.families.base import CountingProfile, Layer
+from mathdesign.formulation import Budget
 from mathdesign.network import Network, NetworkError, NetworkStage
 from mathdesign.pose import EntropyOptions
-from mathdesign.problem import Budget
 from mathdesign.space import Space, StageSpace
 
 #: An objective may differ from the recount by this much, relative to max(1, |objective|).

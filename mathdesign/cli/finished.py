@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
-from mathdesign.design import Design, DesignError
 from mathdesign.files import write_atomic
 from mathdesign.network import NetworkError
+from mathdesign.result import Design, DesignError
 from mathdesign.spec import SpecError
 from mathdesign.spec.schema import TrainingSpec
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mathdesign.problem import Derived, Monomial
+from mathdesign.formulation import Derived, Monomial
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mathdesign.families.base import CountingProfile, Family, Layer, StageShape, act, conv
-from mathdesign.problem import Monomial, Repeat, term
+from mathdesign.formulation import Monomial, Repeat, term
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.problem import (
+from mathdesign.formulation import (
     DEPTH,
     PREV,
     WIDTH,

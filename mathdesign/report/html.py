@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from mathdesign.design import Design
 from mathdesign.report.rows import (
     BUDGET_HEADER,
     STAGE_HEADER,
@@ -13,6 +12,7 @@ from mathdesign.report.rows import (
     figure_rows,
     stage_rows,
 )
+from mathdesign.result import Design
 
 STYLE = """
 :root { color-scheme: light dark; --bar: #3f6fb5; --line: #8886; }

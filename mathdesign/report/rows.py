@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mathdesign.design import BudgetUse, Design
+from mathdesign.result import BudgetUse, Design
 
 STAGE_HEADER = (
     "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mathdesign.design import Design
 from mathdesign.report.rows import (
     BUDGET_HEADER,
     STAGE_HEADER,
@@ -16,6 +15,7 @@ from mathdesign.report.rows import (
     figure_rows,
     stage_rows,
 )
+from mathdesign.result import Design
 
 
 def print_design(console: Console, design: Design) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathdesign.families import FAMILIES, StageShape
+from mathdesign.formulation import Budget, DesignProblem
 from mathdesign.pose import EntropyOptions, pose
-from mathdesign.problem import Budget, DesignProblem
 from mathdesign.space import Space, StageSpace, WidthRules, expanded, resolutions
 from mathdesign.spec.schema import Spec, StageSpec
 from mathdesign.spec.words import stage_name, stem_stride

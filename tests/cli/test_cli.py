@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mathdesign.cli.main import app
-from mathdesign.design import Design
+from mathdesign.result import Design
 
 ROOT = Path(__file__).parents[2]
 TINY = (ROOT / "examples/03_digits_tiny/design.yaml").read_text()

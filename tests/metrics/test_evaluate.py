@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from mathdesign.formulation import Decision, DesignProblem, Monomial, Objective, Repeat, Stage, term
 from mathdesign.metrics.evaluate import CHUNK, Evaluator
-from mathdesign.problem import Decision, DesignProblem, Monomial, Objective, Repeat, Stage, term
 from mathdesign.solvers.brute import enumerate_points
 from tests.small import two_stage_problem
 

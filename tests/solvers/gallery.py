@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mathdesign.families import StageShape
+from mathdesign.formulation import Budget, DesignProblem
 from mathdesign.pose import EntropyOptions, pose
-from mathdesign.problem import Budget, DesignProblem
 from mathdesign.space import Space, StageSpace, WidthRules
 from tests.small import two_stages
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from mathdesign.formulation import DesignProblem
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import DesignProblem
 from mathdesign.solvers import SolveOptions, Status, backend
 from mathdesign.solvers.brute import enumerate_points
 from mathdesign.solvers.choice_milp import build, columns_needed

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mathdesign.formulation import Budget
 from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.problem import Budget
 from mathdesign.solvers.scoring import Scoring
 from mathdesign.space import WidthRules
 from tests.small import two_stage_problem

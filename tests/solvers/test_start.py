@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mathdesign.problem import Budget
+from mathdesign.formulation import Budget
 from mathdesign.solvers.moves import Moves
 from mathdesign.solvers.scoring import Scoring
 from mathdesign.solvers.start import find_start
