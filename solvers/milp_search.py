@@ -36,6 +36,11 @@ from mathdesign.solvers.milp_arrays import Expression, Milp
 
 #: Dual bounds of floating-point solvers are loosened by this much, relative.
 BOUND_SLACK = 1e-8
+#: Solvers keep rows to 1e-6: a tangent missed by less than this is in the program already.
+ROW_TOLERANCE = 2e-6
+#: A gap of zero is asked for, this is reached: solvers keep rows to 1e-6 only, so that the same
+#: tangent could be asked for again and again. Ten times finer than what is called optimal.
+CLOSED = 1e-7
 #: A solver's objective and the evaluator's may differ by this much, relative.
 SAME_OBJECTIVE = 1e-9
 
@@ -109,7 +114,7 @@ class MilpSearch:
                 return self._exhausted()
             self.bound = min(self.bound, self._certified(answer.bound))
             exact = answer.x is not None and self._learn(model, evaluator, answer)
-            if relative_gap(self.objective, self.bound) <= self.options.gap:
+            if relative_gap(self.objective, self.bound) <= max(self.options.gap, CLOSED):
                 return self._answer(None, Termination.COMPLETED, self.bound)
             stop = self.clock.stop()
             if stop or not answer.completed:
@@ -134,7 +139,7 @@ class MilpSearch:
         if penalty is not None and model.penalty is not None:
             depths = np.array([point[self.problem.columns[s, DEPTH]] for s in penalty.stages])
             cut, right = model.penalty_cut(depths.astype(np.float64))
-            if cut.value(answer.x) < right - 1e-9 * max(abs(right), 1.0):
+            if cut.value(answer.x) < right - ROW_TOLERANCE * max(abs(right), 1.0):
                 self.cuts.append((cut, right, math.inf))
                 return False
         self._no_good(model, point)
