@@ -1,18 +1,16 @@
-"""``exact``: spatial branch and bound in log-space, with a certificate that cannot be fooled.
+"""``exact``: spatial branch and bound in log-space, with a certificate valid at any iterate.
 
-Model, algorithm and validity argument: :mod:`mathdesign.solvers.exact_model` and
-:mod:`mathdesign.solvers.exact_kernels`. This module runs the compiled search in short chunks, so
-that limits, Ctrl-C and progress are served between them, and confirms every incumbent with the
+Model, algorithm and validity argument: :mod:`mathdesign.solvers.exact_model`,
+:mod:`mathdesign.solvers.exact_kernels`, :mod:`mathdesign.solvers.exact_search`. This module serves
+limits, Ctrl-C and progress between nodes, and confirms every incumbent with the
 :class:`~mathdesign.metrics.evaluate.Evaluator`, whose word on feasibility is final.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -30,15 +28,16 @@ from mathdesign.solvers.base import (
     status_of,
 )
 from mathdesign.solvers.exact_model import Lowered, lower
+from mathdesign.solvers.exact_search import Tree
 
 #: Nodes are pruned at a relative distance of at least this from the incumbent, half of what
 #: counts as optimal: leaves room for the rounding of the objective itself.
 LEAST_GAP = 0.5 * OPTIMALITY_TOLERANCE
-#: Seconds of search between two looks at the clock.
-CHUNK_S = 0.1
-FIRST_CAPACITY = 1 << 14
+#: Seconds between two progress reports.
+REPORT_EVERY_S = 0.1
 ANNEALING_RESTARTS = 4
-ANNEALING_MOVES = 250_000
+#: Moves of one restart, and of one call of the compiled loop between two looks at the clock.
+ANNEALING_MOVES = 60_000
 
 
 class Exact(Backend):
@@ -69,25 +68,24 @@ class Exact(Backend):
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """Anneal, then branch until the gap, a limit or the caller says stop."""
         clock = Clock(options)
-        clock.report(None, None, 0, "" if _compiled() else "compiling")
-        search = _Search(problem, options, clock)
+        run = _Run(problem, options, clock)
         try:
-            reason = search.run()
+            reason = run.to_the_end()
         except KeyboardInterrupt:
             reason = Termination.INTERRUPTED
-        return search.solution(reason)
+        return run.solution(reason)
 
 
-def _compiled() -> bool:
-    """Whether the kernels have already been used in this process."""
+def compiled() -> bool:
+    """Whether this process has compiled (or loaded from disk) the kernels already."""
     import sys
 
     module = sys.modules.get("mathdesign.solvers.exact_kernels")
-    return module is not None and bool(module.search.signatures)
+    return module is not None and bool(module.branching.signatures)
 
 
 @dataclass(slots=True)
-class _Search:
+class _Run:
     """One run: the lowered problem, the tree, and the confirmed incumbent."""
 
     problem: DesignProblem
@@ -96,110 +94,71 @@ class _Search:
     kernels: ModuleType = field(init=False)
     lowered: Lowered = field(init=False)
     evaluator: Evaluator = field(init=False)
-    model: Any = field(init=False)
-    work: Any = field(init=False)
-    tree: Any = field(init=False)
-    tree_ref: Any = field(init=False)
+    tree: Tree = field(init=False)
     point: tuple[int, ...] | None = None
     objective: float | None = None
     bound: float = math.inf
-    nodes: int = 0
+    reported_s: float = -math.inf
 
     def __post_init__(self) -> None:
+        self.clock.report(None, None, 0, "loading" if compiled() else "compiling")
         from mathdesign.solvers import exact_kernels
 
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
         self.evaluator = Evaluator(self.problem)
-        self.tree = exact_kernels.new_tree(self.lowered.model, FIRST_CAPACITY)
-        self.tree.state[exact_kernels.GAP] = max(0.95 * self.options.gap, LEAST_GAP)
+        self.tree = Tree(exact_kernels, self.lowered.model, self._gap)
 
-    def run(self) -> Termination:
+    @property
+    def _gap(self) -> float:
+        return max(0.95 * self.options.gap, LEAST_GAP)
+
+    def to_the_end(self) -> Termination:
         """Search until done; returns why it stopped. ``bound`` is valid at any time."""
-        self._warm_up()
         if reason := self._first_incumbent():
             return reason
-        self.kernels.plant(self.lowered.model, self.tree)
-        chunk, state = 16, self.kernels.OPEN
-        while True:
-            self._publish("searching")
-            if self._open_nodes() == 0:
-                return Termination.COMPLETED
+        limit = self.options.memory_limit_bytes
+        while not self.tree.done:
             if reason := self.clock.stop():
                 return reason
-            began = time.monotonic()
-            state = self.kernels.search(self.model, self.work, self.tree_ref, chunk)
-            took = time.monotonic() - began
-            self._confirm()
-            if state == self.kernels.OPEN:
-                chunk = max(4, min(2 * chunk, int(chunk * CHUNK_S / max(took, 1e-4))))
-            if state == self.kernels.FULL and not self._grow():
-                self._publish("searching")
+            if limit is not None and self.tree.bytes > limit:
                 return Termination.MEMORY_LIMIT
+            top = self.tree.top
+            try:
+                candidates = self.tree.step()
+            except KeyboardInterrupt:
+                self._tell(top)  # the popped node is lost; its bound is not
+                raise
+            for index in candidates:
+                self._accept(index)
+            self._tell(self.tree.top)
+        self._tell(self.tree.top, last=True)
+        return Termination.COMPLETED
 
     def solution(self, reason: Termination) -> Solution:
         """The answer so far."""
-        seconds = self.clock.elapsed_s
+        nodes, seconds = self.tree.nodes, self.clock.elapsed_s
         if reason is Termination.COMPLETED and self.point is None:
             return Solution(
-                Exact.name, Status.INFEASIBLE, reason, bound=-math.inf,
-                nodes=self.nodes, seconds=seconds,
-            )  # fmt: skip
+                Exact.name, Status.INFEASIBLE, reason, bound=-math.inf, nodes=nodes, seconds=seconds
+            )
         status = status_of(self.objective, self.bound, self.options.gap)
         return Solution(
-            Exact.name, status, reason, self.point, self.objective, self.bound,
-            self.nodes, seconds,
-        )  # fmt: skip
+            Exact.name, status, reason, self.point, self.objective, self.bound, nodes, seconds
+        )
 
-    def _warm_up(self) -> None:
-        """Compile (or load) the kernels on a copy, and say so."""
-        kernels, model = self.kernels, self.lowered.model
-        self.model = kernels.model_ref(*model)
-        self.work = kernels.work_ref(*kernels.workspace(model))
-        self.tree_ref = kernels.tree_ref(*self.tree)
-        if not _compiled():
-            kernels.search(self.model, self.work, self.tree_ref, 1)
-
-    def _open_nodes(self) -> int:
-        """Number of open nodes above the cut."""
-        kernels, tree = self.kernels, self.tree
-        if tree.tally[kernels.HEAP] == 0 or self._top() <= self._cut():
-            return 0
-        return int(tree.tally[kernels.HEAP])
-
-    def _top(self) -> float:
-        return float(self.tree.bound[self.tree.heap[0], 0])
-
-    def _cut(self) -> float:
-        state, kernels = self.tree.state, self.kernels
-        return float(kernels.cut_of(state[kernels.INCUMBENT], state[kernels.GAP]))
-
-    def _publish(self, phase: str) -> None:
-        """Refresh the bound: the best open node, at least the cut below which nodes went."""
-        kernels = self.kernels
-        self.nodes = int(self.tree.tally[kernels.NODES])
-        top = self._top() if self.tree.tally[kernels.HEAP] else -math.inf
-        bound = max(top, self._cut())
-        if bound > -1e299 and bound < 1e299:
-            self.bound = min(self.bound, bound) if top > self._cut() else bound
-        self.clock.report(self.objective, self.bound, self.nodes, phase)
-
-    def _grow(self) -> bool:
-        """Double the tree, unless that passes the memory limit."""
-        tree, kernels = self.tree, self.kernels
-        size = 2 * len(tree.heap)
-        limit = self.options.memory_limit_bytes
-        if limit is not None and 3 * sum(a.nbytes for a in tree) > limit:
-            return False
-        larger = kernels.new_tree(self.lowered.model, size)
-        for old, new in zip(tree, larger):
-            new[: len(old)] = old
-        self.tree, self.tree_ref = larger, kernels.tree_ref(*larger)
-        return True
+    def _tell(self, top: float, last: bool = False) -> None:
+        """Refresh the bound (the best open node, at least the cut below which nodes went)."""
+        bound = max(top, self.tree.cut)
+        if abs(bound) < -self.kernels.NEVER:
+            self.bound = bound
+        if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:
+            self.reported_s = self.clock.elapsed_s
+            self.clock.report(self.objective, self.bound, self.tree.nodes, "searching")
 
     def _first_incumbent(self) -> Termination | None:
         """The caller's point if it is feasible, then seeded annealing restarts."""
-        kernels, model, size = self.kernels, self.model, self.lowered.model.size
+        kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
         if self.options.warm_start is not None:
             self._accept(self._indices(self.options.warm_start))
         state = np.array([self.options.seed * 2654435761 + 1013904223], dtype=np.int64)
@@ -216,26 +175,14 @@ class _Search:
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:
         """A point of the problem as indices of variables; ``None`` if it leaves the space."""
-        model = self.lowered.model
-        index = np.zeros(len(model.size), dtype=np.int64)
+        index = np.zeros(len(self.lowered.model.size), dtype=np.int64)
         for (s, name), j, value in zip(self.problem.variables, self.lowered.column_variable, point):
             domain = self.problem.stages[s].domain(name)
             if value not in domain:
                 return None
             index[j] = domain.index(value)
-        self.kernels.follow_sources(self.model, index)
+        self.kernels.follow_sources(self.tree.model, index)
         return index
-
-    def _confirm(self) -> None:
-        """Put every candidate of the last chunk before the evaluator."""
-        kernels, tree = self.kernels, self.tree
-        for i in range(int(tree.tally[kernels.FOUND])):
-            self._accept(tree.candidate[i])
-        tree.tally[kernels.FOUND] = 0
-        expected = self.objective if self.objective is not None else kernels.NEVER
-        if tree.state[kernels.INCUMBENT] > expected + 1e-9 * max(abs(expected), 1.0):
-            raise AssertionError("the search and the evaluator disagree on an incumbent")
-        tree.state[kernels.INCUMBENT] = expected
 
     def _accept(self, index: IntArray | None) -> None:
         """Make a point the incumbent if the evaluator finds it feasible and better."""
@@ -249,4 +196,4 @@ class _Search:
         objective = float(scores.objective[0])
         if bool(scores.feasible[0]) and (self.objective is None or objective > self.objective):
             self.point, self.objective = point, objective
-            self.tree.state[self.kernels.INCUMBENT] = objective
+            self.tree.incumbent = objective

@@ -53,11 +53,8 @@ ROUNDING = 1e-12
 RELAXED = 1e-9
 LARGEST_MULTIPLIER = 1e4
 LEAF_POINTS = 32
-CANDIDATES = 512
 UNBOUNDED = 2**62
 NEVER = -1e300
-
-OPEN, DONE, FULL, CONFIRM = 0, 1, 2, 3
 
 _options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -72,21 +69,12 @@ class WorkType(types.StructRef):
     """A :class:`Work` as the kernels see it."""
 
 
-@structref.register
-class TreeType(types.StructRef):
-    """A :class:`Tree` as the kernels see it."""
-
-
 class ModelRef(structref.StructRefProxy):
     """Handle of a model."""
 
 
 class WorkRef(structref.StructRefProxy):
     """Handle of a workspace."""
-
-
-class TreeRef(structref.StructRefProxy):
-    """Handle of a tree."""
 
 
 class Work(NamedTuple):
@@ -139,34 +127,14 @@ class Work(NamedTuple):
     absorbed: FloatArray
     start: FloatArray
     point: IntArray
-    trial: IntArray
+    found: IntArray
     score: FloatArray
-
-
-class Tree(NamedTuple):
-    """Open nodes, candidates for the incumbent, and counters. ``C`` is the capacity."""
-
-    box: IntArray
-    """(C, 2 n) lowest and highest indices."""
-    bound: FloatArray
-    """(C, 2) bounds on the objective, and on the sum of entropy products."""
-    start: FloatArray
-    """(C, n) where the relaxation of the node ended."""
-    branch: IntArray
-    """(C, 2) variable and index to split after."""
-    heap: IntArray
-    free: IntArray
-    candidate: IntArray
-    tally: IntArray
-    """heap size, slots used, free slots, nodes bounded, iterations, candidates, points judged."""
-    state: FloatArray
-    """incumbent, relative gap, most of the rest of the objective, incumbent tolerance."""
+    facts: FloatArray
 
 
 for _fields, _proxy, _type in (
     (Model._fields, ModelRef, ModelType),
     (Work._fields, WorkRef, WorkType),
-    (Tree._fields, TreeRef, TreeType),
 ):
     structref.define_proxy(_proxy, _type, list(_fields))
 
@@ -181,12 +149,6 @@ def model_ref(*arrays: Any) -> Any:
 def work_ref(*arrays: Any) -> Any:
     """The handle of a workspace; the arrays are shared, not copied."""
     return WorkRef(*arrays)
-
-
-@njit(**_options)
-def tree_ref(*arrays: Any) -> Any:
-    """The handle of a tree; the arrays are shared, not copied."""
-    return TreeRef(*arrays)
 
 
 def workspace(m: Model) -> Work:
@@ -211,7 +173,7 @@ def workspace(m: Model) -> Work:
         g=f(both), s=f(both), lam=f(both), ds=f(both), dlam=f(both),
         zlo=f(every), zhi=f(every), dy=f(every), res=f(every), mag=f(every),
         best_res=f(every), best_y=f(every), absorbed=f(products + 1), start=f(n),
-        point=i(n), trial=i(n), score=f(n),
+        point=i(n), found=i(LEAF_POINTS, n), score=f(n), facts=f(8),
     )  # fmt: skip
 
 
@@ -1316,14 +1278,15 @@ def start_point(m: Model, w: Work, active: int, dense: int, linear: int, mu: flo
 
 @njit(**_options)
 def maximise(
-    m: Model, w: Work, active: int, dense: int, linear: int,
-    scale: float, room: float, full: bool, cut: float, iterations: int,
+    m: Model, w: Work, scale: float, room: float, full: bool, cut: float, iterations: int,
 ) -> tuple[float, int]:  # fmt: skip
     """The best certificate (scaled) among the interior-point iterates, and their number.
 
     Stops once the bound is at most ``cut``, once it cannot fall much further, or after
     ``iterations`` (any number is valid). Leaves the best iterate in w.best_y, w.best_res.
     """
+    active, dense, linear = int(w.facts[0]), int(w.facts[1]), int(w.facts[2])
+    choose_forms(m, w)
     both, mu, best, it = dense + linear, 2e-3, math.inf, 0
     planes = 0
     while planes < linear and w.lin_var[planes, 2] >= 0:
@@ -1368,45 +1331,14 @@ def maximise(
 # --------------------------------------------------------------------------------------------
 
 
-HEAP, USED, FREE, NODES, ITERATIONS, FOUND, JUDGED = range(7)
-INCUMBENT, GAP, REST_MOST = range(3)
-
-
-def new_tree(m: Model, capacity: int) -> Tree:
-    """An empty tree."""
-    n = len(m.size)
-    i = lambda *shape: np.zeros(shape, dtype=np.int64)  # noqa: E731
-    return Tree(
-        box=np.zeros((capacity, 2 * n), dtype=np.int32),
-        bound=np.zeros((capacity, 2)),
-        start=np.zeros((capacity, n), dtype=np.float32),
-        branch=np.zeros((capacity, 2), dtype=np.int32),
-        heap=i(capacity),
-        free=i(capacity),
-        candidate=i(CANDIDATES, n),
-        tally=i(7),
-        state=np.array([NEVER, 0.0, 0.0]),
-    )
-
-
 @njit(**_options)
-def cut_of(incumbent: float, gap: float) -> float:
-    """Nodes at or below this are dropped; it is also the least bound that can be reported."""
-    if incumbent <= NEVER:
-        return NEVER
-    return incumbent + gap * max(abs(incumbent), 1.0)
-
-
-@njit(**_options)
-def offer(m: Model, tree: Tree, point: IntArray) -> None:
-    """Keep a better point as a candidate. One that only rounding can judge moves no cut."""
+def offer(m: Model, w: Work, point: IntArray, incumbent: float, count: int) -> tuple[float, int]:
+    """Put a better point into w.found. One that only rounding can judge moves no incumbent."""
     violation, objective = judge(m, point)
-    tree.tally[JUDGED] += 1
-    if violation < 1e-11 and objective > tree.state[INCUMBENT]:
-        tree.candidate[tree.tally[FOUND], :] = point
-        tree.tally[FOUND] += 1
-        if violation == 0.0:
-            tree.state[INCUMBENT] = objective
+    if violation < 1e-11 and objective > incumbent:
+        w.found[count, :] = point
+        return (objective if violation == 0.0 else incumbent), count + 1
+    return incumbent, count
 
 
 @njit(**_options)
@@ -1420,33 +1352,33 @@ def points_in(m: Model, w: Work) -> float:
 
 
 @njit(**_options)
-def visit_all(m: Model, w: Work, tree: Tree) -> None:
-    """Judge every point of the box."""
-    n = m.size.shape[0]
+def visit_all(m: Model, w: Work, incumbent: float) -> int:
+    """Judge every point of a box of at most ``LEAF_POINTS``; the better ones are in w.found."""
+    n, count = m.size.shape[0], 0
     w.point[:] = w.ilo
     while True:
         follow_sources(m, w.point)
-        offer(m, tree, w.point)
+        incumbent, count = offer(m, w, w.point, incumbent, count)
         j = 0
         while j < n and (m.source[j] >= 0 or w.point[j] == w.ihi[j]):
             if m.source[j] < 0:
                 w.point[j] = w.ilo[j]
             j += 1
         if j == n:
-            return
+            return count
         w.point[j] += 1
 
 
 @njit(**_options)
-def round_off(m: Model, w: Work, tree: Tree) -> None:
-    """Offer the point next to the relaxed solution."""
+def round_off(m: Model, w: Work, incumbent: float) -> int:
+    """Judge the point next to the relaxed solution; 1 if it is in w.found."""
     for j in range(m.size.shape[0]):
         i = position(m, w, j, w.y[j])
         if i < w.ihi[j] and m.at[j, i + 1] - w.y[j] < w.y[j] - m.at[j, i]:
             i += 1
         w.point[j] = i
     follow_sources(m, w.point)
-    offer(m, tree, w.point)
+    return offer(m, w, w.point, incumbent, 0)[1]
 
 
 @njit(**_options)
@@ -1562,194 +1494,38 @@ def branching(m: Model, w: Work) -> tuple[int, int]:
 
 
 @njit(**_options)
-def bound_box(
-    m: Model, w: Work, tree: Tree, bound: float, most: float, iterations: int
-) -> tuple[bool, float, float, int, int]:
-    """Treat the box w.ilo..w.ihi, whose start point is w.start.
+def relax(m: Model, w: Work) -> bool:
+    """Build the relaxation of the box w.ilo..w.ihi, all but what depends on limits of the objective.
 
-    ``bound`` limits the objective and ``most`` the sum of entropy products of improving designs in
-    the box. Returns whether it stays open, both limits improved, and where to branch.
+    Leaves in w.facts: active variables, dense and sparse rows, least and most of the rest of the
+    objective, least and most penalty, most entropy products. False: effectiveness forbids the box.
     """
-    closed = (False, NEVER, most, -1, -1)
-    cut = cut_of(tree.state[INCUMBENT], tree.state[GAP])
-    if not tighten(m, w, most + tree.state[REST_MOST] - cut):
-        return closed
-    if points_in(m, w) <= LEAF_POINTS:
-        visit_all(m, w, tree)
-        return closed
-    active = number_active(m, w)
+    w.facts[0] = number_active(m, w)
     build_ends(m, w)
     if not prefixes_possible(m, w):
-        return closed
-    rest_low, rest_high = rest_range(m, w)
-    if tree.state[REST_MOST] >= -NEVER:  # the root
-        tree.state[REST_MOST] = rest_high
-    tree.tally[NODES] += 1
-    products = m.scale_end.shape[0] > 0
+        return False
+    w.facts[1] = build_dense(m, w)
+    w.facts[2] = build_linear(m, w)
+    build_chords(m, w)
+    build_extra(m, w)
+    w.facts[3], w.facts[4] = rest_range(m, w)
+    w.facts[5], w.facts[6] = least_penalty(m, w), most_penalty(m, w)
     total = 0.0
     for k in range(m.scale_end.shape[0]):
         z = m.scale_area[k] + w.hi[m.scale_var[k]]
         total += m.scale_weight[k] * z * w.end_hi[m.scale_end[k]]
-    most = min(most, total * (1.0 + RELAXED) + 1e-9)
-    most = min(most, bound + most_penalty(m, w) - rest_low)
-    penalty = least_penalty(m, w)
-    bound = min(bound, most + rest_high - penalty)
-    least = max(cut + penalty - rest_high, 0.0)
-    if bound <= cut or not build_spans(m, w, least, most):
-        return closed
-    dense, linear = build_dense(m, w), build_linear(m, w)
-    build_chords(m, w)
-    build_extra(m, w)
-    scale = 1.0 / max(abs(bound) if cut <= NEVER else abs(cut), 1.0)
-    floor = max(cut * scale, -1e3)
-    plain = m.pen_var.shape[0] == 0 and rest_high == rest_low
-    for _ in range(3):
-        # a penalty that the box leaves wide says little about the products: bound them alone
-        if plain or not products or most <= 1.05 * max(bound + penalty, cut):
-            break
-        choose_forms(m, w)
-        value, its = maximise(
-            m, w, active, dense, linear, scale, 0.0, False, least * scale, iterations
-        )
-        tree.tally[ITERATIONS] += its
-        if value / scale <= least or value == -math.inf:
-            return closed
-        before = most
-        most = min(most, value / scale * (1.0 + RELAXED) + RELAXED)
-        bound = min(bound, most + rest_high - penalty)
-        if bound <= cut or not build_spans(m, w, least, most):
-            return closed
-        if most > 0.9 * before:
-            break
-    room = most + rest_high - cut
-    choose_forms(m, w)
-    value, its = maximise(m, w, active, dense, linear, scale, room, True, floor, iterations)
-    tree.tally[ITERATIONS] += its
-    bound = min(bound, value / scale)
-    if bound <= cut:
-        return closed
-    round_off(m, w, tree)
+    w.facts[7] = total * (1.0 + RELAXED) + 1e-9
+    return True
+
+
+@njit(**_options)
+def conclude(m: Model, w: Work, scale: float, room: float) -> float:
+    """After :func:`maximise`: measure errors, then shrink the box; returns its number of points."""
+    active, dense, linear = int(w.facts[0]), int(w.facts[1]), int(w.facts[2])
     relaxation_errors(m, w, dense, linear, scale)
-    if math.isfinite(value):
-        tighten_by_costs(m, w, active, value - floor + RELAXED)
-    if points_in(m, w) <= LEAF_POINTS:
-        visit_all(m, w, tree)
-        return closed
-    variable, split = branching(m, w)
-    return True, bound, most, variable, split
-
-
-# --------------------------------------------------------------------------------------------
-# Best-first search
-# --------------------------------------------------------------------------------------------
-
-
-@njit(**_options)
-def push(tree: Tree, slot: int) -> None:
-    """Add a node to the heap, largest bound first; ties go to the lower slot."""
-    i = tree.tally[HEAP]
-    tree.tally[HEAP] += 1
-    key = tree.bound[slot, 0]
-    while i > 0:
-        parent = (i - 1) // 2
-        other = tree.heap[parent]
-        if tree.bound[other, 0] >= key:
-            break
-        tree.heap[i] = other
-        i = parent
-    tree.heap[i] = slot
-
-
-@njit(**_options)
-def pop(tree: Tree) -> int:
-    """Remove and return the node with the largest bound."""
-    top = tree.heap[0]
-    tree.tally[HEAP] -= 1
-    size = tree.tally[HEAP]
-    slot = tree.heap[size]
-    key, i = tree.bound[slot, 0], 0
-    while 2 * i + 1 < size:
-        child = 2 * i + 1
-        if child + 1 < size and (
-            tree.bound[tree.heap[child + 1], 0] > tree.bound[tree.heap[child], 0]
-        ):
-            child += 1
-        if tree.bound[tree.heap[child], 0] <= key:
-            break
-        tree.heap[i] = tree.heap[child]
-        i = child
-    tree.heap[i] = slot
-    return int(top)
-
-
-@njit(**_options)
-def store(m: Model, w: Work, tree: Tree, bound: float, most: float, var: int, split: int) -> None:
-    """Keep the box w.ilo..w.ihi as an open node."""
-    n = m.size.shape[0]
-    if tree.tally[FREE] > 0:
-        tree.tally[FREE] -= 1
-        slot = tree.free[tree.tally[FREE]]
-    else:
-        slot = tree.tally[USED]
-        tree.tally[USED] += 1
-    tree.bound[slot, 0], tree.bound[slot, 1] = bound, most
-    tree.branch[slot, 0], tree.branch[slot, 1] = var, split
-    for j in range(n):
-        tree.box[slot, j], tree.box[slot, n + j] = w.ilo[j], w.ihi[j]
-        tree.start[slot, j] = w.y[j]
-    push(tree, slot)
-
-
-def plant(m: Model, tree: Tree) -> None:
-    """Make the whole space the only open node."""
-    n = len(m.size)
-    tree.box[0, n:] = m.size - 1
-    tree.start[0] = [0.5 * (m.at[j, 0] + m.at[j, m.size[j] - 1]) for j in range(n)]
-    tree.bound[0] = -NEVER
-    tree.branch[0] = -1
-    tree.state[REST_MOST] = -NEVER
-    tree.tally[HEAP] = tree.tally[USED] = 1
-
-
-@njit(**_options)
-def search(m: Model, w: Work, tree: Tree, nodes: int) -> int:
-    """Branch until ``nodes`` more nodes are bounded; returns ``OPEN``.
-
-    Sooner: ``DONE`` (no node is above the cut), ``FULL`` or ``CONFIRM`` (no room in the tree, or
-    for candidates).
-    """
-    n = m.size.shape[0]
-    limit = tree.tally[NODES] + nodes
-    while tree.tally[HEAP] > 0:
-        if tree.tally[FOUND] + 4 * LEAF_POINTS > CANDIDATES:
-            return CONFIRM
-        if tree.tally[NODES] >= limit:
-            return OPEN
-        if tree.tally[USED] + 2 > tree.heap.shape[0] and tree.tally[FREE] < 2:
-            return FULL
-        if tree.bound[tree.heap[0], 0] <= cut_of(tree.state[INCUMBENT], tree.state[GAP]):
-            tree.tally[HEAP] = tree.tally[USED] = tree.tally[FREE] = 0
-            return DONE
-        slot = pop(tree)
-        tree.free[tree.tally[FREE]] = slot
-        tree.tally[FREE] += 1
-        bound, most = tree.bound[slot, 0], tree.bound[slot, 1]
-        var, split = tree.branch[slot, 0], tree.branch[slot, 1]
-        box, start = tree.box[slot].copy(), tree.start[slot].copy()
-        for side in range(2 if var >= 0 else 1):
-            for j in range(n):
-                w.ilo[j], w.ihi[j], w.start[j] = box[j], box[n + j], start[j]
-            if var >= 0 and side == 0:
-                w.ihi[var] = split
-            elif var >= 0:
-                w.ilo[var] = split + 1
-            for j in range(n):
-                low, high = m.at[j, w.ilo[j]], m.at[j, w.ihi[j]]
-                w.start[j] = min(max(w.start[j], low), high)
-            open_, low, high, v, i = bound_box(m, w, tree, bound, most, 40)
-            if open_:
-                store(m, w, tree, low, high, v, i)
-    return DONE
+    if math.isfinite(room):
+        tighten_by_costs(m, w, active, room)
+    return points_in(m, w)
 
 
 # --------------------------------------------------------------------------------------------

@@ -460,4 +460,5 @@ def _ints(values: Iterable[int]) -> IntArray:
 
 
 def _table(rows: Iterable[Iterable[int]], width: int) -> IntArray:
-    return np.array([tuple(r) for r in rows], dtype=np.int64).reshape(-1, width)
+    table = [tuple(row) for row in rows]
+    return np.array(table, dtype=np.int64).reshape(len(table), width)
