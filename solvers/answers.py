@@ -13,7 +13,17 @@ from mathdesign.solvers.base import Clock, Solution, Status, Termination
 
 
 def confirmed(problem: DesignProblem, point: Sequence[int]) -> float | None:
-    """The objective of ``point`` in exact integers, ``None`` unless it is feasible."""
+    """The objective of ``point`` in exact integers, ``None`` unless it is feasible and finite."""
+    objective = _objective(problem, point)
+    return objective if objective is not None and math.isfinite(objective) else None
+
+
+def feasible(problem: DesignProblem, point: Sequence[int]) -> bool:
+    """Whether ``point`` satisfies domains, rules and budgets, whatever its objective."""
+    return _objective(problem, point) is not None
+
+
+def _objective(problem: DesignProblem, point: Sequence[int]) -> float | None:
     if any(
         value not in problem.stages[s].domain(name)
         for (s, name), value in zip(problem.variables, point, strict=True)
