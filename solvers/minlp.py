@@ -262,11 +262,11 @@ class _Build:
     def _budgets(self) -> None:
         """Rows in units of their limit, so that a solver's tolerance is relative."""
         for b, budget in enumerate(self.problem.budgets):
-            for side, sign in ((budget.upper, 1.0), (budget.lower, -1.0)):
+            for name, side, sign in (("most", budget.upper, 1.0), ("least", budget.lower, -1.0)):
                 if side is not None:
-                    unit = 1.0 / max(abs(side), 1)
-                    row = self._metric(budget.metric, sign * unit)
-                    self._require(f"budget{b}_{budget.metric}", row - sign * unit * side)
+                    unit = sign / max(abs(side), 1)
+                    row = self._metric(budget.metric, unit) - unit * side
+                    self._require(f"{budget.metric}{b}_{name}", row)
 
     def _metric(self, metric: str, unit: float) -> Any:
         """``unit`` times a metric. Monomials with the same symbols share one product."""
