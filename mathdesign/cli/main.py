@@ -161,6 +161,41 @@ def schema(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     raise typer.Exit(listing.schema(Session(json, quiet), out))
 
 
+bench = typer.Typer(help="Measure mathdesign on this machine.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("solvers")
+def bench_solvers(
+    problems: Annotated[
+        str, typer.Option("--problems", help="Published programs, comma-separated.")
+    ] = "R18,R34,R50",
+    backends: Annotated[
+        str, typer.Option("--backends", help="Backends, comma-separated.")
+    ] = "exact,highs,evolution,anneal",
+    time_limit: Annotated[str, typer.Option("--time-limit", help="Per run.")] = "60 s",
+    gap: Annotated[str, typer.Option("--gap", help="Relative gap to reach.")] = "0.1%",
+    seeds: Annotated[int, typer.Option("--seeds", help="Runs of each heuristic.")] = 1,
+    evaluations: Annotated[
+        int, typer.Option("--evaluations", help="Budget of each heuristic run.")
+    ] = 100_000,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Every backend on the published DeepMAD programs: objective, bound, gap, seconds, memory.
+
+    Example: mathdesign bench solvers --problems R18 --backends exact,evolution --out runs/bench
+    """
+    from mathdesign.cli import bench as command
+
+    session = Session(json, quiet)
+    limits = (time_limit, gap)
+    raise typer.Exit(
+        command.bench_solvers(session, problems, backends, limits, seeds, evaluations, out)
+    )
+
+
 def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     app()

@@ -1,0 +1,1 @@
+"""Measuring ourselves: the published programs, and every solver on them in one run."""
