@@ -182,6 +182,24 @@ def workspace(m: Model) -> Work:
 # --------------------------------------------------------------------------------------------
 
 
+# Numba compiles a slice assignment together with the formatting of its error message, which takes
+# seconds; hence these two loops.
+
+
+@njit(**_options)
+def fill(array: FloatArray, value: float) -> None:
+    """Set every entry of a vector."""
+    for i in range(array.shape[0]):
+        array[i] = value
+
+
+@njit(**_options)
+def copy(to: IntArray, source: IntArray) -> None:
+    """Copy a vector."""
+    for i in range(to.shape[0]):
+        to[i] = source[i]
+
+
 @njit(**_options)
 def follow_sources(m: Model, point: IntArray) -> None:
     """Set derived variables from their sources. ``point`` holds indices into the domains."""
@@ -311,7 +329,7 @@ def tighten_rules(m: Model, w: Work) -> int:
 @njit(**_options)
 def corner(m: Model, w: Work, index: IntArray, rows: FloatArray) -> None:
     """Row values at the corner ``index``, in units of budgets; w.sig gets the monomials."""
-    rows[:] = 0.0
+    fill(rows, 0.0)
     for k in range(m.sig_depth.shape[0]):
         t = 1.0
         for p in range(m.sig_var.shape[1]):
@@ -329,7 +347,8 @@ def corner(m: Model, w: Work, index: IntArray, rows: FloatArray) -> None:
 @njit(**_options)
 def row_polynomials(m: Model, w: Work, j: int, index: IntArray) -> None:
     """w.poly[r, p]: the part of row r at corner ``index`` that goes with variable j to the p."""
-    w.poly[:, :] = 0.0
+    for r in range(w.poly.shape[0]):
+        fill(w.poly[r], 0.0)
     for g in range(m.var_sig.shape[1]):
         k = m.var_sig[j, g]
         if k < 0:
@@ -575,8 +594,8 @@ def build_ends(m: Model, w: Work) -> None:
     """Log-widths and layer counts of the prefixes as affine functions of active variables."""
     n = m.size.shape[0]
     for e in range(m.end_const.shape[0]):
-        w.end_lin[e, :] = 0.0
-        w.lay_lin[e, :] = 0.0
+        fill(w.end_lin[e], 0.0)
+        fill(w.lay_lin[e], 0.0)
         const, layers = m.end_const[e], m.end_layers_const[e]
         low = high = const
         for j in range(n):
@@ -612,7 +631,7 @@ def prefixes_possible(m: Model, w: Work) -> bool:
 @njit(**_options)
 def add_linear_row(w: Work, count: int, rhs: float, a: int, va: float, b: int, vb: float) -> int:
     """Start a sparse row ``va * y_a + vb * y_b <= rhs`` (indices of active variables or -1)."""
-    w.lin_var[count, :] = -1
+    w.lin_var[count, 2] = w.lin_var[count, 3] = -1
     w.lin_var[count, 0], w.lin_val[count, 0] = a, va
     w.lin_var[count, 1], w.lin_val[count, 1] = b, vb
     w.lin_rhs[count] = rhs + RELAXED * (1.0 + abs(rhs))
@@ -682,7 +701,7 @@ def build_chords(m: Model, w: Work) -> None:
     """w.chord[r]: a linear function (constant last) never below row r, where one is needed."""
     last = w.chord.shape[1] - 1
     for r in range(m.row_upper.shape[0]):
-        w.chord[r, :] = 0.0
+        fill(w.chord[r], 0.0)
         if m.row_lower[r] == 0 and m.row_weight[r] <= 0.0:
             continue
         for k in range(m.sig_depth.shape[0]):
@@ -718,7 +737,7 @@ def build_chords(m: Model, w: Work) -> None:
 @njit(**_options)
 def build_extra(m: Model, w: Work) -> None:
     """The additive part of the objective over active variables, its constant last."""
-    w.extra[:] = 0.0
+    fill(w.extra, 0.0)
     const = m.additive[0]
     for j in range(m.additive.shape[0] - 1):
         const += add_linear(m, w, j, m.additive[1 + j], w.extra)
@@ -816,7 +835,7 @@ def choose_forms(m: Model, w: Work) -> None:
         low, high = w.span[k, 4], w.span[k, 5]
         high = math.sqrt(high * high + SHIFT * (zhi + ehi + 1.0))
         root = (low + high) * math.sqrt(max(z * entropy, 0.0)) - low * high
-        w.form[k, :] = 0.0
+        fill(w.form[k], 0.0)
         if root <= first and root <= second:
             w.form[k, 2], w.form[k, 3] = low + high, -low * high
         elif first <= second:
@@ -1336,7 +1355,7 @@ def offer(m: Model, w: Work, point: IntArray, incumbent: float, count: int) -> t
     """Put a better point into w.found. One that only rounding can judge moves no incumbent."""
     violation, objective = judge(m, point)
     if violation < 1e-11 and objective > incumbent:
-        w.found[count, :] = point
+        copy(w.found[count], point)
         return (objective if violation == 0.0 else incumbent), count + 1
     return incumbent, count
 
@@ -1355,7 +1374,7 @@ def points_in(m: Model, w: Work) -> float:
 def visit_all(m: Model, w: Work, incumbent: float) -> int:
     """Judge every point of a box of at most ``LEAF_POINTS``; the better ones are in w.found."""
     n, count = m.size.shape[0], 0
-    w.point[:] = w.ilo
+    copy(w.point, w.ilo)
     while True:
         follow_sources(m, w.point)
         incumbent, count = offer(m, w, w.point, incumbent, count)
@@ -1439,7 +1458,7 @@ def tighten_by_costs(m: Model, w: Work, active: int, room: float) -> None:
 def relaxation_errors(m: Model, w: Work, dense: int, linear: int, scale: float) -> None:
     """w.score: what each variable's relaxation adds to the bound at the relaxed solution."""
     n, c = m.size.shape[0], 0
-    w.score[:] = 0.0
+    fill(w.score, 0.0)
     for q in range(m.product.shape[0]):
         if w.act[n + q] < 0:
             continue
@@ -1544,7 +1563,7 @@ def uniform(seed: IntArray) -> float:
 def move(m: Model, point: IntArray, trial: IntArray, seed: IntArray) -> None:
     """Change one to three decisions, mostly by a step or two."""
     n = m.size.shape[0]
-    trial[:] = point
+    copy(trial, point)
     changes = 1 + int(3.0 * uniform(seed) * uniform(seed))
     for _ in range(changes):
         j = int(uniform(seed) * n)
@@ -1575,11 +1594,11 @@ def anneal(m: Model, point: IntArray, best: IntArray, moves: int, seed: IntArray
         if gain >= 0.0 or uniform(seed) < math.exp(gain / heat) or not math.isfinite(gain):
             if not math.isfinite(f):
                 continue
-            point[:] = trial
+            copy(point, trial)
             violation, objective = v, f
             if v == 0.0:
                 unit = max(unit, abs(f))
                 if f > top:
                     top = f
-                    best[:] = trial
+                    copy(best, trial)
     return top

@@ -122,7 +122,8 @@ class Tree:
         if not k.tighten(m, w, most + self.rest_most - cut):
             return None
         if k.points_in(m, w) <= LEAF_POINTS:
-            return self._enumerated()
+            self._found(k.visit_all(m, w, self.incumbent))
+            return None
         self.nodes += 1
         if not k.relax(m, w):
             return None
@@ -158,7 +159,8 @@ class Tree:
         if k.round_off(m, w, self.incumbent):
             self._found(1)
         if k.conclude(m, w, scale, value * scale - floor + 1e-9) <= LEAF_POINTS:
-            return self._enumerated()
+            self._found(k.visit_all(m, w, self.incumbent))
+            return None
         variable, split = k.branching(m, w)
         box = scratch.ilo.copy(), scratch.ihi.copy()
         return Node(bound, most, *box, scratch.y[: len(lo)].copy(), variable, split)
@@ -170,9 +172,6 @@ class Tree:
         )
         self.iterations += iterations
         return float(value / scale)
-
-    def _enumerated(self) -> None:
-        self._found(self.kernels.visit_all(self.model, self.work, self.incumbent))
 
     def _found(self, count: int) -> None:
         self.candidates += [point.copy() for point in self.scratch.found[:count]]
