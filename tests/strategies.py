@@ -16,7 +16,7 @@ from mathdesign.pose import EntropyOptions, pose, scale_ends
 from mathdesign.space import Space, StageSpace, WidthRules, expanded
 
 LARGEST = 3_000
-FAMILY_NAMES = ("bottleneck", "inverted_residual", "basic")
+FAMILY_NAMES = ("bottleneck", "inverted_residual", "basic", "convnext")
 
 
 def problems() -> st.SearchStrategy[DesignProblem]:

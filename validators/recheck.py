@@ -188,7 +188,7 @@ def _macs(layer: Layer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
-    return products + 2 * values if layer.op == "conv" else values
+    return products + 2 * layer.batch_norm * values if layer.op == "conv" else values
 
 
 def _prefixes(network: Network) -> tuple[tuple[float, ...], tuple[int, ...]]:

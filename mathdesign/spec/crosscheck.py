@@ -51,7 +51,7 @@ def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFau
         yield (*path, "bottleneck"), "a bottleneck", "nothing: family basic has none", ""
     if family != "inverted_residual" and stage.expansion is not None:
         yield (*path, "expansion"), "an expansion", "only family inverted_residual", "bottleneck"
-    if family == "bottleneck" and stage.bottleneck is None:
+    if family in ("bottleneck", "convnext") and stage.bottleneck is None:
         yield (*path, "bottleneck"), "nothing", "the key 'bottleneck' is needed", ""
     if family == "inverted_residual" and (stage.bottleneck is None) == (stage.expansion is None):
         found = "neither" if stage.bottleneck is None else "both"

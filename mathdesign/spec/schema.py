@@ -18,7 +18,7 @@ from pydantic import (
 
 from mathdesign.spec import values
 
-FamilyName = Literal["bottleneck", "inverted_residual", "basic"]
+FamilyName = Literal["bottleneck", "inverted_residual", "basic", "convnext"]
 
 _text_or_number = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 _choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}

@@ -168,7 +168,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path):
 
 def test_families_and_schema(tmp_path: Path):
     families = json.loads(run("families", "--json", cwd=tmp_path).stdout)
-    assert [f["name"] for f in families] == ["bottleneck", "inverted_residual", "basic"]
+    assert [f["name"] for f in families] == ["bottleneck", "inverted_residual", "basic", "convnext"]
     assert "inverted_residual" in run("families", cwd=tmp_path).stdout
     assert json.loads(run("schema", cwd=tmp_path).stdout)["title"] == "Spec"
 
