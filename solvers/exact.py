@@ -161,7 +161,8 @@ class _Run:
         kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
         if self.options.warm_start is not None:
             self._accept(self._indices(self.options.warm_start))
-        state = np.array([self.options.seed * 2654435761 + 1013904223], dtype=np.int64)
+        seed = (self.options.seed * 2654435761 + 1013904223) % (1 << 48)
+        state = np.array([seed], dtype=np.int64)
         for restart in range(ANNEALING_RESTARTS):
             if reason := self.clock.stop():
                 return reason
