@@ -38,6 +38,7 @@ BACKENDS: dict[str, str] = {
     "differential": "mathdesign.solvers.differential:Differential",
     "scip": "mathdesign.solvers.scip:Scip",
     "pyomo": "mathdesign.solvers.pyomo_backend:Pyomo",
+    "cvxpy": "mathdesign.solvers.cvxpy_backend:Cvxpy",
 }
 """Backend name -> ``module:class``."""
 

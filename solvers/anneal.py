@@ -48,7 +48,7 @@ class Anneal(Backend):
         if start is None:
             return found(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
                          clock, "no feasible start found")  # fmt: skip
-        walk = _Walk(scoring, moves, rng, clock, start, spent)
+        walk = Walk(scoring, moves, rng, clock, start, spent)
         reason: Termination | None = None
         for restart in range(RESTARTS if not moves.frozen else 0):
             end = spent + (limit - spent) * (restart + 1) // RESTARTS
@@ -58,7 +58,7 @@ class Anneal(Backend):
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """The generator, the budget spent, and the best design of all restarts."""
 
     scoring: Scoring

@@ -93,9 +93,10 @@ class MinlpSearch:
             exact = self._learn(solver, answer)
             if exact or relative_gap(self.objective, self.bound) <= self.options.gap:
                 return self.answer(Termination.COMPLETED)
-            if answer.interrupted:
-                return self.answer(Termination.INTERRUPTED)
-            if (stop := self.clock.stop()) or not answer.completed or not answer.points:
+            stop = self.clock.stop()
+            if stop is None and answer.interrupted:
+                stop = Termination.INTERRUPTED
+            if stop or not answer.completed or not answer.points:
                 return self.answer(stop or Termination.TIME_LIMIT)
 
     def accept(self, point: Sequence[int]) -> float | None:

@@ -17,7 +17,8 @@ from mathdesign.formulation import DesignProblem
 from mathdesign.solvers.choice_milp import ChoiceMilp
 from mathdesign.solvers.choice_milp import build as build_milp
 from mathdesign.solvers.milp_arrays import Milp
-from mathdesign.solvers.minlp import Minlp, build
+from mathdesign.solvers.minlp import build
+from mathdesign.solvers.minlp_tools import Minlp
 
 Form = Literal["minlp", "milp"]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from mathdesign.formulation import DesignProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
-from mathdesign.solvers.minlp import Minlp, build, refuses
+from mathdesign.solvers.minlp import build, refuses
 from mathdesign.solvers.minlp_search import MinlpAnswer, MinlpSearch, Point
+from mathdesign.solvers.minlp_tools import Minlp
 
 #: SCIP's statuses after which its bound is final.
 FINAL = frozenset({"optimal", "gaplimit"})

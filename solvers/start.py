@@ -48,7 +48,7 @@ def find_start(
         first = chain.smallest() if spent == 0 else chain.random(rng)
         if first is None:
             return best
-        walked = _descend(scoring, moves, first, rng, min(STEPS, evaluations - spent), stop)
+        walked = descend(scoring, moves, first, rng, min(STEPS, evaluations - spent), stop)
         spent += walked.evaluations
         if walked.violation < best.violation:
             best = walked
@@ -58,7 +58,7 @@ def find_start(
     return best
 
 
-def _descend(
+def descend(
     scoring: Scoring,
     moves: Moves,
     index: Index,
