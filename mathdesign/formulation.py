@@ -13,7 +13,8 @@ where ``prev`` is the width of the previous stage. Hence
 * in log-space every metric is a sum of exponentials of affine functions (a posynomial), which is
   what the exact engine relaxes, and for fixed choices it is a number, which is what MILPs use.
 
-This module knows no solver, no file format and no network library. Units: resolutions in pixels,
+This module knows no solver (the ``to_...`` methods at the end of :class:`DesignProblem` fetch one
+when they are called), no file format and no network library. Units: resolutions in pixels,
 widths in channels, depth in blocks, ``params`` in weights, ``macs`` in multiply-adds.
 """
 
@@ -23,7 +24,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -311,6 +313,24 @@ class DesignProblem:
     def prev_domain(self, stage: int) -> tuple[int, ...]:
         """Widths that may enter ``stage``: the input channels for the first stage."""
         return self.stages[stage - 1].domain(WIDTH) if stage else (self.input_channels,)
+
+    def to_pyomo(self, form: Literal["minlp", "milp"] = "minlp") -> Any:
+        """A Pyomo model for any solver a user owns: integer nonlinear, or the choice MILP."""
+        from mathdesign.solvers.pyomo_model import to_pyomo
+
+        return to_pyomo(self, form)
+
+    def to_cvxpy(self) -> Any:
+        """The log-convex root relaxation as a cvxpy problem, with the way back to choices."""
+        from mathdesign.solvers.cvxpy_relaxation import to_cvxpy
+
+        return to_cvxpy(self)
+
+    def write(self, path: str | Path) -> None:
+        """The choice MILP as a file, ``.mps`` or ``.lp`` by its suffix."""
+        from mathdesign.solvers.interchange import write_program
+
+        write_program(self, path)
 
     def _largest(self, metric: str) -> int:
         """An upper limit of a metric over the whole space, in exact integers."""

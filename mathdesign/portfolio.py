@@ -14,7 +14,7 @@ ENUMERATE_UP_TO = 2_000_000
 #: In order of preference above that size.
 PREFERENCE = ("exact", "highs", "evolution")
 #: Packages that a backend needs beyond the installed core.
-NEEDS = {"exact": "numba"}
+NEEDS = {"exact": "numba", "scip": "pyscipopt", "pyomo": "pyomo", "cvxpy": "cvxpy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ def choose(problem: DesignProblem, name: str = "auto") -> Choice:
     cannot treat the problem.
     """
     if name != "auto":
+        package = NEEDS.get(name.partition(":")[0])
+        if package is not None and importlib.util.find_spec(package) is None:
+            raise UnsupportedProblem(
+                f"backend {name} needs the package {package}: pip install 'mathdesign[all]'"
+            )
         chosen = backend(name)
         if reason := chosen.refuses(problem):
             raise UnsupportedProblem(

@@ -71,3 +71,18 @@ def test_public_names_are_all_there():
         assert getattr(mathdesign, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = mathdesign.nothing
+
+
+def test_the_program_is_handed_out_for_other_solvers(tmp_path: Path):
+    spec = mathdesign.loads(TINY)
+    problem = mathdesign.problem(spec)
+    best = mathdesign.solve(problem, backend="brute").objective
+    assert best is not None
+    for name in ("tiny.mps", "tiny.lp"):
+        problem.write(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 1000
+    pytest.importorskip("pyomo")
+    for form in ("minlp", "milp"):
+        assert problem.to_pyomo(form).nobjectives() == 1
+    pytest.importorskip("cvxpy")
+    assert problem.to_cvxpy() is not None

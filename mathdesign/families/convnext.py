@@ -42,7 +42,7 @@ class ConvNeXt(Family):
         """``tinynas`` charges norms, activations, additions and pools as for bottlenecks."""
         area = shape.area_out
         project = not shape.identity_shortcut
-        first = (
+        first: tuple[Monomial, ...] = (
             term(1, FIRST, prev=1, kernel_size=2),
             term(1, FIRST, prev=1, bottleneck=1),
             term(1, REST, width=1, kernel_size=2),
