@@ -53,7 +53,12 @@ def test_the_documented_example_means_what_it_says():
 
 
 def test_omitted_stages_are_the_family_preset():
-    for family, stages in (("bottleneck", 5), ("inverted_residual", 5), ("basic", 4), ("convnext", 4)):
+    for family, stages in (
+        ("bottleneck", 5),
+        ("inverted_residual", 5),
+        ("basic", 4),
+        ("convnext", 4),
+    ):
         spec = quick(family, "3x224x224", {"macs": "1.8G"})
         assert len(spec.space.stages) == stages
         assert count(to_program(spec).problem) > 1e9
