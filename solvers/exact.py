@@ -123,17 +123,21 @@ class _Run:
                 return reason
             if limit is not None and self.tree.bytes > limit:
                 return Termination.MEMORY_LIMIT
-            top = self.tree.top
-            try:
-                candidates = self.tree.step()
-            except KeyboardInterrupt:
-                self._tell(top)  # the popped node is lost; its bound is not
-                raise
-            for index in candidates:
-                self._accept(index)
-            self._tell(self.tree.top)
+            self._step()
         self._tell(self.tree.top, last=True)
         return Termination.COMPLETED
+
+    def _step(self) -> None:
+        """Branch once, and take in what was found on the way."""
+        top = self.tree.top
+        try:
+            candidates = self.tree.step()
+        except KeyboardInterrupt:
+            self._tell(top)  # the popped node is lost; its bound is not
+            raise
+        for index in candidates:
+            self._accept(index)
+        self._tell(self.tree.top)
 
     def solution(self, reason: Termination) -> Solution:
         """The answer so far."""
@@ -171,7 +175,10 @@ class _Run:
             best = start.copy()
             if kernels.anneal(model, start, best, ANNEALING_MOVES, state) > kernels.NEVER:
                 self._accept(best)
-            self.clock.report(self.objective, None, 0, "annealing")
+            if restart == 0 and not self.tree.done:
+                self._step()  # a first bound, for whoever stops early
+            bound = self.bound if math.isfinite(self.bound) else None
+            self.clock.report(self.objective, bound, self.tree.nodes, "annealing")
         return None
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:
