@@ -40,6 +40,10 @@ ANNEALING_RESTARTS = 4
 ANNEALING_MOVES = 60_000
 
 
+#: Boxes bounded only to have every kernel called once, on a machine that has not compiled them.
+WARM_UP_STEPS = 3
+
+
 class Exact(Backend):
     """Branch and bound over boxes of choices; proves optimality and infeasibility."""
 
@@ -67,7 +71,10 @@ class Exact(Backend):
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """Anneal, then branch until the gap, a limit or the caller says stop."""
-        clock = Clock(options)
+        if not compiled():
+            Clock(options).report(None, None, 0, "compiling, once per machine")
+            _warm_up(problem)
+        clock = Clock(options)  # compilation does not count against the time limit
         run = _Run(problem, options, clock)
         try:
             reason = run.to_the_end()
@@ -82,6 +89,16 @@ def compiled() -> bool:
 
     module = sys.modules.get("mathdesign.solvers.exact_kernels")
     return module is not None and bool(module.branching.signatures)
+
+
+def _warm_up(problem: DesignProblem) -> None:
+    """Call every kernel once: numba compiles them, or loads what an earlier run left on disk."""
+    unlimited = SolveOptions(time_limit_s=math.inf)
+    run = _Run(problem, unlimited, Clock(unlimited))
+    run.anneal(restarts=1, moves=1)
+    for _ in range(WARM_UP_STEPS):
+        if not run.tree.done:
+            run.step()
 
 
 @dataclass(slots=True)
@@ -101,7 +118,7 @@ class _Run:
     reported_s: float = -math.inf
 
     def __post_init__(self) -> None:
-        self.clock.report(None, None, 0, "loading" if compiled() else "compiling")
+        self.clock.report(None, None, 0, "loading")
         from mathdesign.solvers import exact_kernels
 
         self.kernels = exact_kernels
@@ -115,7 +132,7 @@ class _Run:
 
     def to_the_end(self) -> Termination:
         """Search until done; returns why it stopped. ``bound`` is valid at any time."""
-        if reason := self._first_incumbent():
+        if reason := self.anneal():
             return reason
         limit = self.options.memory_limit_bytes
         while not self.tree.done:
@@ -123,11 +140,11 @@ class _Run:
                 return reason
             if limit is not None and self.tree.bytes > limit:
                 return Termination.MEMORY_LIMIT
-            self._step()
+            self.step()
         self._tell(self.tree.top, last=True)
         return Termination.COMPLETED
 
-    def _step(self) -> None:
+    def step(self) -> None:
         """Branch once, and take in what was found on the way."""
         top = self.tree.top
         try:
@@ -160,23 +177,23 @@ class _Run:
             self.reported_s = self.clock.elapsed_s
             self.clock.report(self.objective, self.bound, self.tree.nodes, "searching")
 
-    def _first_incumbent(self) -> Termination | None:
+    def anneal(self, restarts: int = ANNEALING_RESTARTS, moves: int = 0) -> Termination | None:
         """The caller's point if it is feasible, then seeded annealing restarts."""
         kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
         if self.options.warm_start is not None:
             self._accept(self._indices(self.options.warm_start))
         seed = (self.options.seed * 2654435761 + 1013904223) % (1 << 48)
         state = np.array([seed], dtype=np.int64)
-        for restart in range(ANNEALING_RESTARTS):
+        for restart in range(restarts):
             if reason := self.clock.stop():
                 return reason
-            start = (size - 1) * restart // (2 * ANNEALING_RESTARTS)
+            start = (size - 1) * restart // (2 * restarts)
             kernels.follow_sources(model, start)
             best = start.copy()
-            if kernels.anneal(model, start, best, ANNEALING_MOVES, state) > kernels.NEVER:
+            if kernels.anneal(model, start, best, moves or ANNEALING_MOVES, state) > kernels.NEVER:
                 self._accept(best)
             if restart == 0 and not self.tree.done:
-                self._step()  # a first bound, for whoever stops early
+                self.step()  # a first bound, for whoever stops early
             bound = self.bound if math.isfinite(self.bound) else None
             self.clock.report(self.objective, bound, self.tree.nodes, "annealing")
         return None
