@@ -32,7 +32,7 @@ class TrainingOptions:
     epochs: int = 20
     batch_size: int = 64
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 0.05
     warm_up: float = 0.1
     label_smoothing: float = 0.1

@@ -160,8 +160,8 @@ class Bottleneck(Family):
                         self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
                     self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
                     self.shortcut.append(nn.BatchNorm2d(c_out))
-                # Every block starts as its shortcut: so deep stages train (arXiv 1706.02677, 5.1).
-                nn.init.zeros_(self.norm3.weight)
+                else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
+                    nn.init.zeros_(self.norm3.weight)
 
             def forward(self, x: Tensor) -> Tensor:
                 y = self.act(self.norm1(self.conv1(x)))

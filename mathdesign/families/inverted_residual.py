@@ -187,7 +187,7 @@ class InvertedResidual(Family):
                 self.act = nn.SiLU(inplace=True)
                 self.squeeze = squeeze
                 self.residual = stride == 1 and c_in == c_out
-                if self.residual:  # starts as its shortcut (arXiv 1706.02677, 5.1)
+                if self.residual:  # starts as its identity shortcut (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm3.weight)
 
             def forward(self, x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def network(family: str = "bottleneck") -> Network:
     return Network.from_point(two_stages(family), POINTS[family], family)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(data=st.data())
 def test_params_macs_and_shapes_of_any_network(data):
     """Every family, identity shortcuts, squeeze-and-excitation, odd and tiny input sizes."""
