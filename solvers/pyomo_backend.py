@@ -30,7 +30,7 @@ from mathdesign.solvers.milp_search import MilpAnswer, MilpSearch
 from mathdesign.solvers.milp_search import refuses as milp_refuses
 from mathdesign.solvers.minlp import refuses as minlp_refuses
 from mathdesign.solvers.minlp_search import MinlpAnswer, MinlpSearch, Point
-from mathdesign.solvers.pyomo_model import linear_model, nonlinear_model
+from mathdesign.solvers.pyomo_model import PyomoTools, linear_model, nonlinear_model
 
 #: Global solvers for nonlinear programs with integers; all others get the linear form.
 NONLINEAR = frozenset(
@@ -121,13 +121,8 @@ class _Nonlinear:
 
     def exclude(self, point: Point) -> None:
         """A no-good over the binaries of ``point``."""
-        import pyomo.environ as pyo
-
-        chosen = self.minlp.selected(point)
-        if chosen:
-            self.excluded += 1
-            cut = pyo.Constraint(expr=pyo.quicksum(chosen) <= len(chosen) - 1)
-            self.model.add_component(f"excluded{self.excluded}", cut)
+        self.excluded += 1
+        self.minlp.exclude(point, PyomoTools(self.model), f"excluded{self.excluded}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,12 @@ class PyomoTools:
 
         return self._add(name, pyo.Var(domain=pyo.Binary))
 
+    def integer(self, name: str, low: int, high: int) -> Any:
+        """A new integer variable."""
+        import pyomo.environ as pyo
+
+        return self._add(name, pyo.Var(domain=pyo.Integers, bounds=(low, high)))
+
     def real(self, name: str, low: float, high: float) -> Any:
         """A new real variable, started in the middle of its bounds."""
         import pyomo.environ as pyo

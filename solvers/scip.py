@@ -52,6 +52,10 @@ class ScipTools:
         """A new 0-1 variable."""
         return self.model.addVar(name, vtype="B")
 
+    def integer(self, name: str, low: int, high: int) -> Any:
+        """A new integer variable."""
+        return self.model.addVar(name, vtype="I", lb=low, ub=high)
+
     def real(self, name: str, low: float, high: float) -> Any:
         """A new real variable."""
         return self.model.addVar(name, vtype="C", lb=low, ub=high)
@@ -100,6 +104,7 @@ class _Scip:
         if options.memory_limit_bytes is not None:
             self.model.setParam("limits/memory", options.memory_limit_bytes / 2**20)
         self.watching = False
+        self.excluded = 0
 
     def run(self, search: MinlpSearch) -> MinlpAnswer:
         """One call of SCIP. Ctrl-C is caught by SCIP itself and ends it with its incumbent."""
@@ -126,9 +131,8 @@ class _Scip:
     def exclude(self, point: Point) -> None:
         """A no-good over the binaries of ``point``."""
         self.model.freeTransform()
-        chosen = self.minlp.selected(point)
-        if chosen:
-            self.model.addCons(sum(chosen[1:], chosen[0]) <= len(chosen) - 1.0)
+        self.excluded += 1
+        self.minlp.exclude(point, ScipTools(self.model), f"excluded{self.excluded}")
 
     def _points(self) -> tuple[tuple[Point, ...], float]:
         solutions = self.model.getSols()[:LOOK_AT]
@@ -141,10 +145,8 @@ class _Scip:
         if search.point is None or search.point in search.excluded:
             return
         solution = self.model.createPartialSol()
-        chosen = {y.ptr() for y in self.minlp.selected(search.point)}
-        for choice in self.minlp.choice:
-            for y in choice:
-                self.model.setSolVal(solution, y, float(y.ptr() in chosen))
+        for variable, value in self.minlp.assignment(search.point):
+            self.model.setSolVal(solution, variable, float(value))
         self.model.addSol(solution)
 
 

@@ -46,11 +46,8 @@ def test_any_design_is_a_feasible_point_of_the_nonlinear_model():
     problem = two_stage_problem(budgets=(), effectiveness=None)
     point = (16, 3, 1, 32, 8, 3, 2, 48, 16, 5, 3, 10, 1)
     model, minlp = nonlinear_model(problem)
-    for choice in minlp.choice:
-        for y in choice:
-            y.fix(0)
-    for y in minlp.selected(point):
-        y.fix(1)
+    for variable, value in minlp.assignment(point):
+        variable.fix(value)
     pyo.SolverFactory("scip_direct").solve(model)
     assert minlp.point(pyo.value) == point
     scores = Evaluator(problem)(np.array(point))

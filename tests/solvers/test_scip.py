@@ -28,10 +28,28 @@ def test_agrees_with_enumeration_on_random_problems(seed):
         assert solution.bound >= best.objective
 
 
-def test_excluding_designs_lists_them_in_order():
+# 7016: bounds of defined variables that were exact let SCIP 10.0 round the optimum away.
+@pytest.mark.parametrize("seed", [7016, *range(50, 73)])
+def test_integer_positions_are_as_exact_as_one_hots(seed, monkeypatch):
+    from mathdesign.solvers import minlp_symbols
+
+    monkeypatch.setattr(minlp_symbols, "LARGEST_ONE_HOT", 1)
+    problem = random_problem(np.random.default_rng(seed))
+    best = backend("brute").solve(problem, EXACT)
+    solution = backend("scip").solve(problem, EXACT)
+    assert solution.status is best.status
+    if best.objective is not None:
+        assert solution.objective == pytest.approx(best.objective, rel=1e-6)
+        assert solution.bound >= best.objective
+
+
+@pytest.mark.parametrize("one_hot", [1, 24])
+def test_excluding_designs_lists_them_in_order(one_hot, monkeypatch):
+    from mathdesign.solvers import minlp_symbols
     from mathdesign.solvers.minlp_search import MinlpSearch
     from mathdesign.solvers.scip import _Scip
 
+    monkeypatch.setattr(minlp_symbols, "LARGEST_ONE_HOT", one_hot)
     problem = two_stage_problem("basic")
     scores = Evaluator(problem)(np.concatenate(list(enumerate_points(problem))))
     ranked = np.sort(scores.objective[scores.feasible])[::-1]
