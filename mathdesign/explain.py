@@ -7,6 +7,7 @@ sum of metric/limit over the upper budgets; its values are what the user can ask
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -112,9 +113,20 @@ def _nearest(
 ) -> tuple[tuple[int, ...] | None, bool]:
     """The design with the least sum of metric/limit under the other limits, and whether proven."""
     uppers = [(b.metric, b.upper) for b in problem.budgets if b.upper is not None]
-    lowers = tuple(Budget(b.metric, None, b.lower) for b in problem.budgets if b.lower is not None)
+    lowers = []
+    for budget in problem.budgets:
+        if budget.lower is not None:
+            greatest = extreme(problem, budget.metric, largest=True)
+            assert greatest is not None
+            lowers.append(Budget(budget.metric, None, min(budget.lower, int(greatest.value))))
+    # A limit that no design meets alone is moved to what is reachable: the others still count.
+    rule = problem.effectiveness
+    if rule is not None:
+        least = least_effectiveness(problem)
+        assert least is not None
+        rule = replace(rule, limit=max(rule.limit, least * (1 + 1e-8)))
     objective = Objective(metric_weights=tuple((m, -1.0 / max(u, 1)) for m, u in uppers))
-    relaxed = replace(problem, objective=objective, budgets=lowers)
+    relaxed = replace(problem, objective=objective, budgets=tuple(lowers), effectiveness=rule)
     options = SolveOptions(gap=1e-3, time_limit_s=time_limit_s, on_progress=on_progress)
     solution = choose(relaxed).backend.solve(relaxed, options)
     return solution.point, solution.status in (Status.OPTIMAL, Status.WITHIN_GAP)
@@ -125,4 +137,8 @@ def _missed(reach: BudgetReach, value: float) -> bool:
 
 
 def _number(value: float) -> str:
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
+    """Integers exactly; reals to six digits, rounded up, so that a proposed limit really works."""
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 5)
+    return f"{math.ceil(value / unit) * unit:.6g}"

@@ -135,7 +135,11 @@ class Backend(abc.ABC):
 
 def relative_gap(objective: float | None, bound: float | None) -> float:
     """``(bound - objective) / max(|objective|, 1)``, never negative, infinite if undefined."""
-    if objective is None or bound is None or not math.isfinite(bound):
+    if (
+        objective is None
+        or bound is None
+        or not (math.isfinite(bound) and math.isfinite(objective))
+    ):
         return math.inf
     return max(0.0, (bound - objective) / max(abs(objective), 1.0))
 

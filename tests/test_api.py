@@ -86,3 +86,16 @@ def test_the_program_is_handed_out_for_other_solvers(tmp_path: Path):
         assert problem.to_pyomo(form).nobjectives() == 1
     pytest.importorskip("cvxpy")
     assert problem.to_cvxpy() is not None
+
+
+def test_the_cure_of_an_impossible_effectiveness_works():
+    spec = TINY.replace("params: 100k", "params: 1k").replace(
+        "effectiveness: 0.3", "effectiveness: 1e-3"
+    )
+    with pytest.raises(mathdesign.Infeasible) as caught:
+        mathdesign.design(mathdesign.loads(spec))
+    (cure,) = [line for line in caught.value.explanation.lines() if line.startswith("this works")]
+    limits = dict(part.split(" max ") for part in cure.split(": ")[1].split(" (")[0].split(", ", 1))
+    mended = spec.replace("params: 1k", f"params: {limits['params'].replace(',', '')}")
+    mended = mended.replace("effectiveness: 1e-3", f"effectiveness: {limits['effectiveness']}")
+    assert mathdesign.design(mathdesign.loads(mended)).certificate.status == "optimal"
