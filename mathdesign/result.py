@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.files import yaml_text
-from mathdesign.network import Network
+from mathdesign.network import Network, NetworkError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,6 +24,10 @@ FORMAT = 1
 BINDING_SHARE = 0.01
 #: A design file is small; anything larger is not one.
 LARGEST_FILE_BYTES = 1 << 20
+
+
+USE_NUMBERS = ("used", "upper", "lower")
+CERTIFICATE_NUMBERS = ("objective", "bound", "gap", "gap_target", "seed")
 
 
 class DesignError(ValueError):
@@ -144,11 +148,13 @@ class Design:
                 entropy=float(data["entropy"]),
                 depth_penalty=float(data["depth_penalty"]),
                 effectiveness=float(data["effectiveness"]),
-                budgets=tuple(BudgetUse(**budget) for budget in data["budgets"]),
-                certificate=Certificate(**data["certificate"]),
+                budgets=tuple(BudgetUse(**_numbers(b, USE_NUMBERS)) for b in data["budgets"]),
+                certificate=Certificate(**_numbers(data["certificate"], CERTIFICATE_NUMBERS)),
                 request=dict(data["request"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except NetworkError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DesignError(f"not a complete design: {error}") from error
 
     def to_json(self) -> str:
@@ -185,6 +191,16 @@ class Design:
         """Read a design file, YAML or (suffix ``.json``) JSON."""
         text = Path(path).read_text(encoding="utf-8")
         return cls.from_json(text) if Path(path).suffix == ".json" else cls.from_yaml(text)
+
+
+def _numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """``data`` if its entries called ``names`` are finite numbers or None, else ``ValueError``."""
+    for name in names:
+        value = data.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and math.isfinite(value)):
+            raise ValueError(f"{name}: found {value!r}, accepted: a finite number")
+    return dict(data)
 
 
 def _plain(value: Any) -> Any:

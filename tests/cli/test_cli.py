@@ -190,3 +190,25 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 def test_the_app_is_the_installed_command():
     assert app.info.name == "mathdesign"
+
+
+@pytest.mark.parametrize(
+    "this, that",
+    [
+        ("params: 93850", "params: .nan"),
+        ("bound: 1817", "bound: much # 1817"),
+        ("gap: 0", "gap: .inf # 0"),
+        ("width: 40", "width: 99999999999"),
+        ("used: ", "used: [1] # "),
+    ],
+)
+def test_a_design_with_nonsense_for_numbers_is_refused(
+    spec: Path, tmp_path: Path, this: str, that: str
+):
+    run("design", "design.yaml", "--no-train", "-q", cwd=tmp_path)
+    path = tmp_path / "runs/digits-tiny/design.yaml"
+    forged = path.read_text().replace(this, that, 1)
+    assert forged != path.read_text()
+    path.write_text(forged)
+    done = run("validate", str(path), "--no-train", cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
