@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mathdesign.result import Certificate, Design
     from mathdesign.solvers import Solution, SolveOptions
     from mathdesign.spec import Spec, SpecError, load, loads, quick
+    from mathdesign.tables.pareto import pareto
 
 _HOME = {
     "Hooks": "api",
@@ -38,6 +39,7 @@ _HOME = {
     "load": "spec",
     "loads": "spec",
     "quick": "spec",
+    "pareto": "tables.pareto",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "design",
     "load",
     "loads",
+    "pareto",
     "problem",
     "quick",
     "solve",
