@@ -164,12 +164,21 @@ class SlotObjective:
         return total
 
 
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A point must differ from ``point`` in ``at_least`` slots (1: it is another point)."""
+
+    point: tuple[int, ...]
+    at_least: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class SlotProblem:
     """The whole program. Immutable; every slot backend reads it and none changes it.
 
     ``metrics[name]`` is an integer table sum (unit in the name), ``budgets`` bound metrics,
-    ``rules`` are boolean pair tables: options that may occur together.
+    ``rules`` are boolean pair tables: options that may occur together. ``distances`` keep the
+    answer away from given points: what was measured already, or the rest of a diverse batch.
     """
 
     name: str
@@ -178,6 +187,7 @@ class SlotProblem:
     metrics: Mapping[str, TableSum] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
     rules: tuple[PairTable, ...] = ()
+    distances: tuple[Distance, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = [len(slot.options) for slot in self.slots]
@@ -190,6 +200,10 @@ class SlotProblem:
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
+        for distance in self.distances:
+            at = distance.point
+            if len(at) != len(sizes) or not all(0 <= k < n for k, n in zip(at, sizes)):
+                raise ValueError(f"a distance to {at}, which is no point of the space")
 
     @cached_property
     def size(self) -> int:
@@ -197,8 +211,8 @@ class SlotProblem:
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
     def feasible(self, points: IntArray) -> BoolArray:
-        """Which of ``points`` (shape ``(n, slots)``) keep all budgets and rules."""
-        good = np.ones(len(points), dtype=bool)
+        """Which of ``points`` (shape ``(n, slots)``) keep all budgets, rules and distances."""
+        good = self.apart(points)
         for rule in self.rules:
             good &= rule.at(points).astype(bool)
         for budget in self.budgets:
@@ -207,4 +221,11 @@ class SlotProblem:
                 good &= value <= budget.upper
             if budget.lower is not None:
                 good &= value >= budget.lower
+        return good
+
+    def apart(self, points: IntArray) -> BoolArray:
+        """Which of ``points`` (shape ``(n, slots)``) keep all distances."""
+        good = np.ones(len(points), dtype=bool)
+        for distance in self.distances:
+            good &= (points != np.array(distance.point)).sum(axis=1) >= distance.at_least
         return good
