@@ -40,10 +40,6 @@ ANNEALING_RESTARTS = 4
 ANNEALING_MOVES = 60_000
 
 
-#: Boxes bounded only to have every kernel called once, on a machine that has not compiled them.
-WARM_UP_STEPS = 3
-
-
 class Exact(Backend):
     """Branch and bound over boxes of choices; proves optimality and infeasibility."""
 
@@ -73,7 +69,9 @@ class Exact(Backend):
         """Anneal, then branch until the gap, a limit or the caller says stop."""
         if not compiled():
             Clock(options).report(None, None, 0, "compiling, once per machine")
-            _warm_up(problem)
+            from mathdesign.solvers.exact_compile import compile_kernels
+
+            compile_kernels()
         clock = Clock(options)  # compilation does not count against the time limit
         run = _Run(problem, options, clock)
         try:
@@ -89,16 +87,6 @@ def compiled() -> bool:
 
     module = sys.modules.get("mathdesign.solvers.exact_kernels")
     return module is not None and bool(module.branching.signatures)
-
-
-def _warm_up(problem: DesignProblem) -> None:
-    """Call every kernel once: numba compiles them, or loads what an earlier run left on disk."""
-    unlimited = SolveOptions(time_limit_s=math.inf)
-    run = _Run(problem, unlimited, Clock(unlimited))
-    run.anneal(restarts=1, moves=1)
-    for _ in range(WARM_UP_STEPS):
-        if not run.tree.done:
-            run.step()
 
 
 @dataclass(slots=True)
