@@ -25,6 +25,7 @@ from mathdesign.formulation import (
     Repeat,
     Scale,
     Stage,
+    term,
 )
 from mathdesign.space import Space, StageSpace, expanded
 
@@ -79,7 +80,7 @@ def pose(
     )
     return DesignProblem(
         name=name,
-        stages=tuple(_stage(stage, counting) for stage in space.stages),
+        stages=tuple(_stage(space, s, counting) for s in range(len(space.stages))),
         objective=objective,
         budgets=tuple(budgets),
         rules=tuple(_rules(space)),
@@ -106,10 +107,15 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(e for e in ends if space.stages[e].role != "classifier")
 
 
-def _stage(stage: StageSpace, counting: CountingProfile) -> Stage:
+def _stage(space: Space, index: int, counting: CountingProfile) -> Stage:
+    stage = space.stages[index]
     family, shape = stage.block, stage.shape
     costs = dict(family.costs(shape, counting))
     costs["blocks"] = (Monomial(1, Repeat.EACH),) if stage.role == "body" else ()
+    for row in space.rows:
+        costs[row.name] = tuple(
+            _row_term(c, dict(powers)) for s, c, powers in row.terms if s == index
+        )
     return Stage(
         name=stage.name,
         decisions=tuple(Decision(d, stage.choices[d]) for d in family.decisions),
@@ -118,6 +124,12 @@ def _stage(stage: StageSpace, counting: CountingProfile) -> Stage:
         layers_per_block=family.layers_per_block,
         derived=family.derived(stage.choices, shape),
     )
+
+
+def _row_term(coefficient: int, powers: dict[str, int]) -> Monomial:
+    """A product with ``depth`` occurs once a block, without it once a stage."""
+    repeat = Repeat.EACH if powers.pop(DEPTH, 0) else Repeat.FIRST
+    return term(coefficient, repeat, **powers)
 
 
 def _entropy_objective(
@@ -194,9 +206,12 @@ def _rules(space: Space) -> Iterable[PairRule]:
             )
         prev = space.stages[s - 1].choices.get(WIDTH) if s else (space.input_channels,)
         assert prev is not None
-        if stage.shape.identity_shortcut and s:
+        if stage.shape.identity_shortcut:
             allowed = np.equal.outer(np.array(prev), widths)
-            yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, "identity shortcut: equal widths")
+            if s:
+                yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, "identity shortcut: equal widths")
+            elif not allowed.all():
+                raise ValueError("an identity shortcut at the input: widths must be its channels")
         if s and (rules.monotone or rules.growth is not None):
             low = Fraction(1) if rules.monotone else Fraction(0)
             allowed = _within(np.array(prev), widths, low, rules.growth)

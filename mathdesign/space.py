@@ -53,6 +53,18 @@ class WidthRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A metric of the user's own: a sum over stages of ``coefficient * product(symbol^power)``.
+
+    ``terms`` holds ``(index of the stage, coefficient, powers)``; symbols are the decisions of the
+    stage and ``prev``; ``depth`` occurs with power 1 at most.
+    """
+
+    name: str
+    terms: tuple[tuple[int, int, tuple[tuple[str, int], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """The whole space: input of ``input_channels x input_size x input_size`` pixels and stages."""
 
@@ -60,6 +72,7 @@ class Space:
     input_size: int
     stages: tuple[StageSpace, ...]
     rules: WidthRules = WidthRules()
+    rows: tuple[Row, ...] = ()
 
     @property
     def classes(self) -> int:

@@ -7,6 +7,9 @@ disk while this process compiles the first, and then loads what the child left. 
 (or a cache it may write to) this process compiles everything, only later.
 """
 
+# numba is untyped
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 import os

@@ -15,14 +15,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mathdesign.families.base import CountingProfile, Layer
 from mathdesign.formulation import Budget
 from mathdesign.network import Network, NetworkError, NetworkStage
 from mathdesign.pose import EntropyOptions
-from mathdesign.space import Space, StageSpace
+from mathdesign.space import Row, Space, StageSpace
 
 #: An objective may differ from the recount by this much, relative to max(1, |objective|).
 OBJECTIVE_TOLERANCE = 1e-6
@@ -130,6 +130,8 @@ def verify(
     result = recheck(
         network, counting=counting, entropy=entropy, metric_weights=tuple(metric_weights)
     )
+    own = {row.name: sum(_row_terms(row, network)) for row in space.rows}
+    result = replace(result, metrics={**result.metrics, **own})
     for budget in budgets:
         _hold_budget(budget, result.metrics[budget.metric])
     if effectiveness is not None and result.effectiveness > effectiveness * (
@@ -153,6 +155,14 @@ def count(network: Network, counting: CountingProfile) -> dict[str, int]:
         "macs": sum(_macs(layer, counting) for layer in layers),
         "blocks": sum(s.choice["depth"] for s in network.stages if s.role == "body"),
     }
+
+
+def _row_terms(row: Row, network: Network) -> Iterator[int]:
+    """The products of a user's row, one by one."""
+    for s, coefficient, powers in row.terms:
+        stage = network.stages[s]
+        values = {**stage.choice, "prev": stage.prev}
+        yield coefficient * math.prod(values[symbol] ** power for symbol, power in powers)
 
 
 def broken_rules(space: Space, network: Network) -> Iterator[str]:

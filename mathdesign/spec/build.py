@@ -8,7 +8,7 @@ from typing import Any
 from mathdesign.families import FAMILIES, StageShape
 from mathdesign.formulation import Budget, DesignProblem
 from mathdesign.pose import EntropyOptions, pose
-from mathdesign.space import Space, StageSpace, WidthRules, expanded, resolutions
+from mathdesign.space import Row, Space, StageSpace, WidthRules, expanded, resolutions
 from mathdesign.spec.schema import Spec, StageSpec
 from mathdesign.spec.words import stage_name, stem_stride
 
@@ -57,7 +57,15 @@ def to_space(spec: Spec) -> Space:
     shape = StageShape(1, sizes[-1], 1)
     stages.append(StageSpace("classifier", "classifier", "classifier", shape, classifier))
     rules = WidthRules(words.rules.monotone_width, words.rules.growth, words.rules.bottleneck_ratio)
-    return Space(words.input.channels, words.input.size, tuple(stages), rules)
+    return Space(words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages))
+
+
+def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[Row, ...]:
+    index = {stage.name: s for s, stage in enumerate(stages)}
+    return tuple(
+        Row(row.name, tuple((index[s], *term) for s, terms in row.sum.items() for term in terms))
+        for row in spec.rows or ()
+    )
 
 
 def _stage(name: str, stage: StageSpec, family: str, shape: StageShape) -> StageSpace:
@@ -113,4 +121,5 @@ def _metric_weights(spec: Spec) -> tuple[tuple[str, float], ...]:
 
 def _budgets(spec: Spec) -> tuple[Budget, ...]:
     limits = [(metric, getattr(spec.budgets, metric)) for metric in ("macs", "params", "blocks")]
+    limits += [(row.name, row) for row in spec.rows or ()]
     return tuple(Budget(m, side.max, side.min) for m, side in limits if side is not None)

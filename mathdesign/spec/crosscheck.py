@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import near_miss
-from mathdesign.spec.schema import EntropySpec, Limits, Spec, StageSpec
-from mathdesign.spec.words import scale_names, stem_stride
+from mathdesign.spec.schema import EntropySpec, Limits, RowSpec, Spec, StageSpec
+from mathdesign.spec.words import row_symbols, scale_names, stem_stride
 
 CrossFault = tuple[Path, str, str, str]
 """Path, what was found, what is accepted, what was perhaps meant."""
@@ -26,6 +26,7 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _kernel_faults(("space", "stem"), spec.space.stem.kernel_size)
     yield from _resolution_faults(spec)
     yield from _budget_faults(spec)
+    yield from _row_faults(spec)
     objective = spec.objective
     if objective.entropy is not None:
         yield from _entropy_faults(spec, objective.entropy)
@@ -89,13 +90,40 @@ def _resolution_faults(spec: Spec) -> Iterator[CrossFault]:
 def _budget_faults(spec: Spec) -> Iterator[CrossFault]:
     for metric in ("macs", "params", "blocks"):
         limits: Limits | None = getattr(spec.budgets, metric)
-        if limits is None:
-            continue
-        path: Path = ("budgets", metric)
-        if limits.min is None and limits.max is None:
-            yield path, "no limit", "a number, or {min: ..., max: ...}", ""
-        elif limits.min is not None and limits.max is not None and limits.min > limits.max:
-            yield path, f"min {limits.min} above max {limits.max}", "min <= max", ""
+        if limits is not None:
+            yield from _limit_faults(("budgets", metric), limits)
+
+
+def _limit_faults(path: Path, limits: Limits | RowSpec) -> Iterator[CrossFault]:
+    if limits.min is None and limits.max is None:
+        yield path, "no limit", "`max`, `min` or both", ""
+    elif limits.min is not None and limits.max is not None and limits.min > limits.max:
+        yield path, f"min {limits.min} above max {limits.max}", "min <= max", ""
+
+
+def _row_faults(spec: Spec) -> Iterator[CrossFault]:
+    symbols = row_symbols(spec)
+    taken = {"macs", "params", "blocks", "effectiveness"}
+    for index, row in enumerate(spec.rows or ()):
+        path: Path = ("rows", index)
+        if row.name in taken:
+            yield (*path, "name"), f"{row.name!r} again", "a name of its own", ""
+        taken.add(row.name)
+        yield from _limit_faults(path, row)
+        for stage, products in row.sum.items():
+            where = (*path, "sum", stage)
+            if stage not in symbols:
+                yield (
+                    where,
+                    f"no stage {stage!r}",
+                    ", ".join(symbols),
+                    near_miss(stage, list(symbols)),
+                )
+                continue
+            used = {symbol for _, powers in products for symbol, _ in powers}
+            for unknown in sorted(used - symbols[stage]):
+                known = sorted(symbols[stage])
+                yield where, repr(unknown), ", ".join(known), near_miss(unknown, known)
 
 
 def _entropy_faults(spec: Spec, entropy: EntropySpec) -> Iterator[CrossFault]:

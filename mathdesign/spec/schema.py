@@ -22,6 +22,7 @@ FamilyName = Literal["bottleneck", "inverted_residual", "basic", "convnext"]
 
 _text_or_number = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 _choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+_product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 _ratio_item = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
 
 Choices = Annotated[
@@ -197,6 +198,30 @@ class BudgetsSpec(Block):
     )
 
 
+Products = Annotated[
+    tuple[values.Product, ...],
+    BeforeValidator(values.products),
+    PlainSerializer(values.product_texts),
+    WithJsonSchema(
+        {"anyOf": [_product_item, {"type": "array", "items": _product_item}]},
+    ),
+]
+
+
+class RowSpec(Block):
+    """A limit of the user's own: a sum over stages of products of their choices."""
+
+    name: Name = Field(..., description="Reported as a metric of this name.")
+    sum: dict[str, Products] = Field(
+        ...,
+        min_length=1,
+        description="By stage (stem, stage1, ..., head): products of depth, width, prev (the "
+        "width before), bottleneck, kernel_size, e.g. `2 * depth * width`.",
+    )
+    min: Count | None = None
+    max: Count | None = None
+
+
 class SolveSpec(Block):
     """How it is solved."""
 
@@ -229,6 +254,9 @@ class Spec(Block):
     space: SpaceSpec
     objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
     budgets: BudgetsSpec = BudgetsSpec()
+    rows: tuple[RowSpec, ...] | None = Field(
+        None, min_length=1, max_length=64, description="Limits of your own."
+    )
     counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
     solve: SolveSpec = SolveSpec()
     training: TrainingSpec | None = Field(None, alias="validate")

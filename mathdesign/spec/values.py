@@ -127,6 +127,52 @@ def count(value: Any) -> int:
     return int(quantity)
 
 
+PRODUCTS = (
+    "a product such as `depth`, `2 * depth * width` or `3 * width * kernel_size^2`, or a list"
+)
+_FACTOR = re.compile(r"(\d{1,9})|([a-z_]{1,32})(?:\s*\^\s*([1-4]))?")
+
+Product = tuple[int, tuple[tuple[str, int], ...]]
+"""A coefficient, and the powers of a stage's symbols, sorted by name."""
+
+
+def products(value: Any) -> tuple[Product, ...]:
+    """``2 * depth * width^2``, a number, or a list of such: the terms of a sum."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(parts) <= 64:
+        raise ValueError(PRODUCTS)
+    return tuple(_product(part) for part in parts)
+
+
+def _product(part: Any) -> Product:
+    if isinstance(part, bool) or not isinstance(part, int | str) or len(str(part)) > 200:
+        raise ValueError(PRODUCTS)
+    coefficient, powers = 1, dict[str, int]()
+    for factor in str(part).split("*"):
+        match = _FACTOR.fullmatch(factor.strip())
+        if match is None:
+            raise ValueError(PRODUCTS)
+        if match[1]:
+            coefficient *= int(match[1])
+        else:
+            powers[match[2]] = powers.get(match[2], 0) + int(match[3] or 1)
+    if not 1 <= coefficient <= 10**12:
+        raise ValueError(f"{PRODUCTS}, with a positive coefficient")
+    if powers.get("depth", 0) > 1:
+        raise ValueError(f"{PRODUCTS}, with `depth` at most once")
+    return coefficient, tuple(sorted(powers.items()))
+
+
+def product_texts(terms: Sequence[Product]) -> list[str]:
+    """The products as a user would write them."""
+    texts = []
+    for coefficient, powers in terms:
+        factors = [symbol if power == 1 else f"{symbol}^{power}" for symbol, power in powers]
+        lead = [] if coefficient == 1 and factors else [str(coefficient)]
+        texts.append(" * ".join(lead + factors))
+    return texts
+
+
 def seconds(value: Any) -> float:
     """A positive duration: ``60``, ``60 s``, ``500 ms``, ``2 min``, ``1 h``."""
     accepted = "a positive duration such as 60 s, 500 ms, 2 min or 1 h"

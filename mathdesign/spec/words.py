@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mathdesign.families import FAMILIES
 from mathdesign.spec.schema import Spec
 
 #: Inputs of at least this many pixels are halved by the stem unless told otherwise.
@@ -17,6 +18,13 @@ def stem_stride(spec: Spec) -> int:
 def stage_name(index: int) -> str:
     """The name of body stage ``index`` (from 0) in tables and messages."""
     return f"stage{index + 1}"
+
+
+def row_symbols(spec: Spec) -> dict[str, set[str]]:
+    """What the products of a row may name, by stage: ``prev`` and the decisions of its family."""
+    body = {stage_name(i): s.family or spec.space.family for i, s in enumerate(spec.space.stages)}
+    families = {"stem": "conv", **body} | ({"head": "conv"} if spec.space.head else {})
+    return {name: {"prev", *FAMILIES[family].decisions} for name, family in families.items()}
 
 
 def scale_names(spec: Spec) -> list[str]:
