@@ -95,8 +95,11 @@ def _budget_faults(spec: Spec) -> Iterator[CrossFault]:
 
 
 def _limit_faults(path: Path, limits: Limits | RowSpec) -> Iterator[CrossFault]:
+    accepted = "`min`, `max` or both"
+    if isinstance(limits, Limits):
+        accepted = "a number, or {min: ..., max: ...}"
     if limits.min is None and limits.max is None:
-        yield path, "no limit", "`max`, `min` or both", ""
+        yield path, "no limit", accepted, ""
     elif limits.min is not None and limits.max is not None and limits.min > limits.max:
         yield path, f"min {limits.min} above max {limits.max}", "min <= max", ""
 
