@@ -1,8 +1,8 @@
 """The first use on a machine: the kernels of the exact engine, compiled by two processes at once.
 
 numba compiles under one lock, so a second core helps only from a second process. The kernels that
-Python calls fall into two families that share next to nothing: the interior-point method, and all
-that happens to a box before and after it. A child compiles the second family into numba's cache on
+Python calls fall into two shares of equal cost with next to nothing in common: the interior-point
+method with what reads its result, and the tightening and judging of boxes. A child compiles the second family into numba's cache on
 disk while this process compiles the first, and then loads what the child left. Without a child
 (or a cache it may write to) this process compiles everything, only later.
 """
@@ -76,15 +76,17 @@ def _called_with(
     real, whole, truth = typeof(1.0), typeof(1), typeof(True)
     point = typeof(np.zeros(1, dtype=np.int64))
     return {
-        METHOD: {kernels.maximise: (m, w, real, real, truth, real, whole)},
+        METHOD: {
+            kernels.maximise: (m, w, real, real, truth, real, whole),
+            kernels.build_spans: (m, w, real, real),
+            kernels.conclude: (m, w, real, real),
+            kernels.branching: (m, w),
+        },
         BOX: {
             kernels.relax: (m, w),
             kernels.tighten: (m, w, real),
             kernels.anneal: (m, point, point, whole, point),
-            kernels.conclude: (m, w, real, real),
             kernels.round_off: (m, w, real),
-            kernels.build_spans: (m, w, real, real),
-            kernels.branching: (m, w),
             kernels.visit_all: (m, w, real),
             kernels.points_in: (m, w),
             kernels.follow_sources: (m, point),
