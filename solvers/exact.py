@@ -78,6 +78,8 @@ class Exact(Backend):
             reason = run.to_the_end()
         except KeyboardInterrupt:
             reason = Termination.INTERRUPTED
+        finally:
+            run.tree.close()
         return run.solution(reason)
 
 
@@ -112,7 +114,7 @@ class _Run:
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
         self.evaluator = Evaluator(self.problem)
-        self.tree = Tree(exact_kernels, self.lowered.model, self._gap)
+        self.tree = Tree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
 
     @property
     def _gap(self) -> float:

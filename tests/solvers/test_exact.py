@@ -228,3 +228,14 @@ class TestManners:
     def test_memory_limit(self) -> None:
         answer, _ = solved(chain(), memory_limit_bytes=1)
         assert answer.termination is Termination.MEMORY_LIMIT
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_threads_prove_the_same_and_repeat_exactly(seed: int) -> None:
+    problem = random_problem(np.random.default_rng(seed), largest=10**9)
+    one = Exact().solve(problem, SolveOptions(gap=0))
+    two, again = (Exact().solve(problem, SolveOptions(gap=0, threads=2)) for _ in range(2))
+    assert two.status is one.status
+    assert (two.point, two.bound, two.nodes) == (again.point, again.bound, again.nodes)
+    if one.objective is not None:
+        assert two.objective == pytest.approx(one.objective, rel=1e-6)

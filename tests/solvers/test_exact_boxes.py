@@ -13,7 +13,7 @@ from mathdesign.formulation import DesignProblem, IntArray
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.exact import Exact
 from mathdesign.solvers.exact_model import lower
-from mathdesign.solvers.exact_search import Node, Tree
+from mathdesign.solvers.exact_search import Node, Situation, Tree
 from tests.strategies import random_problem
 
 kernels = pytest.importorskip("mathdesign.solvers.exact_kernels")
@@ -76,13 +76,13 @@ def assert_kept(tree: Tree, point: IntArray, objective: float, rng: np.random.Ge
     lo, hi = random_box(tree, point, rng)
     start = rng.uniform(size=len(lo)) * tree.arrays.at.max(axis=1)
     root = Node(-kernels.NEVER, -kernels.NEVER, lo, hi, start)
-    tree.candidates = []
-    box = tree._bounded(root, lo, hi)
-    if box is None:  # dropped: only right if it was the point itself, judged when it was left
-        assert (lo == hi).all() or any((c == point).all() for c in tree.candidates), (
+    branched = tree.bounders[0].branch(root, Situation(tree.cut, tree.incumbent, tree.rest_most))
+    if not branched.children:  # only right if it was the point itself, judged when it was left
+        assert (lo == hi).all() or any((c == point).all() for c in branched.found), (
             "a box with a better design was dropped"
         )
         return
+    (box,) = branched.children
     assert math.isfinite(box.bound)
     assert box.bound >= objective - 1e-12 * abs(objective)
     assert (box.lo <= point).all()
