@@ -1,0 +1,1 @@
+"""Transformers: what one is made of, what it costs, and the programs that design one."""
