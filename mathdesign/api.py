@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import math
 from collections.abc import Callable
@@ -130,12 +131,13 @@ def certified(spec: Spec, program: Program, solution: Solution) -> Design:
             backend=solution.backend,
             seed=spec.solve.seed,
             request_sha256=spec.content_hash(),
-            versions=_versions(),
+            versions=dict(_versions()),
         ),
         request=spec.to_dict(),
     )
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     found = {}
     for package in VERSIONED:

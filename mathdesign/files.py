@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import math
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import Any
+
+#: Strings of this form need no quotes, unless YAML 1.2 reads them as something else.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+#: Longer keys take YAML's explicit form.
+LONGEST_KEY = 100
 
 
 def write_atomic(path: Path | str, content: str | bytes) -> Path:
@@ -42,7 +52,94 @@ def _permissions(target: Path) -> int:
 
 
 def yaml_text(data: object) -> str:
-    """Plain data as YAML in block style, keys in their order; equal data give equal text."""
+    """Plain data as YAML in block style, keys in their order; equal data give equal text.
+
+    The text is what ruamel.yaml writes, made here ten times as fast or more: a table writes
+    thousands of designs. What is not covered here is left to ruamel.yaml.
+    """
+    if isinstance(data, dict | list) and data:
+        lines: list[str] = []
+        try:
+            _block(data, 0, lines)
+            return "\n".join(lines) + "\n"
+        except _Unusual:
+            pass
+    return _by_ruamel(data)
+
+
+class _Unusual(Exception):
+    """Data that this module leaves to ruamel.yaml."""
+
+
+def _block(data: dict[Any, Any] | list[Any], indent: int, lines: list[str]) -> None:
+    """Append the lines of a mapping or list that is not empty, its items at column ``indent``."""
+    space = " " * indent
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str) or len(key) > LONGEST_KEY:
+                raise _Unusual
+            lead = f"{space}{_key(key)}:"
+            if isinstance(value, dict | list) and value:
+                lines.append(lead)
+                # The dashes of a list stand under the first letter of its key.
+                _block(value, indent + (2 if isinstance(value, dict) else 0), lines)
+            else:
+                lines.append(f"{lead} {_scalar(value)}")
+        return
+    for value in data:
+        if isinstance(value, dict | list) and value:
+            first = len(lines)
+            _block(value, indent + 2, lines)
+            lines[first] = f"{space}- {lines[first][indent + 2 :]}"
+        else:
+            lines.append(f"{space}- {_scalar(value)}")
+
+
+def _scalar(value: object) -> str:
+    kind = type(value)
+    if kind is str:
+        return _text(str(value))
+    if kind is int:
+        return str(value)
+    if kind is float and math.isfinite(float(str(value))):
+        return repr(value)
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    if value == {} and kind is dict:
+        return "{}"
+    if value == [] and kind is list:
+        return "[]"
+    raise _Unusual
+
+
+@functools.lru_cache(maxsize=4096)
+def _text(text: str) -> str:
+    """A string as one line; quoted where ruamel.yaml quotes it."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    if not text.isprintable():  # line breaks of any kind, controls
+        raise _Unusual
+    return _one_line(_by_ruamel({"x": text})).removeprefix("x: ")
+
+
+@functools.lru_cache(maxsize=4096)
+def _key(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    if not text.isprintable():
+        raise _Unusual
+    return _one_line(_by_ruamel({text: 0})).removesuffix(": 0")
+
+
+def _one_line(written: str) -> str:
+    if written.count("\n") != 1 or written.startswith("?"):
+        raise _Unusual
+    return written.removesuffix("\n")
+
+
+def _by_ruamel(data: object) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)

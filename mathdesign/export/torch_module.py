@@ -2,16 +2,15 @@
 
 Both come from one place. The block classes that a family's ``torch_block()`` returns, and the
 ``Network`` class below, are *used* by :func:`build` and *printed* by :func:`source`; the stages
-are data, one row each. No generated text is ever executed here.
+are data, one row each. No generated text is ever executed here, and printing imports no torch.
 """
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.export.printed import Printed, printed
 from mathdesign.families import FAMILIES
 from mathdesign.network import Network, NetworkStage
 from mathdesign.validators.recheck import count
@@ -89,14 +88,14 @@ def source(network: Network, *, objective: float | None = None) -> str:
     if objective is not None:
         header += f"# Objective {objective:.6f}.\n"
     families = dict.fromkeys(stage.family for stage in network.stages)
-    classes = [_printed(FAMILIES[family].torch_block()) for family in families]
+    classes = [_block(family).text for family in families]
     table = TABLE.format(
         channels=network.input_channels,
         size=network.input_size,
         classes=network.classes,
         rows="\n".join(_table_rows(_rows(network))),
     )
-    parts = [*classes, table, _printed(_network_class()), FOOTER]
+    parts = [*classes, table, printed(_network_class).text, FOOTER]
     return f"{header}\n{IMPORTS}\n\n" + "\n\n".join(parts)
 
 
@@ -136,15 +135,16 @@ def _row(stage: NetworkStage) -> Row:
     first, *rest = stage.block.block_arguments(stage.prev, stage.choice, stage.shape)
     every = {k: v for k, v in first.items() if k not in ("c_in", *FIRST_ONLY)}
     alone = {k: first[k] for k in FIRST_ONLY if k in first}
-    repeated = {"c_in": first["c_out"], **every, **_defaults(stage.block.torch_block(), alone)}
+    defaults = _block(stage.family).defaults
+    repeated = {"c_in": first["c_out"], **every, **{name: defaults[name] for name in alone}}
     if any(arguments != repeated for arguments in rest):
         raise ValueError(f"stage {stage.name!r}: its later blocks are not all alike")
     return 1 + len(rest), stage.family, every, alone
 
 
-def _defaults(block: type[nn.Module], names: Iterable[str]) -> Arguments:
-    parameters = inspect.signature(block).parameters
-    return {name: parameters[name].default for name in names}
+def _block(family: str) -> Printed:
+    """A family's block as text."""
+    return printed(type(FAMILIES[family]).torch_block)
 
 
 def _table_rows(rows: list[Row]) -> Iterable[str]:
@@ -152,7 +152,7 @@ def _table_rows(rows: list[Row]) -> Iterable[str]:
     cells = [
         (
             f"{depth}, ",
-            f"{FAMILIES[family].torch_block().__name__}, ",
+            f"{_block(family).name}, ",
             f"{_call(every)}, ",
             f"{_call(first)}",
         )
@@ -166,9 +166,3 @@ def _table_rows(rows: list[Row]) -> Iterable[str]:
 
 def _call(arguments: Mapping[str, Any]) -> str:
     return f"dict({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
-
-
-def _printed(cls: type[nn.Module]) -> str:
-    """The source of a class defined inside a function, without what only our checkers read."""
-    lines = textwrap.dedent(inspect.getsource(cls)).splitlines()
-    return "\n".join(line.split("  # type: ignore")[0] for line in lines) + "\n"
