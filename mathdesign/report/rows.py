@@ -60,13 +60,18 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
 def status_text(design: Design) -> str:
     """The status in words; a stopped search is never called optimal."""
     certificate = design.certificate
+    return status_words(certificate.status, certificate.termination, certificate.gap_target)
+
+
+def status_words(status: str, termination: str, gap_target: float) -> str:
+    """The same for a status and a termination as a design file names them."""
     words = {
         "optimal": "proven optimal",
-        "within_gap": f"proven within {certificate.gap_target:.4g} of the optimum",
+        "within_gap": f"proven within {gap_target:.4g} of the optimum",
         "feasible": "feasible, not proven optimal",
-    }[certificate.status]
-    stopped = certificate.termination.replace("_", " ")
-    return words if certificate.termination == "completed" else f"{words} (stopped: {stopped})"
+    }.get(status, status)
+    stopped = termination.replace("_", " ")
+    return words if termination == "completed" else f"{words} (stopped: {stopped})"
 
 
 def gap_text(gap: float | None) -> str:
