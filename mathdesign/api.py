@@ -7,14 +7,17 @@ import importlib.metadata
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 from mathdesign.explain import Explanation, explain
 from mathdesign.formulation import DesignProblem
+from mathdesign.kinds import kind_of_spec
 from mathdesign.network import Network
 from mathdesign.portfolio import Choice, choose
-from mathdesign.result import BudgetUse, Certificate, Design
+from mathdesign.result import Answer, BudgetUse, Certificate, Design
 from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
-from mathdesign.spec import Program, Spec, to_program
+from mathdesign.spec import Program, Spec, Specification, to_program
+from mathdesign.spec.schema import SolveSpec
 from mathdesign.validators.recheck import verify
 
 #: Packages whose versions can change an answer.
@@ -66,33 +69,46 @@ def solve(
     return choose(problem, backend).backend.solve(problem, options or SolveOptions())
 
 
-def design(spec: Spec, hooks: Hooks | None = None) -> Design:
+@overload
+def design(spec: Spec, hooks: Hooks | None = None) -> Design: ...
+@overload
+def design(spec: Specification, hooks: Hooks | None = None) -> Answer: ...
+def design(spec: Specification, hooks: Hooks | None = None) -> Answer:
     """The best network that a specification allows, re-evaluated independently and certified.
 
     Raises :class:`Infeasible`, :class:`NoDesignFound`, ``UnsupportedProblem`` (a forced backend
     that cannot treat the problem) and ``RecheckError`` (the answer is not what its solver says:
     a bug, never returned as a design).
     """
-    hooks = hooks or Hooks()
+    answer: Answer = kind_of_spec(spec).part("design")(spec, hooks or Hooks())
+    return answer
+
+
+def design_chain(spec: Spec, hooks: Hooks) -> Design:
+    """:func:`design` for a chain of convolutional stages."""
     program = to_program(spec)
     choice = choose(program.problem, spec.solve.backend)
     if hooks.on_choice is not None:
         hooks.on_choice(program.problem, choice)
-    options = SolveOptions(
-        gap=spec.solve.gap,
-        time_limit_s=spec.solve.time_limit,
-        seed=spec.solve.seed,
-        threads=spec.solve.threads,
-        memory_limit_bytes=spec.solve.memory_limit,
-        on_progress=hooks.on_progress,
-        should_stop=hooks.should_stop,
-    )
-    solution = choice.backend.solve(program.problem, options)
+    solution = choice.backend.solve(program.problem, solve_options(spec.solve, hooks))
     if solution.status is Status.INFEASIBLE:
         raise Infeasible(explain(program.problem, on_progress=hooks.on_progress))
     if solution.point is None:
         raise NoDesignFound(solution)
     return certified(spec, program, solution)
+
+
+def solve_options(words: SolveSpec, hooks: Hooks) -> SolveOptions:
+    """A specification's ``solve:`` block and the caller's hooks, as a backend takes them."""
+    return SolveOptions(
+        gap=words.gap,
+        time_limit_s=words.time_limit,
+        seed=words.seed,
+        threads=words.threads,
+        memory_limit_bytes=words.memory_limit,
+        on_progress=hooks.on_progress,
+        should_stop=hooks.should_stop,
+    )
 
 
 def certified(spec: Spec, program: Program, solution: Solution) -> Design:
@@ -131,14 +147,15 @@ def certified(spec: Spec, program: Program, solution: Solution) -> Design:
             backend=solution.backend,
             seed=spec.solve.seed,
             request_sha256=spec.content_hash(),
-            versions=dict(_versions()),
+            versions=dict(versions()),
         ),
         request=spec.to_dict(),
     )
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of the packages that can change an answer, those that are installed."""
     found = {}
     for package in VERSIONED:
         try:

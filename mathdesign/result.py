@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mathdesign.files import yaml_text
+from mathdesign.kinds import kind_of_answer
 from mathdesign.network import Network, NetworkError
 
 if TYPE_CHECKING:
@@ -84,6 +85,24 @@ class Certificate:
     def proven(self) -> bool:
         """Optimal, or within the requested gap."""
         return self.status in ("optimal", "within_gap")
+
+
+class Answer(Protocol):
+    """What finished designs of every kind have."""
+
+    @property
+    def name(self) -> str:
+        """The name given in the request."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """How good it is."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Words, numbers, lists and mappings only, ``request`` among them."""
+
+    def to_yaml(self) -> str:
+        """YAML text; equal designs give equal bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +183,7 @@ class Design:
     @classmethod
     def from_json(cls, text: str) -> Design:
         """Inverse of :meth:`to_json`."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise DesignError(f"not JSON: {error}") from error
+        return cls.from_dict(_from_json(text))
 
     def to_yaml(self) -> str:
         """YAML text; equal designs give equal bytes."""
@@ -176,21 +192,47 @@ class Design:
     @classmethod
     def from_yaml(cls, text: str) -> Design:
         """Inverse of :meth:`to_yaml`. Loads safely: no tags, bounded size."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        if len(text) > LARGEST_FILE_BYTES:
-            raise DesignError(f"larger than {LARGEST_FILE_BYTES} bytes: not a design")
-        try:
-            return cls.from_dict(YAML(typ="safe", pure=True).load(text))
-        except YAMLError as error:
-            raise DesignError(f"not YAML: {error}") from error
+        return cls.from_dict(_from_yaml(text))
 
     @classmethod
     def load(cls, path: Path | str) -> Design:
         """Read a design file, YAML or (suffix ``.json``) JSON."""
-        text = Path(path).read_text(encoding="utf-8")
-        return cls.from_json(text) if Path(path).suffix == ".json" else cls.from_yaml(text)
+        return cls.from_dict(_document(path))
+
+
+def read_answer(path: Path | str) -> Answer:
+    """The finished design in a file, of whatever kind its request says.
+
+    Raises :class:`DesignError` (or ``NetworkError``) where it is none, ``OSError`` where the file
+    cannot be read.
+    """
+    document = _document(path)
+    answer: Answer = kind_of_answer(document).part("answer").from_dict(document)
+    return answer
+
+
+def _document(path: Path | str) -> object:
+    text = Path(path).read_text(encoding="utf-8")
+    return _from_json(text) if Path(path).suffix == ".json" else _from_yaml(text)
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DesignError(f"not JSON: {error}") from error
+
+
+def _from_yaml(text: str) -> object:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if len(text) > LARGEST_FILE_BYTES:
+        raise DesignError(f"larger than {LARGEST_FILE_BYTES} bytes: not a design")
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise DesignError(f"not YAML: {error}") from error
 
 
 def _numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from mathdesign.cli.session import (
     Session,
 )
 from mathdesign.files import write_atomic
-from mathdesign.spec import Spec, SpecError, load, quick
+from mathdesign.kinds import kind_of_spec
+from mathdesign.result import Design
+from mathdesign.spec import Spec, SpecError, Specification, load, quick
 
 DEFAULT_OUT = Path("runs")
 
@@ -33,7 +35,7 @@ class Request:
     backend: str | None = None
     time_limit: str | None = None
 
-    def read(self) -> Spec:
+    def read(self) -> Specification:
         """The specification. Raises :class:`SpecError` with every fault."""
         changes = {"backend": self.backend, "time_limit": self.time_limit}
         overrides = {key: value for key, value in changes.items() if value is not None}
@@ -55,7 +57,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
     from mathdesign.api import design as solve_design
-    from mathdesign.report.terminal import print_design
+    from mathdesign.report.files import write_answer
+    from mathdesign.report.terminal import print_answer
     from mathdesign.solvers import UnsupportedProblem
     from mathdesign.validators.recheck import RecheckError
 
@@ -85,10 +88,10 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         return session.fail(EXIT_NO_DESIGN, "stopped before a design was found")
 
     if not (session.quiet or session.json):
-        print_design(session.out, answer)
+        print_answer(session.out, answer)
     folder = out if out is not None else DEFAULT_OUT / spec.name
     try:
-        written = _write(answer, folder)
+        written = write_answer(answer, folder)
     except OSError as error:
         return session.fail(EXIT_FAILURE, f"cannot write to {folder}: {error.strerror or error}")
     session.say("wrote " + ", ".join(str(path) for path in written))
@@ -99,7 +102,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "files": [str(path) for path in written],
     }
     code = 0
-    if train and spec.training is not None:
+    if train and isinstance(spec, Spec) and isinstance(answer, Design) and spec.training:
         from mathdesign.cli.finished import train_briefly
 
         code, document["training"] = train_briefly(session, answer, spec.training, folder)
@@ -108,7 +111,17 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
 
 
 def check(session: Session, request: Request, out: Path | None) -> int:
-    """The ``check`` command: the size of the space and the reach of each metric."""
+    """The ``check`` command: validate, and say what the space holds; returns the exit status."""
+    try:
+        spec = request.read()
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
+    status: int = kind_of_spec(spec).part("check")(session, spec, out)
+    return status
+
+
+def check_chain(session: Session, spec: Spec, out: Path | None) -> int:
+    """:func:`check` for a chain: the size of the space and the reach of each metric."""
     from mathdesign.chain import count, extreme, least_effectiveness
     from mathdesign.portfolio import choose
     from mathdesign.report.terminal import print_table
@@ -116,11 +129,8 @@ def check(session: Session, request: Request, out: Path | None) -> int:
     from mathdesign.spec import to_program
 
     try:
-        spec = request.read()
         problem = to_program(spec).problem
         choice = choose(problem, spec.solve.backend)
-    except SpecError as error:
-        return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
     size = count(problem)
@@ -153,14 +163,3 @@ def check(session: Session, request: Request, out: Path | None) -> int:
         if not session.quiet:
             print_table(session.out, "reach of each metric alone", header, rows)
     return 0
-
-
-def _write(answer: Any, folder: Path) -> list[Path]:
-    """``design.yaml``, ``model.py`` and ``report.html``, each written whole or not at all."""
-    from mathdesign.report.html import page
-
-    return [
-        write_atomic(folder / "design.yaml", answer.to_yaml()),
-        write_atomic(folder / "model.py", answer.source()),
-        write_atomic(folder / "report.html", page(answer)),
-    ]

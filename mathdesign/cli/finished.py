@@ -10,8 +10,9 @@ from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
+from mathdesign.kinds import kind_of_answer
 from mathdesign.network import NetworkError
-from mathdesign.result import Design, DesignError
+from mathdesign.result import Answer, Design, DesignError, read_answer
 from mathdesign.spec import SpecError
 from mathdesign.spec.schema import TrainingSpec
 
@@ -23,10 +24,10 @@ class Unreadable(Exception):
     """A design file that cannot be used; the message says why."""
 
 
-def read_design(path: Path) -> Design:
-    """The design in ``path``. Raises :class:`Unreadable`."""
+def read_design(path: Path) -> Answer:
+    """The finished design in ``path``, of any kind. Raises :class:`Unreadable`."""
     try:
-        return Design.load(path)
+        return read_answer(path)
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror or error}") from None
     except (DesignError, NetworkError, UnicodeDecodeError) as error:
@@ -40,8 +41,11 @@ def export(session: Session, path: Path, out: Path | None) -> int:
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     folder = out if out is not None else path.parent
+    source = kind_of_answer(design.to_dict()).part("files")(design).get("model.py")
+    if source is None:
+        return session.fail(EXIT_BAD_INPUT, f"{path}: no module is built for this kind of design")
     try:
-        written = write_atomic(folder / "model.py", design.source())
+        written = write_atomic(folder / "model.py", source)
     except OSError as error:
         return session.fail(EXIT_FAILURE, f"cannot write to {folder}: {error.strerror or error}")
     session.say(f"wrote {written}")
@@ -55,8 +59,8 @@ def validate(
     """The ``validate`` command: recount, re-check the certificate, train."""
     try:
         design = read_design(path)
-        options = training_options(design, changes)
-        checks = independent_checks(design)
+        options = training_options(design.to_dict()["request"], changes)
+        checks = kind_of_answer(design.to_dict()).part("checks")(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     except ImportError:
@@ -67,71 +71,23 @@ def validate(
     if not all(check["ok"] for check in checks):
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
-    if train:
+    if train and isinstance(design, Design):
         folder = out if out is not None else path.parent
         code, document["training"] = train_briefly(session, design, options, folder)
     session.result(document)
     return code
 
 
-def training_options(design: Design, changes: Mapping[str, Any]) -> TrainingSpec:
+def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> TrainingSpec:
     """What the design's request says under ``validate:``, with ``changes`` that are not None."""
     from pydantic import ValidationError
 
     given = {key: value for key, value in changes.items() if value is not None}
     try:
-        return TrainingSpec(**{**design.request.get("validate", {}), **given})
+        return TrainingSpec(**{**request.get("validate", {}), **given})
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise Unreadable("; ".join(faults)) from None
-
-
-def independent_checks(design: Design) -> list[dict[str, Any]]:
-    """Everything that can be checked without a solver: name of the check, verdict, what was found."""
-    from mathdesign.spec.build import to_program
-    from mathdesign.spec.schema import Spec
-    from mathdesign.validators.recheck import RecheckError, verify
-    from mathdesign.validators.recount import RecountError, check_gradients, check_module
-
-    checks = []
-
-    def note(check: str, found: str, ok: bool = True) -> None:
-        checks.append({"check": check, "ok": ok, "found": found})
-
-    try:
-        spec = Spec.model_validate(dict(design.request))
-        same = spec.content_hash() == design.certificate.request_sha256
-        note("request hash", "as certified" if same else "differs from the certificate", same)
-        program = to_program(spec)
-        recount = verify(
-            program.space,
-            design.network.point,
-            counting=spec.counting,
-            entropy=program.entropy,
-            metric_weights=program.metric_weights,
-            budgets=program.budgets,
-            effectiveness=program.effectiveness,
-            objective=design.certificate.objective,
-        )
-        if dict(recount.metrics) != dict(design.metrics):
-            note("metrics", f"{dict(recount.metrics)} by recount", False)
-        bound = design.certificate.bound
-        valid = bound is None or bound >= recount.objective * (1 - 1e-9)
-        note("layer-by-layer recount", f"objective {recount.objective:.6f}, budgets kept")
-        note("bound", "not below the objective" if valid else "below the objective", valid)
-    except (RecheckError, ValueError) as error:
-        note("layer-by-layer recount", str(error), False)
-    try:
-        module = design.build()
-        found = check_module(design.network, module)
-        note(
-            "torch flop counter", f"{found.params:,} params, {found.macs:,} macs: agree to the unit"
-        )
-        check_gradients(module, design.network.input_channels, design.network.input_size)
-        note("forward and backward", "finite outputs and gradients")
-    except RecountError as error:
-        note("built module", str(error), False)
-    return checks
 
 
 def train_briefly(

@@ -3,13 +3,14 @@
 from mathdesign.spec.build import Program, to_program, to_space
 from mathdesign.spec.faults import Fault, SpecError
 from mathdesign.spec.load import json_schema, load, loads, quick
-from mathdesign.spec.schema import Spec
+from mathdesign.spec.schema import Spec, Specification
 
 __all__ = [
     "Fault",
     "Program",
     "Spec",
     "SpecError",
+    "Specification",
     "json_schema",
     "load",
     "loads",

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mathdesign.spec.crosscheck import cross_faults
+from mathdesign.kinds import families, kind_of
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
 from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
-from mathdesign.spec.schema import Spec
+from mathdesign.spec.schema import Spec, Specification
 
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
@@ -21,8 +21,8 @@ PATTERNS: dict[tuple[str | int, ...], str] = {
 }
 
 
-def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Spec:
-    """The specification in a file. ``solve`` replaces entries of its ``solve:`` block.
+def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specification:
+    """The specification in a file, of the kind that its ``space.family`` names. ``solve`` replaces entries of its ``solve:`` block.
 
     Raises :class:`SpecError` with all faults; also where the file cannot be read.
     """
@@ -41,7 +41,9 @@ def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Spec:
     return loads(text, name, solve=solve)
 
 
-def loads(text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None) -> Spec:
+def loads(
+    text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None
+) -> Specification:
     """The specification in ``text``; ``file`` names it in messages."""
     document = parse(text, file)
     if solve and isinstance(document.data, dict):
@@ -58,7 +60,7 @@ def quick(
     classes: int = 1000,
     name: str | None = None,
     solve: Mapping[str, Any] | None = None,
-) -> Spec:
+) -> Specification:
     """The form without a file: ``quick("bottleneck", "3x224x224", {"macs": "1.8G"})``."""
     parts = input_shape.lower().split("x")
     if len(parts) != 3 or not all(p.isdecimal() for p in parts) or parts[1] != parts[2]:
@@ -85,24 +87,26 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _validated(document: Document) -> Spec:
+def _validated(document: Document) -> Specification:
+    kind = kind_of(document.data)
+    model: type[Specification] = kind.part("spec")
     try:
-        spec = Spec.model_validate(document.data)
+        spec = model.model_validate(document.data)
     except ValidationError as error:
-        raise SpecError(_faults(document, error)) from None
-    if faults := [document.fault(*f) for f in cross_faults(spec)]:
+        raise SpecError(_faults(document, error, model)) from None
+    if faults := [document.fault(*f) for f in kind.part("faults")(spec)]:
         raise SpecError(faults)
     return spec
 
 
-def _faults(document: Document, error: ValidationError) -> list[Fault]:
+def _faults(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Pydantic's errors as faults with positions, one per place."""
     found: dict[tuple[str | int, ...], Fault] = {}
     for item in error.errors(include_url=False):
-        path = _path_in(document.data, item["loc"])
+        path = _path_in(document.data, item["loc"], model)
         kind, context = item["type"], item.get("ctx", {})
         if kind == "extra_forbidden":
-            known = _known_keys(path[:-1])
+            known = _known_keys(path[:-1], model)
             fault = document.fault(
                 path, f"unknown key {shown(path[-1])}", ", ".join(known),
                 near_miss(str(path[-1]), known),
@@ -113,6 +117,8 @@ def _faults(document: Document, error: ValidationError) -> list[Fault]:
             fault = document.fault(path, "nothing", f"the key {path[-1]!r} is needed")
         elif kind == "literal_error":
             accepted = str(context.get("expected", ""))
+            if path == ("space", "family"):
+                accepted = ", ".join(families())
             options = [o.strip().strip("'") for o in accepted.replace(" or ", ", ").split(",")]
             value = item["input"]
             hint = near_miss(value, options) if isinstance(value, str) else ""
@@ -137,7 +143,9 @@ def _reworded(message: str) -> str:
     return message
 
 
-def _path_in(data: Any, location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _path_in(
+    data: Any, location: tuple[str | int, ...], model: type[BaseModel]
+) -> tuple[str | int, ...]:
     """The part of a pydantic location that exists in the document, plus one missing key.
 
     Pydantic adds the branch of a union to its locations (``function-before``, ``literal``);
@@ -150,15 +158,15 @@ def _path_in(data: Any, location: tuple[str | int, ...]) -> tuple[str | int, ...
         if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
             path.append(part)
             here = here[part]
-        elif isinstance(here, dict) and part in _known_keys(tuple(path)):
+        elif isinstance(here, dict) and part in _known_keys(tuple(path), model):
             path.append(part)
             break
     return tuple(path)
 
 
-def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+def _known_keys(path: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
     """The keys that the schema accepts at ``path``."""
-    model: Any = Spec
+    model: Any = root
     for part in path:
         if isinstance(part, int):
             continue

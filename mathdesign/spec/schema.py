@@ -246,20 +246,12 @@ class TrainingSpec(Block):
     seed: int = Field(0, ge=0, lt=2**31, strict=True)
 
 
-class Spec(Block):
-    """A whole specification, frozen and validated."""
+class Specification(Block):
+    """What specifications of every kind have; a kind adds its ``space`` and more."""
 
     version: Literal[1] = 1
     name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
-    space: SpaceSpec
-    objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
-    budgets: BudgetsSpec = BudgetsSpec()
-    rows: tuple[RowSpec, ...] | None = Field(
-        None, min_length=1, max_length=64, description="Limits of your own."
-    )
-    counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
     solve: SolveSpec = SolveSpec()
-    training: TrainingSpec | None = Field(None, alias="validate")
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical form: everything set is spelled out, choices in their shortest writing."""
@@ -277,3 +269,16 @@ class Spec(Block):
         import json
 
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+class Spec(Specification):
+    """A whole specification of a chain of convolutional stages, frozen and validated."""
+
+    space: SpaceSpec
+    objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
+    budgets: BudgetsSpec = BudgetsSpec()
+    rows: tuple[RowSpec, ...] | None = Field(
+        None, min_length=1, max_length=64, description="Limits of your own."
+    )
+    counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
+    training: TrainingSpec | None = Field(None, alias="validate")

@@ -42,7 +42,7 @@ GALLERY = [
     ("name: tiny", "name: [x]", 2, 1, "name", "found ['x']"),
     ("name: tiny", "nmae: tiny", 2, 1, "nmae", "did you mean name?"),
     ("family: bottleneck", "family: botleneck", 4, 3, "space.family", "did you mean bottleneck?"),
-    ("family: bottleneck", "family: conv", 4, 3, "space.family", "'convnext'"),
+    ("family: bottleneck", "family: conv", 4, 3, "space.family", "did you mean convnext"),
     ("channels: 3", "channels: 0", 5, 11, "space.input.channels", "greater than or equal to 1"),
     ("channels: 3", "channels: three", 5, 11, "space.input.channels", "valid integer"),
     ("size: 32}", "size: 9999999}", 5, 24, "space.input.size", "less than or equal to 8192"),

@@ -1,0 +1,55 @@
+"""Everything that can be checked about a finished design without a solver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mathdesign.result import Design
+
+
+def chain_checks(design: Design) -> list[dict[str, Any]]:
+    """Everything that can be checked without a solver: name of the check, verdict, what was found."""
+    from mathdesign.spec.build import to_program
+    from mathdesign.spec.schema import Spec
+    from mathdesign.validators.recheck import RecheckError, verify
+    from mathdesign.validators.recount import RecountError, check_gradients, check_module
+
+    checks = []
+
+    def note(check: str, found: str, ok: bool = True) -> None:
+        checks.append({"check": check, "ok": ok, "found": found})
+
+    try:
+        spec = Spec.model_validate(dict(design.request))
+        same = spec.content_hash() == design.certificate.request_sha256
+        note("request hash", "as certified" if same else "differs from the certificate", same)
+        program = to_program(spec)
+        recount = verify(
+            program.space,
+            design.network.point,
+            counting=spec.counting,
+            entropy=program.entropy,
+            metric_weights=program.metric_weights,
+            budgets=program.budgets,
+            effectiveness=program.effectiveness,
+            objective=design.certificate.objective,
+        )
+        if dict(recount.metrics) != dict(design.metrics):
+            note("metrics", f"{dict(recount.metrics)} by recount", False)
+        bound = design.certificate.bound
+        valid = bound is None or bound >= recount.objective * (1 - 1e-9)
+        note("layer-by-layer recount", f"objective {recount.objective:.6f}, budgets kept")
+        note("bound", "not below the objective" if valid else "below the objective", valid)
+    except (RecheckError, ValueError) as error:
+        note("layer-by-layer recount", str(error), False)
+    try:
+        module = design.build()
+        found = check_module(design.network, module)
+        note(
+            "torch flop counter", f"{found.params:,} params, {found.macs:,} macs: agree to the unit"
+        )
+        check_gradients(module, design.network.input_channels, design.network.input_size)
+        note("forward and backward", "finite outputs and gradients")
+    except RecountError as error:
+        note("built module", str(error), False)
+    return checks
