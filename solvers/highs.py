@@ -39,10 +39,8 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's."""
     import highspy
 
-    with _without_banner():
-        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs = quiet_highs()
     for option, value in {
-        "output_flag": False,
         "time_limit": max(clock.remaining_s, 0.01),
         "random_seed": options.seed,
         "threads": options.threads,
@@ -50,7 +48,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         "mip_abs_gap": 1e-9,
     }.items():
         highs.setOptionValue(option, value)
-    highs.passModel(_model(highspy, milp))
+    highs.passModel(highs_model(milp))
     _watch(highs, clock, search)
     highs.run()
     status = highs.getModelStatus()
@@ -65,6 +63,16 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         completed=status == kind.kOptimal,
         nodes=int(info.mip_node_count),
     )
+
+
+def quiet_highs() -> Any:
+    """A solver that prints nothing."""
+    import highspy
+
+    with _without_banner():
+        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs.setOptionValue("output_flag", False)
+    return highs
 
 
 @contextlib.contextmanager
@@ -83,7 +91,10 @@ def _without_banner() -> Iterator[None]:
         os.close(kept)
 
 
-def _model(highspy: Any, milp: Milp) -> Any:
+def highs_model(milp: Milp) -> Any:
+    """The arrays as HiGHS takes them."""
+    import highspy
+
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = milp.columns, milp.matrix.shape[0]
     lp.sense_ = highspy.ObjSense.kMaximize

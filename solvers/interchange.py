@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mathdesign.formulation import DEPTH, DesignProblem
 from mathdesign.solvers.choice_milp import ChoiceMilp, build
-from mathdesign.solvers.highs import _model, _without_banner
+from mathdesign.solvers.highs import highs_model, quiet_highs
 
 SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
 
@@ -34,13 +33,11 @@ def write_program(problem: DesignProblem, path: str | Path) -> None:
     if not path.name.endswith(SUFFIXES):
         raise ValueError(f"{path.name}: accepted suffixes are {', '.join(SUFFIXES)}")
     model = _built(problem)
-    program = _model(highspy, model.milp.with_rows(model.first_cuts()))
+    program = highs_model(model.milp.with_rows(model.first_cuts()))
     program.model_name_ = "".join(c if c.isalnum() else "_" for c in problem.name)
     program.col_names_ = column_names(model)
     program.row_names_ = [f"r{i}" for i in range(program.num_row_)]
-    with _without_banner():
-        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
-    highs.setOptionValue("output_flag", False)
+    highs = quiet_highs()
     highs.passModel(program)
     if highs.writeModel(str(path)) == highspy.HighsStatus.kError:
         raise OSError(f"{path} cannot be written")

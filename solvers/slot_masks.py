@@ -111,21 +111,26 @@ class LeafMasks:
 
 def leaf_masks(trees: Sequence[Tree], features: Sequence[Feature], to: Positions) -> LeafMasks:
     """The leaves of ``trees`` over the positions ``to``."""
-    splits: dict[tuple[int, float], tuple[int, BoolArray]] = {}
+    splits: dict[tuple[int, float], tuple[int, int]] = {}
     owner: list[int] = []
     values: list[float] = []
-    masks: list[list[BoolArray]] = []
-    full = [np.ones(size, dtype=bool) for size in to.sizes]
+    boxes: list[tuple[int, ...]] = []
     for t, tree in enumerate(trees):
-        for leaf, mask in _leaves(tree, features, to, splits, full):
+        for leaf, box in _leaves(tree, features, to, splits):
             owner.append(t)
             values.append(float(tree.leaf_values[leaf]))
-            masks.append(mask)
-    allowed = tuple(
-        np.array([mask[p] for mask in masks], dtype=bool).reshape(len(masks), size)
-        for p, size in enumerate(to.sizes)
-    )
+            boxes.append(box)
+    columns = zip(*boxes) if boxes else [()] * len(to.sizes)
+    allowed = tuple(_table(column, size) for column, size in zip(columns, to.sizes))
     return LeafMasks(np.array(owner, dtype=np.int64), np.array(values), allowed)
+
+
+def _table(masks: tuple[int, ...], size: int) -> BoolArray:
+    """Bit masks as rows of booleans; there are few different ones."""
+    number = {mask: i for i, mask in enumerate(dict.fromkeys(masks))}
+    rows = [[mask >> k & 1 for k in range(size)] for mask in number]
+    table = np.array(rows, dtype=bool).reshape(len(rows), size)
+    return table[[number[mask] for mask in masks]]
 
 
 _Key = tuple[tuple[int, ...], bytes]
@@ -142,21 +147,23 @@ def _leaves(
     tree: Tree,
     features: Sequence[Feature],
     to: Positions,
-    splits: dict[tuple[int, float], tuple[int, BoolArray]],
-    full: list[BoolArray],
-) -> Iterator[tuple[int, list[BoolArray]]]:
-    """Reachable leaves with their masks, left to right."""
-    stack = [(0 if len(tree.split_feature) else -1, full)]
+    splits: dict[tuple[int, float], tuple[int, int]],
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Reachable leaves, left to right, each with a bit mask of options a position."""
+    everything = tuple((1 << size) - 1 for size in to.sizes)
+    stack = [(0 if len(tree.split_feature) else -1, everything)]
+    feature, thresholds = tree.split_feature.tolist(), tree.threshold.tolist()
+    left, right = tree.left.tolist(), tree.right.tolist()
     while stack:
-        node, mask = stack.pop()
+        node, box = stack.pop()
         if node < 0:
-            yield ~node, mask
+            yield ~node, box
             continue
-        key = (int(tree.split_feature[node]), float(tree.threshold[node]))
+        key = feature[node], thresholds[node]
         if key not in splits:
-            splits[key] = to.split(features[key[0]], key[1])
-        position, left = splits[key]
-        for child, side in ((tree.right[node], ~left), (tree.left[node], left)):
-            reached = mask[position] & side
-            if reached.any():
-                stack.append((int(child), [*mask[:position], reached, *mask[position + 1 :]]))
+            position, side = to.split(features[key[0]], key[1])
+            splits[key] = position, sum(1 << int(k) for k in np.flatnonzero(side))
+        position, bits = splits[key]
+        for child, side_bits in ((right[node], ~bits), (left[node], bits)):
+            if reached := box[position] & side_bits:
+                stack.append((child, (*box[:position], reached, *box[position + 1 :])))

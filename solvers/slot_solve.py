@@ -13,6 +13,7 @@ from mathdesign.solvers.slot_base import SlotBackend, SlotSolution
 SCAN_UP_TO = 10_000_000
 SLOT_BACKENDS: dict[str, str] = {
     "scan": "mathdesign.solvers.slot_scan:Scan",
+    "branch": "mathdesign.solvers.tree_branching:Branch",
 }
 """Backend name -> ``module:class``."""
 
@@ -42,4 +43,6 @@ def solve_slots(
 
 
 def _choose(problem: SlotProblem) -> tuple[str, str]:
-    return "scan", f"{problem.size:,} designs are quickest enumerated"
+    if problem.size <= SCAN_UP_TO:
+        return "scan", f"{problem.size:,} designs are quickest enumerated"
+    return "branch", f"{problem.size:.2g} designs are too many to enumerate"

@@ -1,0 +1,148 @@
+"""Branch and bound over trees against enumeration: optimum, every bound on the way, early stops."""
+
+import numpy as np
+import pytest
+
+from mathdesign.solvers.base import SolveOptions, Status, Termination
+from mathdesign.solvers.slot_incumbent import Neighbourhood, violation
+from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.tree_lp import hall, solve_lp
+from mathdesign.solvers.tree_model import lower
+from tests.slot_problems import best_by_enumeration, every_point, random_slot_problem
+
+pytest.importorskip("numba")
+TOLERANCE = 1e-7
+
+
+def check(problem, answer, bounds):
+    """The optimum or infeasibility, and no bound below it, however early it was reported."""
+    best, _ = best_by_enumeration(problem)
+    for bound in [*bounds, answer.bound]:
+        assert bound >= best - 1e-9 * max(1, abs(best))
+    if best == -np.inf:
+        assert answer.point is None
+        assert answer.status in (Status.INFEASIBLE, Status.UNKNOWN)
+    elif answer.point is not None:
+        point = np.array([answer.point])
+        assert problem.feasible(point)[0]
+        assert answer.objective == problem.objective.at(point)[0] <= best
+    return best
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_branching_returns_the_optimum_and_valid_bounds(block):
+    for seed in range(20 * block, 20 * (block + 1)):
+        problem = random_slot_problem(np.random.default_rng(seed))
+        reports = []
+        answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
+        best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
+        assert answer.termination is Termination.COMPLETED
+        if best == -np.inf:
+            assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
+        else:
+            assert answer.status is Status.OPTIMAL
+            assert answer.objective == pytest.approx(best, rel=TOLERANCE, abs=TOLERANCE)
+
+
+def test_a_stopped_search_still_bounds(monkeypatch):
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
+    stopped = 0
+    for seed in range(80):
+        problem = random_slot_problem(np.random.default_rng(seed))
+        calls = iter(range(10**6))
+        limit = seed % 7
+        options = SolveOptions(gap=0, should_stop=lambda: next(calls) > limit)  # noqa: B023
+        answer = solve_slots(problem, options, "branch")
+        check(problem, answer, [])
+        if answer.termination is Termination.INTERRUPTED:
+            stopped += 1
+            assert answer.status is not Status.INFEASIBLE
+    assert stopped > 10
+
+
+def test_any_messages_and_multipliers_give_a_valid_bound():
+    from mathdesign.solvers import tree_kernels
+
+    rng = np.random.default_rng(0)
+    for seed in range(150):
+        problem = random_slot_problem(np.random.default_rng(seed))
+        best, _ = best_by_enumeration(problem)
+        model = lower(problem)
+        if model.infeasible:
+            assert best == -np.inf
+            continue
+        arrays = tree_kernels.arrays(model)
+        size = int(np.diff(model.start)[model.scope_position].sum())
+        for sweeps in (0, 1, 7):
+            message = rng.normal(scale=rng.choice([0, 0.1, 10]), size=size)
+            multiplier = np.abs(rng.normal(size=len(model.row_limit)))
+            alive, own = np.ones(model.options, dtype=bool), np.empty(model.options)
+            bound = tree_kernels.bound_box(
+                arrays, model.constant, alive, message, multiplier, -np.inf, sweeps, own
+            )
+            assert bound >= best
+
+
+def test_the_kernel_reaches_the_bound_of_the_linear_program():
+    from mathdesign.solvers import tree_kernels
+
+    tight = 0
+    for seed in range(60):
+        problem = random_slot_problem(np.random.default_rng(seed), aggregates=False)
+        model = lower(problem)
+        alive = np.ones(model.options, dtype=bool)
+        if model.infeasible or not tree_kernels.tighten(tree_kernels.arrays(model), alive):
+            continue
+        duals = solve_lp(model, hall(model), alive, 60.0)
+        if not np.isfinite(duals.value):
+            continue
+        tight += 1
+        bound = tree_kernels.bound_box(
+            tree_kernels.arrays(model), model.constant, alive, duals.message, duals.multiplier,
+            -np.inf, 0, np.empty(model.options),
+        )  # fmt: skip
+        assert bound <= duals.value + 1e-6 * max(1, abs(duals.value))
+    assert tight > 30
+
+
+def test_the_model_over_estimates_the_spread_and_equals_everything_else():
+    for seed in range(60):
+        problem = random_slot_problem(np.random.default_rng(seed))
+        model = lower(problem)
+        points = every_point(problem)
+        at = model.positions.all_at(points)
+        total = np.full(len(points), model.constant)
+        total += model.unary[model.start[:-1] + at].sum(axis=1)
+        allowed = np.ones(len(points), dtype=bool)
+        for f in range(len(model.factor_start) - 1):
+            first, last = model.factor_start[f], model.factor_start[f + 1]
+            inside = np.ones((len(points), last - first), dtype=bool)
+            for s in np.flatnonzero(model.scope_factor == f):
+                cells = model.leaf_cell[model.scope_leaf[s] : model.scope_leaf[s + 1]]
+                for leaf in np.flatnonzero(cells >= 0):
+                    c = cells[leaf]
+                    options = model.cell_option[model.cell_start[c] : model.cell_start[c + 1]]
+                    inside[:, leaf] &= np.isin(at[:, model.scope_position[s]], options)
+            assert (inside.sum(axis=1) <= 1).all()
+            allowed &= inside.any(axis=1)
+            total += inside @ model.value[first:last]
+        true = problem.objective.at(points)
+        feasible = problem.feasible(points)
+        assert (allowed | ~feasible).all()
+        if model.exact:
+            np.testing.assert_allclose(total[allowed], true[allowed], rtol=0, atol=1e-9)
+        else:
+            assert (total[allowed] >= true[allowed] - 1e-9).all()
+
+
+def test_neighbours_are_scored_as_the_problem_scores_them():
+    for seed in range(60):
+        problem = random_slot_problem(np.random.default_rng(seed))
+        near = Neighbourhood(problem)
+        start = every_point(problem)[-1]
+        points, value, broken = near.around(start)
+        np.testing.assert_allclose(value, problem.objective.at(points), rtol=0, atol=1e-7)
+        np.testing.assert_allclose(near.at(points), value, rtol=0, atol=1e-7)
+        assert ((broken == 0) == problem.feasible(points)).all()
+        assert ((violation(problem, points) == 0) == problem.feasible(points)).all()
