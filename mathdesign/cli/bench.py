@@ -54,7 +54,7 @@ def bench_solvers(
         print_table(session.out, "solvers", solvers.HEADER, rows, left=2)
     if out is not None:
         write_atomic(out / "bench.json", json_module.dumps(document, indent=1) + "\n")
-        solvers.plot(runs, out / "gap.png")
-        session.say(f"wrote {out / 'bench.json'}, {out / 'gap.png'}")
+        drawn = solvers.plot(runs, out / "gap.png")
+        session.say(f"wrote {out / 'bench.json'}" + (f", {out / 'gap.png'}" if drawn else ""))
     session.result(document)
     return 0
