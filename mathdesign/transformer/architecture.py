@@ -146,12 +146,11 @@ class Transformer:
     def projections(self) -> tuple[tuple[int, int, int], ...]:
         """Linear maps between widths: ``(from, to, index of the stack that it leads into)``.
 
-        Before each stack of another width than the one before it (not between an encoder and its
-        decoder) and, with index ``len(stacks)``, back to the width of a tied output head.
+        Before each stack of another width than the one before it (a decoder: from the embeddings,
+        which have the encoder's width) and, with index ``len(stacks)``, back to the width of a
+        tied output head.
         """
         widths = [stack.width for stack in self.stacks]
-        if self.kind == "encoder_decoder":
-            return ((widths[0], widths[1], 1),) if widths[0] != widths[1] else ()
         pairs = [(a, b, i + 1) for i, (a, b) in enumerate(itertools.pairwise(widths)) if a != b]
         if self.kind in GENERATES and self.tied and widths[-1] != widths[0]:
             pairs.append((widths[-1], widths[0], len(widths)))
@@ -218,8 +217,7 @@ class Transformer:
             for i, stack in stacks
             for layer in stack.layers
         )
-        if not pair:
-            total += sum(a * b for a, b, _ in self.projections())
+        total += sum(a * b for a, b, _ in self.projections())
         return total + self.vocabulary * (self.width if self.tied else self.stacks[-1].width)
 
     # ---- memory ------------------------------------------------------------------------------
