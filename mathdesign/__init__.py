@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mathdesign.result import Certificate, Design
     from mathdesign.solvers import Solution, SolveOptions
     from mathdesign.spec import Spec, SpecError, load, loads, quick
+    from mathdesign.tables.build import design_table
     from mathdesign.tables.pareto import pareto
 
 _HOME = {
@@ -39,6 +40,7 @@ _HOME = {
     "load": "spec",
     "loads": "spec",
     "quick": "spec",
+    "design_table": "tables.build",
     "pareto": "tables.pareto",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "design",
+    "design_table",
     "load",
     "loads",
     "pareto",

@@ -6,7 +6,7 @@ import functools
 import importlib.metadata
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from mathdesign.explain import Explanation, explain
@@ -49,12 +49,14 @@ class Hooks:
     """What a caller may want to hear and say while a design is sought.
 
     ``on_choice`` hears the backend and the reason, ``on_progress`` the solver's reports;
-    ``should_stop`` returning true ends the search with its incumbent.
+    ``should_stop`` returning true ends the search with its incumbent. ``near`` is a network of the
+    same space, perhaps of another budget, that the solver may start from.
     """
 
     on_choice: Callable[[DesignProblem, Choice], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
+    near: Network | None = None
 
 
 def problem(spec: Spec) -> DesignProblem:
@@ -90,7 +92,10 @@ def design_chain(spec: Spec, hooks: Hooks) -> Design:
     choice = choose(program.problem, spec.solve.backend)
     if hooks.on_choice is not None:
         hooks.on_choice(program.problem, choice)
-    solution = choice.backend.solve(program.problem, solve_options(spec.solve, hooks))
+    options = solve_options(spec.solve, hooks)
+    if hooks.near is not None and len(hooks.near.point) == len(program.problem.variables):
+        options = replace(options, warm_start=hooks.near.point)
+    solution = choice.backend.solve(program.problem, options)
     if solution.status is Status.INFEASIBLE:
         raise Infeasible(explain(program.problem, on_progress=hooks.on_progress))
     if solution.point is None:

@@ -42,6 +42,21 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
     return target
 
 
+def folder_name(words: str, taken: set[str]) -> str:
+    """A folder's name for ``words`` of a user's: letters, digits, ``.``, ``_``, ``-``, at most 64.
+
+    It cannot leave its parent, differs from every name in ``taken`` (also where case does not
+    count) and is added there.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-._") or "row"
+    name, count = plain[:64], 1
+    while name.lower() in taken:
+        count += 1
+        name = f"{plain[: 63 - len(str(count))]}-{count}"
+    taken.add(name.lower())
+    return name
+
+
 def _permissions(target: Path) -> int:
     """Those of the file that is replaced; else what ``open`` would give (``mkstemp`` gives 600)."""
     if target.exists():

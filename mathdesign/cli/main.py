@@ -15,7 +15,7 @@ app = typer.Typer(
         "Neural architectures designed as mathematical programs, with a proof.\n\n"
         "State in one YAML file what must hold; get a network that is proven best, as PyTorch.\n\n"
         "Exit status: 0 done, 2 bad input, 3 infeasible, 4 stopped without a design, "
-        "5 a check failed, 1 anything else."
+        "5 a check failed, 6 a table has rows without a design, 1 anything else."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -100,6 +100,56 @@ def check(
     session = Session(json, quiet)
     request = designing.Request(spec, family, input_shape, tuple(maximum or ()), classes)
     raise typer.Exit(designing.check(session, request, out))
+
+
+@app.command()
+def table(
+    sweep: Annotated[Path, typer.Argument(help="A sweep: base, grid, rows, pareto (YAML).")],
+    out: Out = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Local processes.")] = 1,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first row without a design.")
+    ] = False,
+    html: Annotated[bool, typer.Option("--html/--no-html", help="Write report.html.")] = True,
+    plots: Annotated[
+        str, typer.Option("--plots", help="Pictures of the front: png, svg or both.")
+    ] = "",
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="A Dask cluster instead: tcp://host:port."),
+    ] = None,
+    allow_outside: Annotated[
+        bool, typer.Option("--allow-outside", help="`base:` may leave the sweep's folder.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Solve every row of a sweep, resumably; write table.csv, .parquet, .md and report.html.
+
+    Example: mathdesign table examples/10_budget_table/sweep.yaml --out runs/phones --jobs 2
+    """
+    from mathdesign.cli import tabling
+
+    session = Session(json, quiet)
+    request = tabling.TableRequest(sweep, out, jobs, scheduler, strict, html, plots, allow_outside)
+    raise typer.Exit(tabling.table(session, request))
+
+
+@app.command()
+def compare(
+    first: DesignFile,
+    second: Annotated[Path, typer.Argument(help="Another design.yaml.")],
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Two designs side by side: stage by stage, metric by metric, with what differs marked.
+
+    Example: mathdesign compare runs/a/design.yaml runs/b/design.yaml --out runs/a-b
+    """
+    from mathdesign.cli import comparing
+
+    raise typer.Exit(comparing.compare(Session(json, quiet), first, second, out))
 
 
 @app.command()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mathdesign.solvers.base import Progress
+    from mathdesign.tables.runner import TableProgress
     from mathdesign.validators.training import TrainingProgress
 
 EXIT_FAILURE = 1
@@ -27,6 +28,8 @@ EXIT_NO_DESIGN = 4
 """Stopped at a limit without a design; infeasibility was not proven either."""
 EXIT_CHECK_FAILED = 5
 """An independent check disagrees with the solver: a bug worth reporting."""
+EXIT_ROWS = 6
+"""A table in which some row has no design, or that was stopped before its last row."""
 
 
 @dataclass(slots=True)
@@ -87,7 +90,7 @@ class Session:
             if self._stop:
                 raise KeyboardInterrupt
             self._stop = True
-            self.err.print("stopping: the best design so far is kept (Ctrl-C again: at once)")
+            self.err.print("stopping: what was found so far is kept (Ctrl-C again: at once)")
 
         previous = signal.signal(signal.SIGINT, on_interrupt)
         try:
@@ -104,6 +107,12 @@ class Session:
     ) -> contextlib.AbstractContextManager[Callable[[TrainingProgress], None]]:
         """A live line for the reports of a training run."""
         return self._live(training_line)
+
+    def table_progress(
+        self,
+    ) -> contextlib.AbstractContextManager[Callable[[TableProgress], None]]:
+        """A live line for the rows of a table."""
+        return self._live(table_line)
 
     @contextlib.contextmanager
     def _live(self, line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
@@ -125,6 +134,15 @@ def training_line(report: TrainingProgress) -> str:
         f"validation {report.last_epoch.validation_accuracy:.2%}  " if report.last_epoch else ""
     )
     return f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {accuracy}{left:.0f} s left"
+
+
+def table_line(report: TableProgress) -> str:
+    """Rows done, running and without a design, and the time left."""
+    left = "" if report.left_s is None else f"  about {report.left_s:.0f} s left"
+    return (
+        f"{report.elapsed_s:7.1f} s  {report.done}/{report.rows} rows done  "
+        f"{report.running} running  {report.failed} without a design{left}"
+    )
 
 
 class _Plain:

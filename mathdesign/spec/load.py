@@ -26,7 +26,15 @@ def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specifi
 
     Raises :class:`SpecError` with all faults; also where the file cannot be read.
     """
-    name = str(path)
+    return _specification(read_document(path), solve)
+
+
+def read_document(path: Path | str, name: str | None = None) -> Document:
+    """The plain data in a YAML file, with positions; ``name`` stands for the file in messages.
+
+    Raises :class:`SpecError` where the file cannot be read or is no plain YAML mapping.
+    """
+    name = name if name is not None else str(path)
     try:
         with Path(path).open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
@@ -38,18 +46,21 @@ def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specifi
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
-    return loads(text, name, solve=solve)
+    return parse(text, name)
 
 
 def loads(
     text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None
 ) -> Specification:
     """The specification in ``text``; ``file`` names it in messages."""
-    document = parse(text, file)
+    return _specification(parse(text, file), solve)
+
+
+def _specification(document: Document, solve: Mapping[str, Any] | None) -> Specification:
     if solve and isinstance(document.data, dict):
         block = document.data.get("solve") or {}
         document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
-    return _validated(document)
+    return validated(document)
 
 
 def quick(
@@ -75,7 +86,7 @@ def quick(
         "budgets": dict(budgets),
         "solve": dict(solve or {}),
     }
-    return _validated(Document("command line", data))
+    return validated(Document("command line", data))
 
 
 def json_schema() -> dict[str, Any]:
@@ -87,7 +98,8 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _validated(document: Document) -> Specification:
+def validated(document: Document) -> Specification:
+    """The specification that a document states. Raises :class:`SpecError` with all its faults."""
     kind = kind_of(document.data)
     model: type[Specification] = kind.part("spec")
     try:

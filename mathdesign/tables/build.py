@@ -1,0 +1,179 @@
+"""A whole table: from a sweep to a finished store and its files, resumed where it was left."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathdesign.tables.nesting import Violation, nesting_of, tightened
+from mathdesign.tables.planning import helpers
+from mathdesign.tables.runner import Run, TableProgress
+from mathdesign.tables.store import Result, Store
+from mathdesign.tables.sweep import PARETO, Sweep, make_sweep
+from mathdesign.tables.work import Answered
+from mathdesign.tables.workers import LocalWorkers, Workers
+from mathdesign.tables.writing import Entry, table_frame, write_folder, write_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from mathdesign.spec import Specification
+
+STORE = "store.sqlite"
+#: Backends that take a start; the others enumerate, and would be slowed by waiting for one.
+TAKE_A_START = ("exact", "highs", "scipy", "scip")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a run left: rows with results, files, broken invariants; ``complete``: none missing."""
+
+    entries: tuple[Entry, ...]
+    keys: tuple[str, ...]
+    files: tuple[Path, ...]
+    violations: tuple[Violation, ...]
+    complete: bool
+
+    def frame(self) -> DataFrame:
+        """The table as a typed pandas frame."""
+        return table_frame(self.entries, self.keys)
+
+
+def build_table(
+    sweep: Sweep,
+    out: Path,
+    *,
+    title: str = "Designs",
+    jobs: int = 1,
+    workers: Callable[[], Workers] | None = None,
+    strict: bool = False,
+    html: bool = True,
+    plots: Sequence[str] = (),
+    files: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[TableProgress], None] = lambda _: None,
+) -> Table:
+    """Solve what is missing of ``sweep`` in ``out``'s store and write the table's files.
+
+    ``workers`` makes the place where rows are solved, ``jobs`` local processes unless given; it
+    is asked only if something is missing. Raises ``SpecError`` (every fault, before anything is
+    solved), ``StoreError``, ``OSError``.
+    """
+    with Store(out / STORE) as store:
+        requests, nestings = _requests(sweep, store)
+        folders = {request: row.folder for row, request in zip(sweep.rows, requests)}
+        documents = {request: row.document for row, request in zip(sweep.rows, requests)}
+        store.forget(["failed"])
+        complete = documents.keys() <= store.finished()
+        if not complete:
+            place = workers() if workers is not None else LocalWorkers(jobs)
+
+            def written(answered: Answered) -> None:
+                request = answered.result.request
+                if files and answered.files:
+                    write_folder(store, out, folders[request], request, answered.files)
+
+            plan = helpers(nestings, lambda request: _takes_a_start(documents[request]))
+            run = Run(store, place, documents, plan, strict, should_stop, on_progress, written)
+            try:
+                complete = run.go()
+            finally:
+                place.close()
+        return _finished(sweep, store, requests, out, title, html, plots, files, complete)
+
+
+def design_table(
+    spec: Specification | Mapping[str, Any] | str | Path,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    pareto: Sequence[str] = PARETO,
+) -> DataFrame:
+    """The best design for every row of a grid, as a pandas frame with typed columns.
+
+    ``spec`` is the base: a specification, plain data, or a YAML file's path. ``grid`` maps dotted
+    keys to values, ``rows`` are mappings with a ``name``. With ``out`` the table is kept there,
+    resumed and written as ``mathdesign table`` does; else nothing stays. Columns and units:
+    :mod:`mathdesign.tables.frame`. A row without a design has a ``status`` and a ``reason``.
+
+    Raises ``SpecError`` with every fault. As every program that starts processes, a script that
+    calls this needs ``if __name__ == "__main__":``.
+    """
+    from mathdesign.spec.load import read_document
+
+    if isinstance(spec, str | Path):
+        base = read_document(spec).data
+    else:
+        base = dict(spec) if isinstance(spec, Mapping) else spec.to_dict()
+    sweep = make_sweep(base, grid, rows, pareto)
+    if out is not None:
+        return build_table(sweep, Path(out), jobs=jobs).frame()
+    with tempfile.TemporaryDirectory(prefix="mathdesign-") as folder:
+        return build_table(sweep, Path(folder), jobs=jobs, html=False, files=False).frame()
+
+
+def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
+    """Each row's request, and the nesting of every request in the table's order.
+
+    Documents that the store has seen and answered are not validated again.
+    """
+    raws = [row.raw_sha256 for row in sweep.rows]
+    known = store.known_requests()
+    results = store.results()
+    seen = {raw for raw in raws if results.get(known.get(raw, "")) is not None}
+    fresh = [(raw, row) for raw, row in zip(raws, sweep.rows) if raw not in seen]
+    validated = sweep.validate([row for _, row in fresh])
+    new = {raw: spec for (raw, _), (_, spec) in zip(fresh, validated)}
+    if new:
+        store.remember_requests((raw, spec.content_hash()) for raw, spec in new.items())
+    requests = [new[raw].content_hash() if raw in new else known[raw] for raw in raws]
+    nestings = (
+        {
+            request: nesting_of(new[raw].to_dict()) if raw in new else results[request].nesting
+            for raw, request in zip(raws, requests)
+        }
+        if new
+        else {}
+    )
+    return requests, {request: text for request, text in nestings.items() if text}
+
+
+def _takes_a_start(document: Mapping[str, Any]) -> bool:
+    """Whether the backend chosen for a chain makes use of a starting point."""
+    from mathdesign.portfolio import choose
+    from mathdesign.solvers import UnsupportedProblem
+    from mathdesign.spec import Spec, to_program
+    from mathdesign.spec.document import Document
+    from mathdesign.spec.load import validated
+
+    spec = validated(Document("row", dict(document)))
+    if not isinstance(spec, Spec):
+        return False
+    try:
+        return choose(to_program(spec).problem, spec.solve.backend).backend.name in TAKE_A_START
+    except (UnsupportedProblem, KeyError):
+        return False
+
+
+def _finished(
+    sweep: Sweep, store: Store, requests: Sequence[str], out: Path, title: str,
+    html: bool, plots: Sequence[str], files: bool, complete: bool,
+) -> Table:  # fmt: skip
+    """Nested bounds, the invariant, the files."""
+    every = store.results()
+    results: dict[str, Result] = {r: every[r] for r in requests if r in every}
+    results, violations = tightened(results)
+    entries = tuple(
+        Entry(row, request, results.get(request)) for row, request in zip(sweep.rows, requests)
+    )
+    written: list[Path] = []
+    if files:
+        written = write_table(
+            store, out, entries, sweep.keys, sweep.pareto, title=title, html=html, plots=plots
+        )
+    return Table(entries, sweep.keys, tuple(written), tuple(violations), complete)

@@ -1,0 +1,279 @@
+"""The store of a table: one SQLite file in which every finished row is kept by its request's hash.
+
+Write-ahead logging, so that readers never wait and a killed process loses nothing committed. A
+row being solved is *claimed* for a while: two commands on one store share the work. A claim lapses
+when its process is gone from this machine, or is not renewed (from any machine).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import time
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+APPLICATION_ID = 0x6D645442
+"""``mdTB``, in the header of every store."""
+FORMAT = 1
+MAGIC = b"SQLite format 3\0"
+#: A claim lasts this long unless renewed.
+CLAIM_S = 30.0
+#: How long to wait for another process's transaction.
+BUSY_S = 30.0
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS results (
+    request TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, objective REAL,
+    bound REAL, gap REAL, gap_target REAL, params INTEGER, macs INTEGER, blocks INTEGER,
+    effectiveness REAL, solve_s REAL, backend TEXT, nesting TEXT NOT NULL, design BLOB
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS requests (raw TEXT PRIMARY KEY, request TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    request TEXT PRIMARY KEY, owner TEXT NOT NULL, lapses REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folders (folder TEXT PRIMARY KEY, request TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (name TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+"""
+FIGURES = (
+    "status", "reason", "objective", "bound", "gap", "gap_target", "params", "macs", "blocks",
+    "effectiveness", "solve_s", "backend", "nesting",
+)  # fmt: skip
+
+
+class StoreError(Exception):
+    """A file that is no store, a damaged store, or one that cannot be written; says the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a request. ``nesting`` is its group and limits (:mod:`.nesting`), as JSON.
+
+    ``design`` is the finished design as plain data; figures are ``None`` where there is none.
+    """
+
+    request: str
+    status: str
+    reason: str = ""
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+    gap_target: float | None = None
+    params: int | None = None
+    macs: int | None = None
+    blocks: int | None = None
+    effectiveness: float | None = None
+    solve_s: float | None = None
+    backend: str | None = None
+    nesting: str = ""
+    design: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+class Store:
+    """An open store; close it, or use it as a context. One a process and thread."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or make the store. Raises :class:`StoreError`."""
+        self.path = Path(path)
+        self.owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}"
+        with self._errors():
+            _refuse_foreign(self.path)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            self._open()
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        (found,) = run("PRAGMA application_id").fetchone()
+        (format_,) = run("PRAGMA user_version").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and found != APPLICATION_ID:
+            raise StoreError(f"{self.path}: another program's database; name another --out")
+        if tables and format_ != FORMAT:
+            raise StoreError(
+                f"{self.path}: format {format_}, accepted: {FORMAT}; name another --out"
+            )
+        (damage,) = run("PRAGMA quick_check(1)").fetchone()
+        if damage != "ok":
+            raise StoreError(f"{self.path}: damaged ({damage}); restore it or name another --out")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")
+        if not tables:
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            run(f"PRAGMA user_version = {FORMAT}")
+            self.connection.executescript(SCHEMA)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back this process's claims and close the file."""
+        with self._errors():
+            self.connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+            self.connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            cure = "restore it or name another --out"
+            if "full" in text or "disk I/O" in text:
+                cure = "free some space and run the same command again: finished rows are kept"
+            elif "locked" in text:
+                cure = "another process holds it; try again"
+            raise StoreError(f"{self.path}: {text}; {cure}") from error
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror or error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def known_requests(self) -> dict[str, str]:
+        """Hash of each document seen -> hash of its canonical request."""
+        with self._errors():
+            return dict(self.connection.execute("SELECT raw, request FROM requests"))
+
+    def remember_requests(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Keep the canonical hashes of validated documents."""
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO requests VALUES (?, ?)", pairs)
+
+    def finished(self) -> set[str]:
+        """Requests with a result."""
+        with self._errors():
+            return {r for (r,) in self.connection.execute("SELECT request FROM results")}
+
+    def claim(self, requests: Iterable[str], most: int) -> list[str]:
+        """Claim up to ``most`` of ``requests`` that have no result and no living claim."""
+        now = time.time()
+        taken: list[str] = []
+        with self._transaction() as connection:
+            for request in requests:
+                if len(taken) == most:
+                    break
+                owners = connection.execute(
+                    "SELECT '' FROM results WHERE request = ? UNION ALL "
+                    "SELECT owner FROM claims WHERE request = ? AND lapses > ? AND owner <> ?",
+                    (request, request, now, self.owner),
+                ).fetchall()
+                if any(not owner or _alive(owner) for (owner,) in owners):
+                    continue
+                row = (request, self.owner, now + CLAIM_S)
+                connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", row)
+                taken.append(request)
+        return taken
+
+    def renew(self) -> None:
+        """Renew every claim of this process."""
+        with self._transaction() as connection:
+            lapses = time.time() + CLAIM_S
+            connection.execute("UPDATE claims SET lapses = ? WHERE owner = ?", (lapses, self.owner))
+
+    def save(self, result: Result) -> None:
+        """Keep a result and drop its claim, in one transaction."""
+        packed = None
+        if result.design is not None:
+            packed = zlib.compress(json.dumps(result.design, allow_nan=False).encode(), 6)
+        values = [result.request, *(getattr(result, name) for name in FIGURES), packed]
+        marks = ", ".join("?" * len(values))
+        with self._transaction() as connection:
+            connection.execute(f"INSERT OR REPLACE INTO results VALUES ({marks})", values)
+            connection.execute("DELETE FROM claims WHERE request = ?", (result.request,))
+
+    def forget(self, statuses: Iterable[str]) -> None:
+        """Drop the results with one of ``statuses``, so that they are sought again."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "DELETE FROM results WHERE status = ?", [(status,) for status in statuses]
+            )
+
+    def results(self) -> dict[str, Result]:
+        """Every result by its request, without the designs."""
+        columns = ", ".join(("request", *FIGURES))
+        with self._errors():
+            rows = self.connection.execute(f"SELECT {columns} FROM results").fetchall()
+        return {row[0]: Result(*row) for row in rows}
+
+    def design(self, request: str) -> dict[str, Any] | None:
+        """The design that answers ``request``, as plain data."""
+        with self._errors():
+            row = self.connection.execute(
+                "SELECT design FROM results WHERE request = ?", (request,)
+            ).fetchone()
+        if row is None or row[0] is None:
+            return None
+        try:
+            found: dict[str, Any] = json.loads(zlib.decompress(row[0]))
+        except (zlib.error, ValueError) as error:
+            raise StoreError(f"{self.path}: damaged design ({error}); restore it") from error
+        return found
+
+    def folders(self) -> dict[str, str]:
+        """Folder -> request of the design that was written there."""
+        with self._errors():
+            return dict(self.connection.execute("SELECT folder, request FROM folders"))
+
+    def note_folder(self, folder: str, request: str) -> None:
+        """Remember what a folder holds."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", (folder, request))
+
+    def written(self, name: str) -> str | None:
+        """Digest of what was last written under ``name``."""
+        with self._errors():
+            row = self.connection.execute(
+                "SELECT digest FROM written WHERE name = ?", (name,)
+            ).fetchone()
+        return row[0] if row else None
+
+    def note_written(self, name: str, digest: str) -> None:
+        """Remember the digest of what was written under ``name``."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (name, digest))
+
+
+def _alive(owner: str) -> bool:
+    """False if the claim's process ran on this machine and is gone."""
+    host, pid, _ = owner.split("/")
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _refuse_foreign(path: Path) -> None:
+    """A file that is there, not empty, and no SQLite database is never touched."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise StoreError(f"{path}: not a file; name another --out")
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    if head and head != MAGIC:
+        raise StoreError(f"{path}: not a store of this program; name another --out")

@@ -1,0 +1,264 @@
+"""A sweep: one base specification, a grid and explicit rows -> the requests of a table.
+
+A *key* is a dotted path into the base document (``budgets.macs``); a *row* sets some keys. Every
+row is a complete specification, validated before anything is solved: faults are reported once,
+at the place in the sweep that caused them, else at their place in the base.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mathdesign.files import folder_name
+from mathdesign.spec.document import Document
+from mathdesign.spec.document import Path as Place
+from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
+from mathdesign.spec.load import read_document, validated
+from mathdesign.spec.schema import Specification
+from mathdesign.tables.pareto import Axis
+
+KEYS = ("version", "base", "grid", "rows", "pareto")
+PARETO = ("macs", "objective")
+#: A grid with more rows than this is a slip of the pen.
+MOST_ROWS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request: its name, what it sets, its folder, and its whole document as plain data.
+
+    The document keeps the base's name: a row that is only renamed asks for nothing new.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    folder: str
+    document: Mapping[str, Any]
+
+    @property
+    def raw_sha256(self) -> str:
+        """SHA-256 of the document as it was written."""
+        text = json.dumps(self.document, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The rows of a table in order, the keys that any of them sets, the metrics of its front.
+
+    ``base`` and ``places`` serve the messages: the base's document, and where in ``file`` each
+    row's settings stand.
+    """
+
+    file: str
+    rows: tuple[Row, ...]
+    keys: tuple[str, ...]
+    pareto: tuple[str, ...]
+    base: Document
+    places: Document
+
+    def validate(self, rows: Iterable[Row]) -> list[tuple[Row, Specification]]:
+        """Each row with its specification.
+
+        Raises :class:`SpecError` with every distinct fault of all rows at once.
+        """
+        found: list[tuple[Row, Specification]] = []
+        faults: dict[tuple[Any, ...], Fault] = {}
+        for row in rows:
+            document = Document(self.base.file, dict(row.document), self.base.positions)
+            try:
+                found.append((row, validated(document)))
+            except SpecError as error:
+                for fault in error.faults:
+                    placed = self._placed(row, fault)
+                    identity = (placed.file, placed.line, placed.path, placed.found)
+                    faults.setdefault(identity, placed)
+        if faults:
+            raise SpecError(faults.values())
+        return found
+
+    def _placed(self, row: Row, fault: Fault) -> Fault:
+        """The fault at the setting that caused it, where a setting did."""
+        for key in row.settings:
+            if fault.path == key or fault.path.startswith((key + ".", key + "[")):
+                place: Place = ("grid", key)
+                at = self.places.fault(place, fault.found, fault.accepted, fault.suggestion)
+                return replace(at, path=f"{row.name}: {fault.path}")
+        return replace(fault, path=f"{row.name}: {fault.path}")
+
+
+def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
+    """The sweep in a YAML file.
+
+    ``base:`` names a file relative to the sweep's folder, inside it unless ``allow_outside``.
+    Raises :class:`SpecError` with every fault of the sweep (rows are validated by
+    :meth:`Sweep.validate`).
+    """
+    places = read_document(path)
+    return _sweep(places, Path(path).parent, allow_outside)
+
+
+def make_sweep(
+    base: Mapping[str, Any],
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    pareto: Sequence[str] = PARETO,
+) -> Sweep:
+    """The sweep of a base given as plain data; see :func:`load_sweep`."""
+    data = {
+        "base": dict(base),
+        "grid": {key: list(values) for key, values in (grid or {}).items()},
+        "rows": [dict(row) for row in rows or ()],
+        "pareto": list(pareto),
+    }
+    return _sweep(Document("<grid>", data), Path(), False)
+
+
+def _sweep(places: Document, folder: Path, allow_outside: bool) -> Sweep:
+    data = places.data
+    faults = list(_faults(places))
+    base = Document(places.file)
+    try:
+        base = _base(places, folder, allow_outside)
+    except SpecError as error:
+        faults += error.faults
+    if faults:
+        raise SpecError(faults)
+    grid: dict[str, list[Any]] = data.get("grid") or {}
+    explicit: list[dict[str, Any]] = data.get("rows") or []
+    rows = tuple(_rows(base.data, grid, explicit))
+    keys = tuple(dict.fromkeys(key for row in rows for key in row.settings))
+    pareto = tuple(data.get("pareto") or PARETO)
+    return Sweep(places.file, rows, keys, pareto, base, places)
+
+
+def _faults(places: Document) -> Iterator[Fault]:
+    """What is wrong with the sweep itself."""
+    data = places.data
+    for key in data:
+        if key not in KEYS:
+            found = f"unknown key {shown(key)}"
+            yield places.fault((key,), found, ", ".join(KEYS), near_miss(str(key), KEYS))
+    if data.get("version", 1) != 1:
+        yield places.fault(("version",), shown(data["version"]), "1")
+    grid, rows = data.get("grid") or {}, data.get("rows") or []
+    if not grid and not rows:
+        yield places.fault((), "neither `grid:` nor `rows:`", "at least one of them")
+    yield from _grid_faults(places, grid)
+    yield from _row_faults(places, rows)
+    pareto = data.get("pareto", list(PARETO))
+    if not (isinstance(pareto, list) and len(pareto) >= 2 and all(map(_is_word, pareto))):
+        yield places.fault(("pareto",), shown(pareto), "a list of at least two metrics")
+        return
+    for metric in pareto:
+        try:
+            Axis.parse(metric)
+        except ValueError as error:
+            yield places.fault(("pareto",), shown(metric), str(error))
+
+
+def _grid_faults(places: Document, grid: Any) -> Iterator[Fault]:
+    if not isinstance(grid, dict):
+        yield places.fault(("grid",), shown(grid), "keys with lists, e.g. budgets.macs: [100M]")
+        return
+    for key, values in grid.items():
+        if not (isinstance(values, list) and values):
+            yield places.fault(("grid", key), shown(values), "a list of at least one value")
+        elif len({json.dumps(v, sort_keys=True) for v in values}) < len(values):
+            yield places.fault(("grid", key), "a value twice", "each value once")
+        if problem := _key_problem(key):
+            yield places.fault(("grid", key), shown(key), problem)
+    size = math.prod(len(v) for v in grid.values() if isinstance(v, list))
+    if size > MOST_ROWS:
+        yield places.fault(("grid",), f"{size:,} rows", f"at most {MOST_ROWS:,}")
+
+
+def _row_faults(places: Document, rows: Any) -> Iterator[Fault]:
+    if not isinstance(rows, list):
+        yield places.fault(("rows",), shown(rows), "a list of rows")
+        return
+    names: set[str] = set()
+    for index, row in enumerate(rows):
+        at: Place = ("rows", index)
+        if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
+            yield places.fault(at, shown(row), "a mapping with a `name`")
+            continue
+        if row["name"] in names:
+            yield places.fault((*at, "name"), f"the name {shown(row['name'])} twice", "once")
+        names.add(row["name"])
+        for key in row:
+            if key != "name" and (problem := _key_problem(key)):
+                yield places.fault((*at, key), shown(key), problem)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _key_problem(key: Any) -> str:
+    """What is accepted instead of ``key``, empty if it can be set."""
+    if not isinstance(key, str) or not re.fullmatch(r"\w+(\.\w+)*", key):
+        return "a dotted path such as budgets.macs"
+    return "rows are named by `name:` of `rows:`" if key == "name" else ""
+
+
+def _base(places: Document, folder: Path, allow_outside: bool) -> Document:
+    """The base's document. Raises :class:`SpecError`."""
+    base = places.data.get("base")
+    if isinstance(base, dict):
+        inside = {path[1:]: at for path, at in places.positions.items() if path[:1] == ("base",)}
+        return Document(places.file, base, inside)
+    if not _is_word(base):
+        accepted = "a specification's file name, or a specification"
+        raise SpecError([places.fault(("base",), shown(base), accepted)])
+    target = (folder / base).resolve()
+    if not allow_outside and not target.is_relative_to(folder.resolve()):
+        accepted = "a file in the sweep's folder (or allow it: --allow-outside)"
+        raise SpecError([places.fault(("base",), shown(base), accepted)])
+    return read_document(target, name=str(folder / base))
+
+
+def _rows(
+    base: Mapping[str, Any],
+    grid: Mapping[str, Sequence[Any]],
+    explicit: Sequence[Mapping[str, Any]],
+) -> Iterator[Row]:
+    """The grid's product, the last key fastest, then the explicit rows."""
+    products = itertools.product(*grid.values()) if grid else ()
+    wanted = [(None, dict(zip(grid, values))) for values in products]
+    wanted += [(r["name"], {k: v for k, v in r.items() if k != "name"}) for r in explicit]
+    taken: set[str] = set()
+    for name, settings in wanted:
+        words = name if name is not None else "_".join(_part(k, v) for k, v in settings.items())
+        folder = folder_name(words, taken)
+        document = dict(base)
+        for key, value in settings.items():
+            _set(document, key.split("."), value)
+        yield Row(words, settings, folder, document)
+
+
+def _part(key: str, value: Any) -> str:
+    """A setting in a row's name: ``macs-100M``; the family alone."""
+    last = key.rpartition(".")[2]
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    text = text.replace(" ", "")
+    return text if last == "family" else f"{last}-{text}"
+
+
+def _set(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    """Set a nested key; mappings on the way are copied, so that rows share nothing they change."""
+    here = document
+    for part in parts[:-1]:
+        inner = here.get(part)
+        here[part] = dict(inner) if isinstance(inner, Mapping) else {}
+        here = here[part]
+    here[parts[-1]] = copy.deepcopy(value)
