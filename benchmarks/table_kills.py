@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.table_overhead import SMALL
+from table_overhead import SMALL
 
 RUN = "from mathdesign.cli.main import main\nif __name__ == '__main__':\n    main()\n"
 
