@@ -301,11 +301,11 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor, flow: Flow, cache: Cache | None = None) -> Tensor:
         h = self.norm(x) if self.norm_first else x
         up = self.up(h)
-        if self.gate is None:
+        gate = None if self.gate is None else self.gate(h)
+        del h
+        if gate is None:
             up = functional.gelu(up)
         else:
-            gate = self.gate(h)
-            del h
             gate = functional.silu(gate)
             up = up * gate
             del gate

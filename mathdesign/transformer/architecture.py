@@ -245,10 +245,12 @@ class Transformer:
         all layers (:func:`mathdesign.transformer.costs.layer_peak_values`) and the logits.
         """
         tokens = self.stack_tokens(length)
+        rotary = self.positions == "rotary"
+        # What enters a stack stays alive until its end: from the second layer on beside the stream.
         peaks = [
-            costs.layer_peak_values(stack.width, layer, n)
+            costs.layer_peak_values(stack.width, layer, n, rotary) + (i > 0) * n * stack.width
             for stack, n in zip(self.stacks, tokens)
-            for layer in stack.layers
+            for i, layer in enumerate(stack.layers)
         ]
         if self.kind in GENERATES:
             peaks.append(tokens[-1] * (self.stacks[-1].width + self.vocabulary))

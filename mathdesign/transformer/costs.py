@@ -166,20 +166,24 @@ def layer_cache_values(layer: Layer, length: int, memory_tokens: int = 0) -> int
     return own + 2 * memory_tokens * layer.memory_layers * layer.kv_width
 
 
-def layer_peak_values(width: int, layer: Layer, tokens: int) -> int:
+def layer_peak_values(width: int, layer: Layer, tokens: int, rotary: bool = False) -> int:
     """Numbers alive at once, at the most, in a forward pass of a layer without gradients.
 
-    The residual stream and, in turn: normed input with queries, keys, values; those with the
-    attention's output; that with its projection; normed input with the inner width (gated: two
-    of it); inner width with its projection. Attention holds no ``tokens x tokens`` matrix (fused).
+    The residual stream and, in turn: normed input with queries, keys, values (each, if ``rotary``,
+    with as much again twice while it is turned); those with the attention's output; that with its
+    projection and the sum; normed input with the inner width (gated: two of it); the inner width
+    with its activation; inner width with its projection and the sum. Attention holds no
+    ``tokens x tokens`` matrix (fused). As the exported module allocates; linear attention, which
+    keeps a state for each token of a chunk, is not covered.
     """
     q, kv, f = layer.query_width, layer.kv_width, layer.ffn
     steps = (
         width + q + 2 * kv,
+        rotary * (width + max(3 * q, q + 3 * kv)),
         q + 2 * kv + q,
-        q + width,
+        q + 2 * width,
         width + (1 + layer.gated) * f,
-        (1 + layer.gated) * f + (f if layer.gated else 0),
-        f + width,
+        (2 + layer.gated) * f,
+        f + 2 * width,
     )
     return tokens * (width + max(steps))
