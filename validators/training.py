@@ -105,7 +105,7 @@ def train(
     on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> TrainingResult:
     """Train ``module`` in place on the CPU. Raises :class:`TrainingDiverged`."""
-    with _threads(options.threads):
+    with cpu_threads(options.threads):
         run = _Run(module, data, options, on_progress)
         for number in range(1, options.epochs + 1):
             run.epoch(number)
@@ -145,7 +145,7 @@ class _Run:
         self.labels = torch.from_numpy(data.images.labels)
         self.mean, self.deviation = _statistics(self.pixels[data.train])
         self.generator = torch.Generator().manual_seed(options.seed)
-        self.optimizer = _optimizer(module, options)
+        self.optimizer = make_optimizer(module, options)
         # The last, smaller batch is left out (batch norm cannot train on one image); shuffling
         # gives every image its turn.
         self.batch_size = min(options.batch_size, len(data.train))
@@ -255,7 +255,8 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(flip[:, None, None, None], images.flip(-1), images)
 
 
-def _optimizer(module: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+def make_optimizer(module: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    """The optimizer that ``options`` name, without weight decay on vectors."""
     import torch
 
     matrices = [p for p in module.parameters() if p.ndim > 1]
@@ -283,7 +284,7 @@ def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def cpu_threads(count: int | None) -> Iterator[None]:
     """``count`` CPU threads for a while (``None``: as they are)."""
     import torch
 
