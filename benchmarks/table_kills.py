@@ -37,7 +37,8 @@ def main() -> None:
 
     def start(out: Path) -> subprocess.Popen[bytes]:
         words = ["table", str(folder / "sweep.yaml"), "--out", str(out), "--jobs", "2", "--quiet"]
-        return subprocess.Popen([sys.executable, str(folder / "run.py"), *words])
+        command = [sys.executable, str(folder / "run.py"), *words]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     begun = time.perf_counter()
     assert start(folder / "whole").wait() == 0

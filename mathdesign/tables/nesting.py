@@ -13,6 +13,7 @@ one of the two certificates is wrong, as is a design inside a row that is proven
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections import defaultdict
@@ -43,9 +44,10 @@ class Violation:
 
 
 def nesting_of(request: Mapping[str, Any]) -> str:
-    """The group and the limits of a canonical request, as JSON: ``[rest, [[name, limit], ...]]``.
+    """The group and the limits of a canonical request, as JSON: ``[group, [[name, limit], ...]]``.
 
-    A limit is written so that smaller is tighter: minimum budgets change their sign.
+    The group is a hash of all but the limits and the solver's settings. A limit is written so
+    that smaller is tighter: minimum budgets change their sign.
     """
     rest = {k: v for k, v in request.items() if k not in ("name", "budgets", "solve", "validate")}
     limits: dict[str, float] = {}
@@ -57,7 +59,8 @@ def nesting_of(request: Mapping[str, Any]) -> str:
                 limits[f"{metric}.min"] = -given["min"]
         elif given is not None:
             limits[metric] = given
-    return json.dumps([rest, sorted(limits.items())], sort_keys=True)
+    group = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return json.dumps([group, sorted(limits.items())])
 
 
 def tightened(results: Mapping[str, Result]) -> tuple[dict[str, Result], list[Violation]]:
@@ -87,8 +90,8 @@ def _groups(results: Iterable[Result]) -> dict[str, list[tuple[Result, dict[str,
     groups: dict[str, list[tuple[Result, dict[str, float]]]] = defaultdict(list)
     for result in sorted(results, key=lambda r: r.request):
         if result.nesting and result.status in (*DESIGNED, "infeasible"):
-            rest, limits = json.loads(result.nesting)
-            groups[json.dumps(rest, sort_keys=True)].append((result, dict(limits)))
+            group, limits = json.loads(result.nesting)
+            groups[group].append((result, dict(limits)))
     return groups
 
 

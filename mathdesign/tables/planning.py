@@ -26,8 +26,8 @@ def helpers(nestings: Mapping[str, str], worth: Callable[[str], bool]) -> dict[s
     """
     groups: dict[str, list[tuple[str, dict[str, float]]]] = defaultdict(list)
     for request, text in nestings.items():
-        rest, limits = json.loads(text)
-        groups[json.dumps(rest, sort_keys=True)].append((request, dict(limits)))
+        group, limits = json.loads(text)
+        groups[group].append((request, dict(limits)))
     found: dict[str, str] = {}
     for members in groups.values():
         if len(members) > 1 and worth(members[0][0]):
