@@ -57,7 +57,19 @@ CHAIN = Kind(
     checks="mathdesign.report.checks:chain_checks",
     check="mathdesign.cli.designing:check_chain",
 )
-KINDS: tuple[Kind, ...] = (CHAIN,)
+LISTS = Kind(
+    name="lists",
+    families=("nasbench201", "nats_size", "proxyless", "slots"),
+    spec="mathdesign.tablespaces.words:ListSpec",
+    faults="mathdesign.tablespaces.words:list_faults",
+    design="mathdesign.tablespaces.designing:design_list",
+    answer="mathdesign.tablespaces.answer:ListDesign",
+    tables="mathdesign.tablespaces.shown:list_tables",
+    files="mathdesign.tablespaces.shown:list_files",
+    checks="mathdesign.tablespaces.shown:list_checks",
+    check="mathdesign.tablespaces.shown:check_list",
+)
+KINDS: tuple[Kind, ...] = (CHAIN, LISTS)
 
 
 def families() -> tuple[str, ...]:

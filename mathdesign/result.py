@@ -150,7 +150,7 @@ class Design:
             "effectiveness": self.effectiveness,
             "budgets": [asdict(budget) for budget in self.budgets],
             "certificate": asdict(self.certificate),
-            "request": _plain(self.request),
+            "request": plain(self.request),
         }
 
     @classmethod
@@ -167,8 +167,8 @@ class Design:
                 entropy=float(data["entropy"]),
                 depth_penalty=float(data["depth_penalty"]),
                 effectiveness=float(data["effectiveness"]),
-                budgets=tuple(BudgetUse(**_numbers(b, USE_NUMBERS)) for b in data["budgets"]),
-                certificate=Certificate(**_numbers(data["certificate"], CERTIFICATE_NUMBERS)),
+                budgets=tuple(BudgetUse(**finite_numbers(b, USE_NUMBERS)) for b in data["budgets"]),
+                certificate=Certificate(**finite_numbers(data["certificate"], CERTIFICATE_NUMBERS)),
                 request=dict(data["request"]),
             )
         except NetworkError:
@@ -235,7 +235,7 @@ def _from_yaml(text: str) -> object:
         raise DesignError(f"not YAML: {error}") from error
 
 
-def _numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def finite_numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """``data`` if its entries called ``names`` are finite numbers or None, else ``ValueError``."""
     for name in names:
         value = data.get(name)
@@ -245,10 +245,10 @@ def _numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return dict(data)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Mappings and sequences as plain dictionaries and lists."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return value

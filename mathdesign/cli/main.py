@@ -103,6 +103,36 @@ def check(
 
 
 @app.command()
+def fit(
+    table: Annotated[Path, typer.Option("--table", help="Measured designs: CSV or Parquet.")],
+    space: Annotated[
+        str, typer.Option("--space", help="A named space, or a YAML file with `space:`.")
+    ],
+    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the predictor.")],
+    model: Annotated[str, typer.Option("--model", help="auto, trees or tables.")] = "auto",
+    ensemble: Annotated[
+        int, typer.Option("--ensemble", min=0, max=100, help="Members for `uncertainty:`.")
+    ] = 0,
+    duplicates: Annotated[
+        str, typer.Option("--duplicates", help="refuse, or mean: average their labels.")
+    ] = "refuse",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of folds and samples.")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a predictor on measured designs; `objective: {predictor: FOLDER}` then maximises it.
+
+    Example: mathdesign fit --table cells.csv --space nasbench201 --target val_acc --out runs/model
+    """
+    from mathdesign.cli import fitting
+
+    session = Session(json, quiet)
+    request = fitting.FitRequest(table, space, target, out, model, ensemble, duplicates, seed)
+    raise typer.Exit(fitting.fit(session, request))
+
+
+@app.command()
 def table(
     sweep: Annotated[Path, typer.Argument(help="A sweep: base, grid, rows, pareto (YAML).")],
     out: Out = None,

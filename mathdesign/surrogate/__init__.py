@@ -1,0 +1,1 @@
+"""Predictors trained on measured designs: features, fitting, the model's file, its faults."""

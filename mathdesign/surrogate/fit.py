@@ -1,0 +1,246 @@
+"""Fit a predictor on measured designs; boosted trees or separable tables, by cross-validated tau.
+
+Settings follow measurements on small samples: few leaves, five rows a leaf at least, early
+stopping by cross-validation; a separable model is better on widths, trees are better on cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mathdesign.formulation import FloatArray, IntArray
+from mathdesign.surrogate.booster import name_in_file
+from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.predictor import Predictor, Quality
+from mathdesign.tablespaces.space import TableError, TableSpace
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FOLDS = 5
+FEWEST_ROWS = 20
+#: Strengths of the separable model's penalty that are tried.
+RIDGES = (0.1, 1.0, 10.0)
+#: Leaves and learning rates that are tried.
+SHAPES: Mapping[str, tuple[int, float]] = {
+    "trees of 4 leaves": (4, 0.1), "trees of 8 leaves": (8, 0.1), "trees of 31 leaves": (31, 0.05),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Measured designs: points of shape ``(rows, slots)``, labels of shape ``(rows,)``."""
+
+    points: IntArray
+    labels: FloatArray
+
+
+def sample_of(
+    table: DataFrame, space: TableSpace, target: str, duplicates: str = "refuse"
+) -> Sample:
+    """The measured designs in ``table``.
+
+    ``duplicates="mean"`` averages the labels of a design that occurs with several. Raises
+    :class:`TableError` with every fault: columns, cells, labels, a constant target, duplicates.
+    """
+    faults: list[str] = []
+    points, labels = np.zeros((0, len(space.slots)), dtype=np.int64), np.zeros(0)
+    try:
+        points = space.points(table)
+    except TableError as error:
+        faults.append(str(error))
+    try:
+        labels = _labels(table, target)
+    except TableError as error:
+        faults.append(str(error))
+    if not faults and len(table) < FEWEST_ROWS:
+        faults.append(f"{len(table)} rows, accepted: at least {FEWEST_ROWS}")
+    if faults:
+        raise TableError("\n".join(faults))
+    unique, inverse, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    inverse = inverse.ravel()
+    if len(unique) < len(points):
+        mean = np.bincount(inverse, labels) / counts
+        contradicting = np.unique(inverse[np.abs(labels - mean[inverse]) > 0])
+        if len(contradicting) and duplicates != "mean":
+            rows = np.flatnonzero(inverse == contradicting[0])[:2] + 1
+            raise TableError(
+                f"{len(contradicting)} designs occur with different labels (e.g. rows {rows[0]} and "
+                f"{rows[1]}): keep one row each, or average them with --duplicates mean"
+            )
+        first = np.sort(np.unique(inverse, return_index=True)[1])
+        points, labels = points[first], mean[inverse[first]]
+    return Sample(points, labels)
+
+
+def _labels(table: DataFrame, target: str) -> FloatArray:
+    import pandas as pd
+
+    if target not in table:
+        known = ", ".join(map(str, table.columns[:20]))
+        raise TableError(f"no column {target!r} to predict; found: {known}")
+    labels = pd.to_numeric(table[target], errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(labels).all():
+        rows = np.flatnonzero(~np.isfinite(labels))
+        raise TableError(
+            f"{target}: {len(rows)} cells are no finite numbers (first in row {rows[0] + 1}); "
+            "drop those rows"
+        )
+    if len(labels) and np.ptp(labels) == 0:
+        raise TableError(
+            f"{target}: every row has the value {float(labels[0])!r}; nothing can be learned"
+        )
+    found: FloatArray = labels
+    return found
+
+
+def fit(
+    sample: Sample,
+    space: TableSpace,
+    target: str,
+    *,
+    model: str = "auto",
+    ensemble: int = 0,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[Predictor, FloatArray]:
+    """The predictor with the best cross-validated tau, and its held-out predictions.
+
+    ``model`` is ``auto``, ``trees`` or ``tables``; ``ensemble`` adds that many trees' ensembles
+    on bootstrap samples. Same sample and seed, same bytes.
+    """
+    mean, scale = float(sample.labels.mean()), float(sample.labels.std())
+    y = (sample.labels - mean) / scale
+    folds = np.random.default_rng(seed).permutation(len(y)) % FOLDS
+    tried: dict[str, tuple[float, FloatArray, Any]] = {}
+    if model in ("auto", "tables"):
+        for ridge in RIDGES:
+            held = _held_out_tables(sample.points, y, folds, space, ridge)
+            tried[f"tables, ridge {ridge:g}"] = (kendall(held, y), held, ridge)
+    if model in ("auto", "trees"):
+        columns = matrix(features_of(space), sample.points)
+        for name, shape in SHAPES.items():
+            held, rounds = _held_out_trees(columns, y, folds, space, shape, seed)
+            tried[name] = (kendall(held, y), held, (shape, rounds))
+    for name, (tau, _, _) in tried.items():
+        say(f"{name}: cross-validated tau {tau:.3f}")
+    if ensemble and model == "auto":  # only trees have an ensemble
+        tried = {name: found for name, found in tried.items() if name in SHAPES}
+    best = max(tried, key=lambda name: tried[name][0])
+    tau, held, setting = tried[best]
+    rmse = float(np.sqrt(np.mean((held - y) ** 2)) * scale)
+    rivals = {name: round(found[0], 6) for name, found in tried.items()}
+    quality = Quality(len(y), tau, (1 + tau) / 2, rmse, rivals)
+    empty = Predictor(space.name, target, "tables", mean, scale, quality)
+    if best not in SHAPES:
+        tables = tuple(map(tuple, _tables(sample.points, y, space, setting)))
+        return replace(empty, tables=tables), held * scale + mean
+    shape, rounds = setting
+    rng = np.random.default_rng(seed)
+    members = [_train(columns, y, space, shape, rounds, seed).model_to_string()]
+    for number in range(ensemble):
+        rows = rng.integers(0, len(y), len(y))
+        booster = _train(columns[rows], y[rows], space, shape, rounds, seed + 1 + number)
+        members.append(booster.model_to_string())
+    return replace(empty, kind="trees", members=tuple(members)), held * scale + mean
+
+
+def kendall(a: FloatArray, b: FloatArray) -> float:
+    """Kendall's tau-b; 0 where one side is constant."""
+    from scipy.stats import kendalltau
+
+    tau = float(kendalltau(a, b).statistic)
+    return tau if np.isfinite(tau) else 0.0
+
+
+def _one_hot(points: IntArray, space: TableSpace) -> FloatArray:
+    return np.concatenate(
+        [np.eye(len(slot.options))[points[:, i]] for i, slot in enumerate(space.slots)], axis=1
+    )
+
+
+def _tables(points: IntArray, y: FloatArray, space: TableSpace, ridge: float) -> list[list[float]]:
+    """Ridge regression on one-hot options; on log and squared log of the values where ordered."""
+    design = np.concatenate([_one_hot(points, space), np.ones((len(y), 1))], axis=1)
+    basis = _basis(space)
+    x = design @ basis
+    penalty = ridge * np.eye(x.shape[1])
+    penalty[-1, -1] = 1e-9
+    weights = basis @ np.linalg.solve(x.T @ x + penalty, x.T @ y)
+    found, at = [], 0
+    for slot in space.slots:
+        found.append([float(w) for w in weights[at : at + len(slot.options)]])
+        at += len(slot.options)
+    found[0] = [value + float(weights[-1]) for value in found[0]]  # the constant
+    return found
+
+
+def _basis(space: TableSpace) -> FloatArray:
+    """One-hot bits (rows) as a smooth basis (columns): log, log^2 of ordered values, else themselves."""
+    from scipy.linalg import block_diag
+
+    blocks = []
+    for slot in space.slots:
+        values = np.array(slot.values or ())
+        if len(values) > 3 and (values > 0).all():
+            logs = np.log(values)
+            logs = (logs - logs.mean()) / max(float(logs.std()), 1e-12)
+            blocks.append(np.stack([logs, logs**2], axis=1))
+        else:
+            blocks.append(np.eye(len(slot.options)))
+    found: FloatArray = block_diag(*blocks, np.ones((1, 1)))
+    return found
+
+
+def _held_out_tables(
+    points: IntArray, y: FloatArray, folds: IntArray, space: TableSpace, ridge: float
+) -> FloatArray:
+    held = np.zeros(len(y))
+    for fold in range(FOLDS):
+        test = folds == fold
+        tables = _tables(points[~test], y[~test], space, ridge)
+        held[test] = sum(np.array(t)[points[test, i]] for i, t in enumerate(tables))
+    return held
+
+
+def _held_out_trees(
+    columns: FloatArray, y: FloatArray, folds: IntArray, space: TableSpace,
+    shape: tuple[int, float], seed: int,
+) -> tuple[FloatArray, int]:  # fmt: skip
+    """Held-out predictions at the number of rounds that is best over all folds together."""
+    parts = []
+    for fold in range(FOLDS):
+        test = folds == fold
+        booster = _train(columns[~test], y[~test], space, shape, _rounds(len(y)), seed)
+        steps = np.arange(10, _rounds(len(y)) + 1, 10)
+        parts.append((test, [booster.predict(columns[test], num_iteration=int(n)) for n in steps]))
+    errors = [sum(((p[k] - y[test]) ** 2).sum() for test, p in parts) for k in range(len(steps))]
+    best = int(np.argmin(errors))
+    held = np.zeros(len(y))
+    for test, predictions in parts:
+        held[test] = predictions[best]
+    return held, int(steps[best])
+
+
+def _rounds(rows: int) -> int:
+    return 300 if rows < 1000 else 500
+
+
+def _train(
+    columns: FloatArray, y: FloatArray, space: TableSpace, shape: tuple[int, float],
+    rounds: int, seed: int,
+) -> Any:  # fmt: skip
+    import lightgbm
+
+    leaves, rate = shape
+    settings = {
+        "objective": "regression", "num_leaves": leaves, "learning_rate": rate,
+        "min_data_in_leaf": 5, "feature_fraction": 0.9, "bagging_fraction": 0.8, "bagging_freq": 5,
+        "seed": seed, "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbose": -1,
+    }  # fmt: skip
+    names = [name_in_file(feature.name) for feature in features_of(space)]
+    return lightgbm.train(settings, lightgbm.Dataset(columns, y, feature_name=names), rounds)

@@ -1,0 +1,143 @@
+"""A trained predictor: what it maximises, how well it predicts, and its files.
+
+A folder holds ``predictor.json`` (everything but the trees) and, for each member of a boosted
+ensemble, ``trees-N.txt`` in LightGBM's text format. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mathdesign.files import write_atomic
+from mathdesign.formulation import FloatArray, IntArray
+from mathdesign.slots import Ensemble, SlotObjective, TableSum
+from mathdesign.surrogate.booster import ModelError, read_booster
+from mathdesign.surrogate.features import features_of
+from mathdesign.tablespaces.space import TableSpace
+
+FORMAT = 1
+LARGEST_FILE_BYTES = 1 << 28
+KINDS = ("trees", "tables")
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well held-out designs were predicted, by cross-validation on ``rows`` rows.
+
+    ``tau`` is Kendall's; ``pairwise`` the share of pairs ranked rightly; ``rmse`` in the target's
+    unit; ``rivals`` the tau of every model that was tried.
+    """
+
+    rows: int
+    tau: float
+    pairwise: float
+    rmse: float
+    rivals: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """``mean + scale * model(design)`` in the unit of ``target``.
+
+    ``members`` are LightGBM texts (kind ``trees``; the first is fitted on all rows, the others
+    on bootstrap samples, for the uncertainty) or ``tables`` one list a slot (kind ``tables``:
+    separable). ``space`` is the name of the space it was trained on.
+    """
+
+    space: str
+    target: str
+    kind: str
+    mean: float
+    scale: float
+    quality: Quality
+    members: tuple[str, ...] = ()
+    tables: tuple[tuple[float, ...], ...] = ()
+
+    def ensembles(self, space: TableSpace) -> tuple[Ensemble, ...]:
+        """The members as trees over the features of ``space``. Raises :class:`ModelError`."""
+        features = features_of(space)
+        return tuple(read_booster(text, features) for text in self.members)
+
+    def objective(self, space: TableSpace, uncertainty: float = 0.0) -> SlotObjective:
+        """What the program maximises: the prediction, plus ``uncertainty`` standard deviations
+        of the bootstrap members. Raises :class:`ModelError`.
+        """
+        if space.name != self.space:
+            raise ModelError(f"trained on space {self.space!r}, asked about {space.name!r}")
+        zero = tuple(np.zeros(len(slot.options)) for slot in space.slots)
+        if self.kind == "tables":
+            if [len(t) for t in self.tables] != [len(z) for z in zero]:
+                raise ModelError("its tables do not fit the slots of the space")
+            if uncertainty:
+                raise ModelError("a separable predictor has no ensemble: refit with --ensemble 10")
+            unary = tuple(self.scale * np.array(table) for table in self.tables)
+            return SlotObjective(TableSum(self.mean, unary))
+        ensembles = self.ensembles(space)
+        if uncertainty and len(ensembles) < 3:
+            raise ModelError("no ensemble for the uncertainty: refit with --ensemble 10")
+        return SlotObjective(
+            TableSum(self.mean, zero), ((self.scale, ensembles[0]),), ensembles[1:],
+            uncertainty * self.scale,
+        )  # fmt: skip
+
+    def predict(self, space: TableSpace, points: IntArray) -> FloatArray:
+        """Predictions in the target's unit, shape ``(rows,)``."""
+        return self.objective(space).at(points)
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the folder; each file whole or not at all, ``predictor.json`` last."""
+        names = [f"trees-{number}.txt" for number in range(len(self.members))]
+        written = [write_atomic(folder / n, text) for n, text in zip(names, self.members)]
+        quality = self.quality
+        document = {
+            "format": FORMAT, "space": self.space, "target": self.target, "kind": self.kind,
+            "mean": self.mean, "scale": self.scale, "members": len(names),
+            "tables": [list(table) for table in self.tables],
+            "quality": {
+                "rows": quality.rows, "tau": quality.tau, "pairwise": quality.pairwise,
+                "rmse": quality.rmse, "rivals": dict(quality.rivals),
+            },
+        }  # fmt: skip
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        return [*written, write_atomic(folder / "predictor.json", text)]
+
+    @classmethod
+    def load(cls, folder: Path) -> Predictor:
+        """Read a folder. Raises :class:`ModelError`, also for what cannot be read."""
+        try:
+            data = json.loads(_text(folder / "predictor.json"))
+            if data.get("format") != FORMAT or data["kind"] not in KINDS:
+                raise ModelError(f"{folder}: not a predictor of format {FORMAT}")
+            numbers = [float(data["mean"]), float(data["scale"])]
+            tables = tuple(tuple(float(v) for v in table) for table in data["tables"])
+            if not all(map(math.isfinite, [*numbers, *(v for t in tables for v in t)])):
+                raise ModelError(f"{folder}: a number that is not finite")
+            if not 0 <= int(data["members"]) <= 1000:
+                raise ModelError(f"{folder}: {data['members']} members, accepted: at most 1000")
+            members = range(int(data["members"]))
+            return cls(
+                space=str(data["space"]), target=str(data["target"]), kind=str(data["kind"]),
+                mean=numbers[0], scale=numbers[1], quality=Quality(**data["quality"]),
+                members=tuple(_text(folder / f"trees-{n}.txt") for n in members), tables=tables,
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(f"{folder}: not a complete predictor ({error})") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise ModelError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: not text") from None

@@ -1,0 +1,19 @@
+"""Spaces whose designs are lists of options with costs in tables, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mathdesign.tablespaces.nasbench201 import nasbench201
+from mathdesign.tablespaces.nats_size import nats_size
+from mathdesign.tablespaces.proxyless import proxyless
+from mathdesign.tablespaces.space import TableError, TableSpace
+
+__all__ = ["SPACES", "TableError", "TableSpace", "nasbench201", "nats_size", "proxyless"]
+
+SPACES: dict[str, Callable[[], TableSpace]] = {
+    "nasbench201": nasbench201,
+    "nats_size": nats_size,
+    "proxyless": proxyless,
+}
+"""Every space that has a name; a specification may also spell one out (family ``slots``)."""

@@ -1,0 +1,139 @@
+"""The words of a specification over option lists: the space, its budgets, the predictor.
+
+```yaml
+space: {family: nasbench201}
+objective: {predictor: runs/model, uncertainty: 0.5}
+budgets: {macs: 40M}
+```
+
+Family ``slots`` spells the space out: each slot has options and, per metric, a cost for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from mathdesign.formulation import Budget as BudgetRow
+from mathdesign.slots import Slot, TableSum
+from mathdesign.spec.faults import near_miss
+from mathdesign.spec.schema import Block, Budget, Name, Specification
+from mathdesign.tablespaces import SPACES
+from mathdesign.tablespaces.space import TableSpace
+
+LARGEST_COST = 2**53
+
+
+class SlotSpec(Block):
+    """One choice of the user's own space."""
+
+    name: Name
+    options: tuple[str | int | float, ...] = Field(..., min_length=1, max_length=1000)
+    ordered: bool = Field(False, description="The options are numbers with an order.")
+    costs: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="By metric: one whole number for each option."
+    )
+
+
+class ListSpaceSpec(Block):
+    """What may be chosen."""
+
+    family: Literal["nasbench201", "nats_size", "proxyless", "slots"]
+    slots: tuple[SlotSpec, ...] | None = Field(None, min_length=1, max_length=1000)
+
+
+class PredictorSpec(Block):
+    """What is maximised: a trained predictor, or a metric."""
+
+    predictor: str | None = Field(
+        None, min_length=1, max_length=4096, description="Folder that `mathdesign fit` wrote."
+    )
+    uncertainty: float = Field(
+        0.0, ge=0, le=1000, allow_inf_nan=False,
+        description="Added standard deviations of the predictor's ensemble.",
+    )  # fmt: skip
+    metric: str | None = Field(None, description="Maximise this instead.")
+
+
+class ListSpec(Specification):
+    """A whole specification over option lists."""
+
+    space: ListSpaceSpec
+    objective: PredictorSpec
+    budgets: dict[str, Budget] = Field(default_factory=dict)
+
+    def table_space(self) -> TableSpace:
+        """The space that it names or spells out."""
+        if self.space.slots is None:
+            return SPACES[self.space.family]()
+        slots, metrics = [], {}
+        for words in self.space.slots:
+            options = tuple(map(str, words.options))
+            values = tuple(float(o) for o in words.options) if words.ordered else None
+            slots.append(Slot(words.name, options, values))
+        for metric in dict.fromkeys(m for s in self.space.slots for m in s.costs):
+            unary = tuple(
+                np.array(s.costs.get(metric, (0,) * len(s.options)), dtype=np.int64)
+                for s in self.space.slots
+            )
+            metrics[metric] = TableSum(0, unary)
+        return TableSpace("slots", tuple(slots), metrics)
+
+    def budget_rows(self) -> tuple[BudgetRow, ...]:
+        """The budgets as rows of the program."""
+        return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+
+
+CrossFault = tuple[tuple[str | int, ...], str, str, str]
+
+
+def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    """Every fault of ``spec`` as a whole."""
+    faults = list(_slot_faults(spec))
+    yield from faults
+    objective = spec.objective
+    if (objective.predictor is None) == (objective.metric is None):
+        found = "neither" if objective.metric is None else "both"
+        yield ("objective",), found, "exactly one of predictor and metric", ""
+    if objective.predictor is not None and not _inside(objective.predictor):
+        accepted = "a folder below the working directory"
+        yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
+    if faults:
+        return
+    known = tuple(spec.table_space().metrics)
+    wanted = [(("budgets", m), m) for m in spec.budgets]
+    if objective.metric is not None:
+        wanted.append((("objective", "metric"), objective.metric))
+    for path, metric in wanted:
+        if metric not in known:
+            yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+
+
+def _slot_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    slots = spec.space.slots
+    if (slots is None) == (spec.space.family == "slots"):
+        accepted = "`slots:` with family slots, and only there"
+        yield ("space", "slots"), "nothing" if slots is None else "slots", accepted, ""
+    for i, slot in enumerate(slots or ()):
+        path = ("space", "slots", i)
+        if len(set(map(str, slot.options))) < len(slot.options):
+            yield (*path, "options"), "an option twice", "each option once", ""
+        if slot.ordered and any(isinstance(o, str) for o in slot.options):
+            yield (*path, "options"), "a word", "numbers, or `ordered: false`", ""
+        if slot.name in {s.name for s in (slots or ())[:i]}:
+            yield (*path, "name"), f"{slot.name!r} twice", "each name once", ""
+        for metric, costs in slot.costs.items():
+            if len(costs) != len(slot.options):
+                accepted = f"{len(slot.options)}, one for each option"
+                yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
+            if any(not 0 <= cost <= LARGEST_COST for cost in costs):
+                yield (*path, "costs", metric), "a cost out of range", f"0 to {LARGEST_COST}", ""
+
+
+def _inside(folder: str) -> bool:
+    path = PurePath(folder)
+    return not path.is_absolute() and ".." not in path.parts
