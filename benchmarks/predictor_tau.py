@@ -1,0 +1,56 @@
+"""Prediction quality of `fit` against the best measured row of each space and sample size.
+
+    python benchmarks/predictor_tau.py [--seeds 10]
+
+Kendall's tau on 4,000 held-out designs (measured tables beside the repository), mean over seeds;
+the best of the baselines is read from ``baselines/prediction_tau.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pandas as pd
+from tree_instances import DATA
+
+from mathdesign.surrogate.fit import fit, kendall, sample_of
+from mathdesign.tablespaces import SPACES
+
+TABLES = {
+    "nb201_cifar10": ("nasbench201", "nasbench201/nb201.csv.gz", "val_acc_cifar10"),
+    "nb201_cifar100": ("nasbench201", "nasbench201/nb201.csv.gz", "val_acc_cifar100"),
+    "sss_cifar10": ("nats_size", "nats_sss/sss.csv.gz", "val_acc_cifar10"),
+    "sss_cifar100": ("nats_size", "nats_sss/sss.csv.gz", "val_acc_cifar100"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 424, 1000, 2000])
+    options = parser.parse_args()
+    known = pd.read_csv(DATA / "baselines" / "prediction_tau.csv")
+    print(f"{'space':<15} {'n':>5} {'ours':>6} {'std':>6} {'best known':>10} {'by':<22} chosen")
+    for name, (space_name, file, target) in TABLES.items():
+        space, table = SPACES[space_name](), pd.read_csv(DATA / file)
+        for size in options.sizes:
+            taus, kinds = [], []
+            for seed in range(options.seeds):
+                train = table.sample(size, random_state=seed)
+                test = table.drop(train.index).sample(4000, random_state=seed)
+                found, _ = fit(sample_of(train, space, target), space, target, seed=seed)
+                guess = found.predict(space, space.points(test))
+                taus.append(kendall(guess, test[target].to_numpy()))
+                kinds.append(found.kind)
+            rows = known[known["space"].str.startswith(name) & (known["n_train"] == size)]
+            best = rows.loc[rows["tau"].idxmax()] if len(rows) else None
+            said = "-" if best is None else f"{best['tau']:.3f}"
+            chosen = ", ".join(f"{kinds.count(k)} {k}" for k in sorted(set(kinds)))
+            print(f"{name:<15} {size:>5} {np.mean(taus):>6.3f} {np.std(taus):>6.3f} {said:>10} "
+                  f"{'' if best is None else best['space'] + ' ' + best['model']:<22} {chosen}",
+                  flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
