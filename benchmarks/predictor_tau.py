@@ -43,7 +43,8 @@ def main() -> None:
                 guess = found.predict(space, space.points(test))
                 taus.append(kendall(guess, test[target].to_numpy()))
                 kinds.append(found.kind)
-            rows = known[known["space"].str.startswith(name) & (known["n_train"] == size)]
+            names = [name, name.replace("sss", "sss_int"), name.replace("sss", "sss_onehot")]
+            rows = known[known["space"].isin(names) & (known["n_train"] == size)].dropna()
             best = rows.loc[rows["tau"].idxmax()] if len(rows) else None
             said = "-" if best is None else f"{best['tau']:.3f}"
             chosen = ", ".join(f"{kinds.count(k)} {k}" for k in sorted(set(kinds)))

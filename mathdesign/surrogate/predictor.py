@@ -43,8 +43,11 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """``mean + scale * model(design)`` in the unit of ``target``.
+    """``model(design)``: a score that orders designs as ``target`` does.
 
+    It is the standardised target, or its normal score (its rank among the rows as a normal
+    quantile), whichever is predicted better. ``levels`` are pairs (score, target), rising in both,
+    through which a score is read back.
     ``members`` are LightGBM texts (kind ``trees``; the first is fitted on all rows, the others
     on bootstrap samples, for the uncertainty) or ``tables`` one list a slot (kind ``tables``:
     separable). ``space`` is the name of the space it was trained on.
@@ -53,8 +56,7 @@ class Predictor:
     space: str
     target: str
     kind: str
-    mean: float
-    scale: float
+    levels: tuple[tuple[float, float], ...]
     quality: Quality
     members: tuple[str, ...] = ()
     tables: tuple[tuple[float, ...], ...] = ()
@@ -65,7 +67,7 @@ class Predictor:
         return tuple(read_booster(text, features) for text in self.members)
 
     def objective(self, space: TableSpace, uncertainty: float = 0.0) -> SlotObjective:
-        """What the program maximises: the prediction, plus ``uncertainty`` standard deviations
+        """What the program maximises: the predicted score, plus ``uncertainty`` standard deviations
         of the bootstrap members. Raises :class:`ModelError`.
         """
         if space.name != self.space:
@@ -76,19 +78,17 @@ class Predictor:
                 raise ModelError("its tables do not fit the slots of the space")
             if uncertainty:
                 raise ModelError("a separable predictor has no ensemble: refit with --ensemble 10")
-            unary = tuple(self.scale * np.array(table) for table in self.tables)
-            return SlotObjective(TableSum(self.mean, unary))
+            return SlotObjective(TableSum(0.0, tuple(np.array(table) for table in self.tables)))
         ensembles = self.ensembles(space)
         if uncertainty and len(ensembles) < 3:
             raise ModelError("no ensemble for the uncertainty: refit with --ensemble 10")
         return SlotObjective(
-            TableSum(self.mean, zero), ((self.scale, ensembles[0]),), ensembles[1:],
-            uncertainty * self.scale,
+            TableSum(0.0, zero), ((1.0, ensembles[0]),), ensembles[1:], uncertainty
         )  # fmt: skip
 
     def predict(self, space: TableSpace, points: IntArray) -> FloatArray:
         """Predictions in the target's unit, shape ``(rows,)``."""
-        return self.objective(space).at(points)
+        return read_back(self.objective(space).at(points), self.levels)
 
     def save(self, folder: Path) -> list[Path]:
         """Write the folder; each file whole or not at all, ``predictor.json`` last."""
@@ -97,7 +97,7 @@ class Predictor:
         quality = self.quality
         document = {
             "format": FORMAT, "space": self.space, "target": self.target, "kind": self.kind,
-            "mean": self.mean, "scale": self.scale, "members": len(names),
+            "levels": [list(pair) for pair in self.levels], "members": len(names),
             "tables": [list(table) for table in self.tables],
             "quality": {
                 "rows": quality.rows, "tau": quality.tau, "pairwise": quality.pairwise,
@@ -114,22 +114,29 @@ class Predictor:
             data = json.loads(_text(folder / "predictor.json"))
             if data.get("format") != FORMAT or data["kind"] not in KINDS:
                 raise ModelError(f"{folder}: not a predictor of format {FORMAT}")
-            numbers = [float(data["mean"]), float(data["scale"])]
+            levels = tuple((float(score), float(value)) for score, value in data["levels"])
             tables = tuple(tuple(float(v) for v in table) for table in data["tables"])
-            if not all(map(math.isfinite, [*numbers, *(v for t in tables for v in t)])):
+            if not all(math.isfinite(v) for row in (*levels, *tables) for v in row):
                 raise ModelError(f"{folder}: a number that is not finite")
             if not 0 <= int(data["members"]) <= 1000:
                 raise ModelError(f"{folder}: {data['members']} members, accepted: at most 1000")
             members = range(int(data["members"]))
             return cls(
                 space=str(data["space"]), target=str(data["target"]), kind=str(data["kind"]),
-                mean=numbers[0], scale=numbers[1], quality=Quality(**data["quality"]),
+                levels=levels, quality=Quality(**data["quality"]),
                 members=tuple(_text(folder / f"trees-{n}.txt") for n in members), tables=tables,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"{folder}: not a complete predictor ({error})") from None
+
+
+def read_back(scores: FloatArray, levels: tuple[tuple[float, float], ...]) -> FloatArray:
+    """Normal scores as values of the target: linear between levels, constant beyond them."""
+    known = np.array(levels)
+    found: FloatArray = np.interp(scores, known[:, 0], known[:, 1])
+    return found
 
 
 def _text(path: Path) -> str:

@@ -137,9 +137,7 @@ def _rescored(
 
     columns = matrix(features_of(space), np.array(solution.point, dtype=np.int64)[None])
     assert solution.objective is not None
-    check_objective(
-        predictor.members[0], columns[0], predictor.mean, predictor.scale, solution.objective
-    )
+    check_objective(predictor.members[0], columns[0], solution.objective)
 
 
 def nearest(problem: SlotProblem) -> Any:

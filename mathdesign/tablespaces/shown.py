@@ -36,7 +36,10 @@ def list_tables(design: ListDesign) -> tuple[list[Any], list[tuple[str, str]]]:
     status = status_words(certificate.status, certificate.termination, certificate.gap_target)
     about = design.predictor
     figures += [
-        ("objective", f"{certificate.objective:.6f}"),
+        (
+            "objective",
+            f"{certificate.objective:.6f}" + (" (score)" if design.predictor else ""),
+        ),
         ("bound", "none" if certificate.bound is None else f"{certificate.bound:.6f}"),
         ("gap", gap_text(certificate.gap)),
         ("status", f"{status}, of the predictor" if about else status),

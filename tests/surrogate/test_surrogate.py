@@ -13,7 +13,7 @@ from mathdesign.cli.main import app
 from mathdesign.slots import Slot
 from mathdesign.surrogate.booster import ModelError, name_in_file, read_booster
 from mathdesign.surrogate.features import features_of, matrix
-from mathdesign.surrogate.fit import fit, kendall, sample_of
+from mathdesign.surrogate.fit import fit, kendall, normal_scores, sample_of
 from mathdesign.surrogate.predictor import Predictor
 from mathdesign.tablespaces import TableError, nasbench201, nats_size
 from mathdesign.tablespaces.space import TableSpace
@@ -63,15 +63,15 @@ def trees(cells):
 def test_the_encoded_ensemble_equals_the_booster_everywhere(cells, trees):
     space, points = cells[0], every_point(cells[0])
     booster = lightgbm.Booster(model_str=trees.members[0])
-    theirs = booster.predict(matrix(features_of(space), points)) * trees.scale + trees.mean
-    assert np.abs(theirs - trees.predict(space, points)).max() < 1e-9
+    theirs = booster.predict(matrix(features_of(space), points))
+    assert np.abs(theirs - trees.objective(space).at(points)).max() < 1e-9
 
 
 def test_the_answer_is_the_argmax_of_all_designs(cells, trees, tmp_path, monkeypatch):
     space, points = cells[0], every_point(cells[0])
     monkeypatch.chdir(tmp_path)
     trees.save(tmp_path / "model")
-    values = trees.predict(space, points)
+    values = trees.objective(space).at(points)
     costs = space.metrics["macs"].at(points)
     for limit in (None, 40_000_000, 100_000_000):
         budget = f"budgets: {{macs: {limit}}}\n" if limit else ""
@@ -91,8 +91,8 @@ def test_uncertainty_adds_the_spread_of_the_members(cells, trees, tmp_path, monk
     text = "space: {family: nasbench201}\nobjective: {predictor: model, uncertainty: 2}\nsolve: {gap: 0}\n"
     design = mathdesign.design(mathdesign.loads(text))
     columns = matrix(features_of(space), points)
-    each = [lightgbm.Booster(model_str=m).predict(columns) * trees.scale for m in trees.members]
-    upper = each[0] + trees.mean + 2 * np.std(each[1:], axis=0)
+    each = [lightgbm.Booster(model_str=m).predict(columns) for m in trees.members]
+    upper = each[0] + 2 * np.std(each[1:], axis=0)
     assert design.certificate.objective == pytest.approx(upper.max(), abs=1e-9)
 
 
@@ -106,6 +106,13 @@ def test_widths_are_predicted_by_a_separable_model_where_it_is_better():
     rest = points[200:]
     truth = np.log(8.0 * (rest + 1)).sum(axis=1)
     assert kendall(predictor.predict(space, rest), truth) > 0.98
+
+
+def test_scores_keep_the_order_and_are_read_back():
+    labels = np.array([3.0, 1.0, 1.0, 10.0, 90.0])
+    scores = normal_scores(labels)
+    assert scores[1] == scores[2] < scores[0] < scores[3] < scores[4]
+    assert np.array_equal(np.argsort(scores, kind="stable"), np.argsort(labels, kind="stable"))
 
 
 def test_equal_samples_and_seeds_give_equal_bytes(cells, trees):
