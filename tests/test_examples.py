@@ -53,3 +53,23 @@ def test_a_large_example_trains_a_little(tmp_path: Path):
     arguments = ("validate", "out/design.yaml", "--data", "digits", "--epochs", "1", "--json")
     training = json.loads(run(*arguments, cwd=tmp_path))["training"]
     assert 0 <= training["test_accuracy"] <= 1 and len(training["curve"]) == 1
+
+
+def test_the_table_of_budgets(tmp_path: Path):
+    sweep = str(ROOT / "examples/10_budget_table/sweep.yaml")
+    command = [sys.executable, "-c", "from mathdesign.cli.main import main\nmain()"]
+    done = subprocess.run(
+        [*command, "table", sweep, "--out", "out", "--json"], cwd=tmp_path, capture_output=True,
+        text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 6, done.stderr  # two rows are infeasible on purpose
+    assert json.loads(done.stdout)["statuses"] == {"infeasible": 2, "optimal": 12}
+
+
+def test_the_predictor_of_one_s_own_slots(tmp_path: Path):
+    script = str(ROOT / "examples/20_predictor/run.py")
+    done = subprocess.run(
+        [sys.executable, script, str(tmp_path)], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert "status: optimal" in done.stdout

@@ -70,6 +70,59 @@ def fit(session: Session, request: FitRequest) -> int:
     return 0
 
 
+def prune(session: Session, path: Path, table: Path, most: int, out: Path | None) -> int:
+    """The ``prune`` command: ``pruned.yaml`` is the specification with ``space.without``."""
+    import math
+
+    from mathdesign.api import Hooks, solve_options
+    from mathdesign.files import write_atomic, yaml_text
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.spec.load import load
+    from mathdesign.surrogate.prune import prune as prune_options
+    from mathdesign.tablespaces.designing import to_slot_problem
+    from mathdesign.tablespaces.space import TableError
+    from mathdesign.tablespaces.words import ListSpec
+
+    try:
+        spec = load(path)
+        if not isinstance(spec, ListSpec) or spec.objective.predictor is None:
+            raise BadRequest(
+                f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
+            )
+        problem, predictor = to_slot_problem(spec)
+        assert predictor is not None
+        space = spec.table_space()
+        found = prune_options(
+            predictor, space, space.points(_table(table)), problem, most=most,
+            options=solve_options(spec.solve, Hooks()), say=session.say,
+        )  # fmt: skip
+    except (BadRequest, TableError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    request = spec.to_dict()
+    request["space"]["without"] = found.without
+    finite = {c: (None if math.isinf(v) else v) for c in found.cuts for v in [c.loss]}
+    document: dict[str, Any] = {
+        "kept_share": found.kept_share,
+        "kept_optimum": found.kept_optimum,
+        "cuts": [
+            {"slot": c.slot, "option": c.option, "attribution": c.attribution,
+             "designs": c.designs, "loss_at_most": finite[c]}
+            for c in found.cuts
+        ],
+    }  # fmt: skip
+    worst = max((c.loss for c in found.cuts), default=0.0)
+    session.say(
+        f"{len(found.cuts)} options cut, {found.kept_share:.2%} of the designs kept; at most "
+        f"{worst:.4f} of the predictor's score lost, proven"
+    )
+    if out is not None:
+        session.say(f"wrote {write_atomic(out / 'pruned.yaml', yaml_text(request))}")
+    session.result(document)
+    return 0
+
+
 def _check_words(request: FitRequest) -> None:
     if request.model not in MODELS:
         raise BadRequest(f"--model {request.model}: accepted: {', '.join(MODELS)}")

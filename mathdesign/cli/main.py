@@ -133,6 +133,28 @@ def fit(
 
 
 @app.command()
+def prune(
+    spec: Annotated[
+        Path, typer.Argument(help="A specification with `objective: {predictor: ..}`.")
+    ],
+    table: Annotated[
+        Path, typer.Option("--table", help="Designs to average over: CSV or Parquet.")
+    ],
+    most: Annotated[int, typer.Option("--most", min=1, help="Cut no more options.")] = 20,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Cut options that harm by their SHAP values; for each, the proven bound of what was lost.
+
+    Example: mathdesign prune cell.yaml --table cells.csv --most 6 --out runs/pruned
+    """
+    from mathdesign.cli import fitting
+
+    raise typer.Exit(fitting.prune(Session(json, quiet), spec, table, most, out))
+
+
+@app.command()
 def table(
     sweep: Annotated[Path, typer.Argument(help="A sweep: base, grid, rows, pareto (YAML).")],
     out: Out = None,

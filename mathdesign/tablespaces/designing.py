@@ -16,6 +16,7 @@ from mathdesign.solvers.slot_solve import solve_slots
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.predictor import Predictor
+from mathdesign.surrogate.prune import forbid
 from mathdesign.tablespaces.answer import ListDesign
 from mathdesign.tablespaces.space import TableSpace
 from mathdesign.tablespaces.words import ListSpec
@@ -40,7 +41,9 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
             ) from None
     budgets = spec.budget_rows()
-    return SlotProblem(spec.name, space.slots, objective, space.metrics, budgets), predictor
+    rules = forbid(space.slots, spec.removed())
+    problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, rules)
+    return problem, predictor
 
 
 def _metric_objective(space: TableSpace, metric: str | None) -> SlotObjective:

@@ -44,6 +44,9 @@ class ListSpaceSpec(Block):
 
     family: Literal["nasbench201", "nats_size", "proxyless", "slots"]
     slots: tuple[SlotSpec, ...] | None = Field(None, min_length=1, max_length=1000)
+    without: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Options that may not be taken, by slot."
+    )
 
 
 class PredictorSpec(Block):
@@ -83,6 +86,15 @@ class ListSpec(Specification):
             metrics[metric] = TableSum(0, unary)
         return TableSpace("slots", tuple(slots), metrics)
 
+    def removed(self) -> dict[int, set[int]]:
+        """``space.without`` as positions: slot -> options."""
+        slots = self.table_space().slots
+        at = {slot.name: i for i, slot in enumerate(slots)}
+        return {
+            at[name]: {slots[at[name]].options.index(option) for option in options}
+            for name, options in self.space.without.items()
+        }
+
     def budget_rows(self) -> tuple[BudgetRow, ...]:
         """The budgets as rows of the program."""
         return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
@@ -104,6 +116,7 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
+    yield from _without_faults(spec)
     known = tuple(spec.table_space().metrics)
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
@@ -132,6 +145,23 @@ def _slot_faults(spec: ListSpec) -> Iterator[CrossFault]:
                 yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
             if any(not 0 <= cost <= LARGEST_COST for cost in costs):
                 yield (*path, "costs", metric), "a cost out of range", f"0 to {LARGEST_COST}", ""
+
+
+def _without_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    slots = {slot.name: slot.options for slot in spec.table_space().slots}
+    for name, options in spec.space.without.items():
+        path = ("space", "without", name)
+        if name not in slots:
+            yield path, repr(name), ", ".join(slots), near_miss(name, list(slots))
+            continue
+        for option in options:
+            if option not in slots[name]:
+                accepted = ", ".join(slots[name])
+                yield path, repr(option), accepted, near_miss(option, slots[name])
+        if set(slots[name]) <= set(options):
+            yield path, "every option", "at least one option left", ""
+    if spec.space.without and len(slots) < 2:
+        yield ("space", "without"), "a space of one slot", "leave the options out of the slot", ""
 
 
 def _inside(folder: str) -> bool:
