@@ -45,7 +45,7 @@ def fit(session: Session, request: FitRequest) -> int:
     try:
         _check_words(request)
         space = _space(request.space)
-        sample = sample_of(_table(request.table), space, request.target, request.duplicates)
+        sample = sample_of(read_table(request.table), space, request.target, request.duplicates)
         session.say(f"{len(sample.labels):,} designs of {space.name} ({space.size:.3g} in all)")
         predictor, held = fit_predictor(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
@@ -93,7 +93,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
         assert predictor is not None
         space = spec.table_space()
         found = prune_options(
-            predictor, space, space.points(_table(table)), problem, most=most,
+            predictor, space, space.points(read_table(table)), problem, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
@@ -136,29 +136,36 @@ def _check_words(request: FitRequest) -> None:
 
 def _space(name: str) -> Any:
     """A named space, or that of a YAML file."""
+    return read_list_spec(name).table_space()
+
+
+def read_list_spec(name: str) -> Any:
+    """The specification of a named space, or in a YAML file, whose objective may be missing."""
+    from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
     from mathdesign.spec.load import read_document, validated
     from mathdesign.tablespaces import SPACES
     from mathdesign.tablespaces.words import ListSpec
 
     if name in SPACES:
-        return SPACES[name]()
-    if not Path(name).suffix:
+        document = Document("command line", {"space": {"family": name}})
+    elif Path(name).suffix:
+        document = read_document(name)
+    else:
         hint = near_miss(name, list(SPACES))
         cure = f"; did you mean {hint}?" if hint else ""
         known = ", ".join(SPACES)
         raise BadRequest(f"--space {name}: accepted: {known}, or a YAML file{cure}")
-    document = read_document(name)
     if isinstance(document.data.get("space"), dict):
         document.data.setdefault("objective", {"predictor": "unused"})
     spec = validated(document)
     if not isinstance(spec, ListSpec):
         raise BadRequest(f"--space {name}: family {spec.to_dict()['space']['family']!r} is no list "
                          "of options; accepted: " + ", ".join((*SPACES, "slots")))  # fmt: skip
-    return spec.table_space()
+    return spec
 
 
-def _table(path: Path) -> Any:
+def read_table(path: Path) -> Any:
     """The frame in a CSV (perhaps compressed) or Parquet file."""
     import pandas as pd
 

@@ -133,6 +133,50 @@ def fit(
 
 
 @app.command()
+def search(
+    space: Annotated[
+        str,
+        typer.Option("--space", help="A named space, or a YAML file with `space:`, `budgets:`."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the log and the result.")],
+    evaluate: Annotated[
+        str | None,
+        typer.Option("--evaluate", help="A command with {design}; prints the value last."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Instead: a table of measured designs.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Column of --table.")] = None,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Measurements in all.")] = 200,
+    start: Annotated[int, typer.Option("--start", min=1, help="Random ones at first.")] = 40,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Between two fits.")] = 5,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Measured at once.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds a query.")] = 86400,
+    baselines: Annotated[
+        bool | None,
+        typer.Option("--baselines/--no-baselines", help="random and evolution; with --table: yes."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the best design with few measurements: fit, solve exactly, query, repeat; resumable.
+
+    Example: mathdesign search --space nasbench201 --table nb201.csv --target val_acc --out runs/s
+
+    Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
+    """
+    from mathdesign.cli import searching
+
+    session = Session(json, quiet)
+    wanted = baselines if baselines is not None else table is not None
+    request = searching.SearchRequest(
+        space, out, evaluate, table, target, queries, start, batch, jobs, seed, timeout, wanted
+    )
+    raise typer.Exit(searching.search(session, request))
+
+
+@app.command()
 def prune(
     spec: Annotated[
         Path, typer.Argument(help="A specification with `objective: {predictor: ..}`.")

@@ -1,0 +1,1 @@
+"""Finding the best design with few measurements: fit, solve, query, repeat."""

@@ -1,0 +1,215 @@
+"""The loop: some random designs, then batches of the models' best, until the queries are spent.
+
+Every measurement is appended to a log at once (one JSON line, flushed to the disk), so that a
+killed search goes on where it was. A failed query is a line with its reason; it is never asked again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mathdesign.search.proposing import SCORED_AT_ONCE, every_point, propose
+from mathdesign.slots import SlotProblem
+from mathdesign.tablespaces.space import TableSpace
+
+Point = tuple[int, ...]
+#: A random design that keeps the budgets is sought this often before giving up.
+MOST_DRAWS = 100_000
+TOURNAMENT, POPULATION = 10, 100
+
+
+class QueryFailed(Exception):
+    """A design could not be measured; the message says why."""
+
+
+class LogError(ValueError):
+    """A log that belongs to another search, or is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One measurement: the design, its value or why there is none, and who proposed it."""
+
+    point: Point
+    value: float | None
+    reason: str = ""
+    proposed_by: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """``start`` random designs, then batches of ``batch``, ``queries`` in all; ``jobs`` at once."""
+
+    queries: int = 200
+    start: int = 40
+    batch: int = 5
+    jobs: int = 1
+    seed: int = 0
+
+
+def search(
+    problem: SlotProblem,
+    space: TableSpace,
+    measure: Callable[[Point], float],
+    options: SearchOptions,
+    *,
+    log: Path | None = None,
+    method: str = "models",
+    on_query: Callable[[int, Query], None] = lambda *_: None,
+    done: Callable[[Query], bool] = lambda _: False,
+) -> list[Query]:
+    """Measure designs until ``options.queries`` are spent, none is left, or ``done`` says so.
+
+    ``method`` is ``models``, or the baselines ``random`` and ``evolution`` (regularised evolution,
+    arXiv 1802.01548: population 100, tournaments of 10, one slot changed). Values are maximised.
+    Raises :class:`LogError`.
+    """
+    queries = _read(log, space) if log is not None else []
+    start = _start(problem, options)
+    while len(queries) < options.queries:
+        seen = [query.point for query in queries]
+        wanted = min(options.batch, options.queries - len(queries))
+        batch, who = _next(problem, space, queries, seen, start, wanted, options, method)
+        if not batch:
+            break
+        for query in _measured(batch, who, measure, options.jobs):
+            queries.append(query)
+            if log is not None:
+                _append(log, query)
+            on_query(len(queries), query)
+            if done(query):
+                return queries
+    return queries
+
+
+def _next(
+    problem: SlotProblem, space: TableSpace, queries: Sequence[Query], seen: list[Point],
+    start: list[Point], wanted: int, options: SearchOptions, method: str,
+) -> tuple[list[Point], str]:  # fmt: skip
+    """What to measure now, and who says so."""
+    known = set(seen)
+    rng = np.random.default_rng([options.seed, len(seen)])
+    fresh = [point for point in start if point not in known]
+    if fresh:
+        return fresh[:wanted], "start"
+    if method == "random":
+        return _random(problem, rng, wanted, known), method
+    if method == "evolution":
+        return _mutated(problem, rng, queries, known), method
+    good = [query for query in queries if query.value is not None]
+    if len(good) < 10 or len({query.value for query in good}) < 2:
+        return _random(problem, rng, wanted, known), "random"
+    worst = min(query.value for query in good if query.value is not None)  # failures count as that
+    points = np.array(seen, dtype=np.int64)
+    labels = np.array([worst if q.value is None else q.value for q in queries], dtype=float)
+    return propose(problem, space, points, labels, seen, wanted, options.seed + len(seen)), method
+
+
+def _measured(
+    batch: list[Point], who: str, measure: Callable[[Point], float], jobs: int
+) -> list[Query]:
+    """The batch in its order, ``jobs`` at a time (measuring is another process's work)."""
+
+    def one(point: Point) -> Query:
+        try:
+            value = float(measure(point))
+        except QueryFailed as error:
+            return Query(point, None, str(error), who)
+        if not np.isfinite(value):
+            return Query(point, None, f"the value {value!r} is not finite", who)
+        return Query(point, value, "", who)
+
+    if jobs == 1:
+        return [one(point) for point in batch]
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(one, batch))
+
+
+def _start(problem: SlotProblem, options: SearchOptions) -> list[Point]:
+    rng = np.random.default_rng(options.seed)
+    return _random(problem, rng, min(options.start, options.queries), set())
+
+
+def _random(
+    problem: SlotProblem, rng: np.random.Generator, count: int, known: set[Point]
+) -> list[Point]:
+    """Distinct feasible designs outside ``known``, uniformly; all there are if too few."""
+    sizes = [len(slot.options) for slot in problem.slots]
+    if problem.size <= SCORED_AT_ONCE:
+        points = every_point(problem)
+        order = rng.permutation(np.flatnonzero(problem.feasible(points)))
+        found = (tuple(map(int, points[i])) for i in order)
+        return [point for point in found if point not in known][:count]
+    taken: list[Point] = []
+    for _ in range(MOST_DRAWS):
+        point = tuple(int(rng.integers(n)) for n in sizes)
+        if point not in known and problem.feasible(np.array([point]))[0]:
+            taken.append(point)
+            known = known | {point}
+        if len(taken) == count:
+            break
+    return taken
+
+
+def _mutated(
+    problem: SlotProblem, rng: np.random.Generator, queries: Sequence[Query], known: set[Point]
+) -> list[Point]:
+    """One child of the best of a tournament among the youngest; known children are redrawn."""
+    alive = [q for q in queries if q.value is not None][-POPULATION:]
+    for _ in range(1000):
+        if not alive:
+            break
+        chosen = rng.integers(0, len(alive), min(TOURNAMENT, len(alive)))
+        parent = max((alive[i] for i in chosen), key=lambda q: q.value or 0.0).point
+        slot = int(rng.integers(len(parent)))
+        child = (
+            *parent[:slot],
+            int(rng.integers(len(problem.slots[slot].options))),
+            *parent[slot + 1 :],
+        )
+        if child not in known and problem.feasible(np.array([child]))[0]:
+            return [child]
+    return _random(problem, rng, 1, known)
+
+
+def _append(path: Path, query: Query) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(query), allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path, space: TableSpace) -> list[Query]:
+    """The measurements so far; a last line that a kill cut short is dropped, also from the file."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    queries = []
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            data = json.loads(line)
+            query = Query(
+                tuple(map(int, data["point"])), data["value"], data["reason"], data["proposed_by"]
+            )
+            space.words(query.point)
+            if len(query.point) != len(space.slots):
+                raise LogError(f"{path}:{number}: a design of another space; name another --out")
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            if isinstance(error, LogError):
+                raise
+            raise LogError(
+                f"{path}:{number}: not a measurement ({error}); name another --out"
+            ) from None
+        queries.append(query)
+    return queries

@@ -1,0 +1,187 @@
+"""The search: exact proposals, resuming, failures, budgets, and fewer queries than the baselines."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mathdesign.cli.main import app
+from mathdesign.formulation import Budget
+from mathdesign.search import proposing
+from mathdesign.search.loop import LogError, QueryFailed, SearchOptions, search
+from mathdesign.search.proposing import WEIGHTS, every_point, objective_of, propose, weighted
+from mathdesign.slots import Slot, SlotObjective, SlotProblem, TableSum
+from mathdesign.surrogate.fit import normal_scores
+from mathdesign.tablespaces import nasbench201, nats_size
+from mathdesign.tablespaces.space import TableSpace
+from tests.surrogate.test_surrogate import landscape
+
+
+def problem_of(space, budgets=()):
+    zero = TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots))
+    return SlotProblem("x", space.slots, SlotObjective(zero), space.metrics, budgets)
+
+
+@pytest.fixture(scope="module")
+def case():
+    space = nasbench201()
+    problem = problem_of(space)
+    points = every_point(problem)
+    values = landscape(space, points)
+    return space, problem, {tuple(map(int, p)): float(v) for p, v in zip(points, values)}
+
+
+@pytest.mark.parametrize("space", [nasbench201(), nats_size()], ids=lambda s: s.name)
+def test_proposals_are_the_best_unseen_feasible_designs(space):
+    problem = problem_of(space, (Budget("macs", 60_000_000),))
+    points = every_point(problem)
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(len(points))[:60]
+    labels = rng.normal(size=60)
+    seen = [tuple(map(int, p)) for p in points[rows]]
+    found = propose(problem, space, points[rows], labels, seen, 5, seed=3)
+    objective = objective_of(space, points[rows], normal_scores(labels), 3)
+    open_ = problem.feasible(points)
+    open_[rows] = False
+    sizes = [len(s.options) for s in space.slots]
+    for point, weights in zip(found, WEIGHTS):
+        values = np.where(open_, weighted(objective, *weights).at(points), -np.inf)
+        at = np.ravel_multi_index(point, sizes)
+        assert values[at] == pytest.approx(values.max(), abs=1e-9)
+        open_[at] = False
+
+
+def test_programs_and_enumeration_propose_the_same(monkeypatch):
+    space = TableSpace("s", tuple(Slot(n, ("a", "b", "c")) for n in "pqrs"), {}, ("a",))
+    problem = problem_of(space)
+    points = every_point(problem)
+    labels = landscape(space, points)[:30]
+    seen = [tuple(map(int, p)) for p in points[:30]]
+    at_once = propose(problem, space, points[:30], labels, seen, 3, 0)
+    monkeypatch.setattr(proposing, "SCORED_AT_ONCE", 0)
+    one_by_one = propose(problem, space, points[:30], labels, seen, 3, 0)
+    objective = objective_of(space, points[:30], normal_scores(labels), 0)
+    assert np.allclose(
+        objective.at(np.array(at_once)), objective.at(np.array(one_by_one)), atol=2e-3
+    )
+
+
+def test_far_fewer_queries_than_random(case):
+    space, problem, values = case
+    best = max(values.values())
+    needed = {}
+    for method in ("models", "evolution", "random"):
+        counts = [
+            len(search(problem, space, values.__getitem__, SearchOptions(600, seed=s),
+                       method=method, done=lambda q: q.value == best))
+            for s in range(2)
+        ]  # fmt: skip
+        needed[method] = np.mean(counts)
+    assert needed["models"] < 100 < needed["evolution"]
+    assert needed["models"] < needed["random"] / 4
+
+
+def test_a_search_goes_on_where_it_was_killed(case, tmp_path):
+    space, problem, values = case
+    options = SearchOptions(50, start=30, batch=5)
+    whole = search(problem, space, values.__getitem__, options)
+
+    class Killed(Exception):
+        pass
+
+    def dies_at(limit):
+        def measure(point):
+            if len(measured) == limit:
+                raise Killed
+            measured.append(point)
+            return values[point]
+
+        return measure
+
+    for limit in (10, 45):
+        log, measured = tmp_path / f"{limit}.jsonl", []
+        with pytest.raises(Killed):
+            search(problem, space, dies_at(limit), options, log=log)
+        with log.open("a") as file:
+            file.write('{"point": [0, ')  # the line that was being written
+        rest = search(problem, space, values.__getitem__, options, log=log)
+        assert [q.point for q in rest][: limit - limit % 5] == [q.point for q in whole][
+            : limit - limit % 5
+        ]
+        assert len({q.point for q in rest}) == 50
+        if limit % 5 == 0:
+            assert rest == whole
+
+
+def test_failed_queries_are_recorded_and_survived(case, tmp_path):
+    space, problem, values = case
+
+    def measure(point):
+        if sum(point) % 3 == 0:
+            raise QueryFailed("out of memory")
+        return float("nan") if sum(point) % 7 == 0 else values[point]
+
+    found = search(problem, space, measure, SearchOptions(60), log=tmp_path / "log.jsonl")
+    assert len({q.point for q in found}) == 60
+    reasons = {q.reason for q in found if q.value is None}
+    assert reasons == {"out of memory", "the value nan is not finite"}
+    assert search(problem, space, measure, SearchOptions(60), log=tmp_path / "log.jsonl") == found
+
+
+def test_every_measured_design_keeps_the_budgets(case):
+    space, _, values = case
+    problem = problem_of(space, (Budget("macs", 40_000_000),))
+    for method in ("models", "random", "evolution"):
+        found = search(problem, space, values.__getitem__, SearchOptions(70), method=method)
+        assert problem.feasible(np.array([q.point for q in found])).all()
+
+
+def test_a_log_of_another_space_is_refused(case, tmp_path):
+    space, problem, values = case
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"point": [0, 1], "value": 1.0, "reason": "", "proposed_by": "x"}\n')
+    with pytest.raises(LogError, match="another space"):
+        search(problem, space, values.__getitem__, SearchOptions(5), log=log)
+    log.write_text("nonsense\n")
+    with pytest.raises(LogError, match="not a measurement"):
+        search(problem, space, values.__getitem__, SearchOptions(5), log=log)
+
+
+SCRIPT = """
+import json, sys
+design = json.load(open(sys.argv[1]))
+if design["op"] == "bad": sys.exit("no such layer")
+print("epoch 1")
+print(json.dumps({"value": int(design["depth"]) * 2 + (design["op"] == "conv")}))
+"""
+SPACE = """
+space:
+  family: slots
+  slots:
+    - {name: depth, options: [1, 2, 3, 4, 5], ordered: true, costs: {macs: [1, 2, 3, 4, 5]}}
+    - {name: op, options: [conv, pool, bad], costs: {macs: [3, 1, 1]}}
+    - {name: act, options: [relu, gelu]}
+budgets: {macs: 7}
+"""
+
+
+def test_a_command_of_the_user_s_is_the_evaluator(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "own.yaml").write_text(SPACE)
+    command = f"{sys.executable} train.py {{design}}"
+    words = ["search", "--space", "own.yaml", "--evaluate", command, "--queries", "24"]
+    words += ["--start", "12", "--out", "found", "--jobs", "2"]
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)["models"]
+    assert document["best"] == 10 and document["costs"]["macs"] <= 7 and document["failed"] > 0
+    log = pd.read_parquet("found/evaluations.parquet")
+    assert log["reason"].str.contains("no such layer").sum() == document["failed"]
+    assert json.loads((tmp_path / "found/best.json").read_text())["best"] == 10
+    for bad in (["--evaluate", "train"], ["--table", "none.csv", "--target", "x"], []):
+        words = ["search", "--space", "own.yaml", "--out", "bad", *bad]
+        assert CliRunner().invoke(app, words).exit_code == 2
