@@ -177,6 +177,29 @@ def search(
 
 
 @app.command()
+def evidence(
+    table: Annotated[Path, typer.Option("--table", help="Every network of the space, trained.")],
+    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
+    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+    budget: Annotated[
+        str, typer.Option("--budget", help="A metric and its range of quantiles.")
+    ] = "macs=10%..95%",
+    quantiles: Annotated[int, typer.Option("--quantiles", min=2, help="Budgets.")] = 18,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What an objective's picks miss, on a table of networks that were really trained.
+
+    Example: mathdesign evidence --table sss.csv --space nats_size --target val_acc_cifar10
+    """
+    from mathdesign.cli import evidencing
+
+    session = Session(json, quiet)
+    raise typer.Exit(evidencing.evidence(session, table, space, target, budget, quantiles, out))
+
+
+@app.command()
 def prune(
     spec: Annotated[
         Path, typer.Argument(help="A specification with `objective: {predictor: ..}`.")

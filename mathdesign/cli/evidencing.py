@@ -1,0 +1,67 @@
+"""``evidence``: an objective's picks against a table of trained networks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from mathdesign.cli.fitting import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.files import write_atomic
+
+BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
+
+
+def evidence(
+    session: Session, table: Path, space_name: str, target: str, budget: str, count: int,
+    out: Path | None,
+) -> int:  # fmt: skip
+    """The ``evidence`` command; returns the exit status."""
+    try:
+        import lightgbm  # noqa: F401
+
+        from mathdesign.evidence.regret import DEFAULT, as_data, limits, regrets
+        from mathdesign.report.terminal import print_table
+        from mathdesign.spec.faults import SpecError
+        from mathdesign.surrogate.fit import sample_of
+        from mathdesign.tablespaces.space import TableError
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        space = read_list_spec(space_name).table_space()
+        match = BUDGET.fullmatch(budget)
+        if match is None or match[1] not in space.metrics:
+            known = ", ".join(space.metrics)
+            raise BadRequest(f"--budget {budget}: accepted: METRIC=10%..95%, METRIC one of {known}")
+        if any(slot.values is None for slot in space.slots):
+            raise BadRequest(f"--space {space_name}: accepted: a space of ordered choices (widths)")
+        low, high = float(match[2]) / 100, float(match[3]) / 100
+        if not 0 < low < high <= 1:
+            raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
+        sample = sample_of(read_table(table), space, target)
+        if len(sample.labels) < space.size:
+            raise BadRequest(
+                f"{table}: {len(sample.labels):,} of {space.size:,} networks; all are needed"
+            )
+        costs = space.metrics[match[1]].at(sample.points)
+        budgets = limits(costs, low, high, count)
+        found = regrets(space, sample.points, sample.labels, match[1], budgets)
+    except (BadRequest, TableError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    if not (session.json or session.quiet):
+        header = ("objective", "regret", "denoised", "Spearman", "Kendall")
+        rows = [
+            (r.objective + (" (default)" if r.objective == DEFAULT else ""), f"{r.raw:.3f}",
+             f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
+                                    for c in (r.spearman, r.kendall)))
+            for r in found
+        ]  # fmt: skip
+        title = f"{target}: mean over {count} budgets on {match[1]}"
+        print_table(session.out, title, header, rows)
+    document = {"target": target, "budgets": budgets, "rows": as_data(found, space)}
+    if out is not None:
+        text = json.dumps(document, indent=1) + "\n"
+        session.say(f"wrote {write_atomic(out / 'evidence.json', text)}")
+    session.result(document)
+    return 0

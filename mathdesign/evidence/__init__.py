@@ -1,0 +1,1 @@
+"""Is the objective worth anything? Its picks against tables of networks that were really trained."""
