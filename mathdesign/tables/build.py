@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.tables.planning import helpers
+from mathdesign.tables.request import Keys
 from mathdesign.tables.runner import Run, TableProgress
 from mathdesign.tables.store import Result, Store
 from mathdesign.tables.sweep import PARETO, Sweep, make_sweep
@@ -122,16 +123,18 @@ def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
 
     Documents that the store has seen and answered are not validated again.
     """
-    raws = [row.raw_sha256 for row in sweep.rows]
+    keys = Keys()
+    raws = [keys.key(row.raw_sha256, row.document) for row in sweep.rows]
     known = store.known_requests()
     results = store.results()
     seen = {raw for raw in raws if results.get(known.get(raw, "")) is not None}
     fresh = [(raw, row) for raw, row in zip(raws, sweep.rows) if raw not in seen]
     validated = sweep.validate([row for _, row in fresh])
     new = {raw: spec for (raw, _), (_, spec) in zip(fresh, validated)}
+    hashes = {raw: keys.key(spec.content_hash(), spec.to_dict()) for raw, spec in new.items()}
     if new:
-        store.remember_requests((raw, spec.content_hash()) for raw, spec in new.items())
-    requests = [new[raw].content_hash() if raw in new else known[raw] for raw in raws]
+        store.remember_requests(hashes.items())
+    requests = [hashes[raw] if raw in new else known[raw] for raw in raws]
     nestings = (
         {
             request: nesting_of(new[raw].to_dict()) if raw in new else results[request].nesting
