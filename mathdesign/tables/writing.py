@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.files import write_atomic
 from mathdesign.spec.values import count, seconds
 from mathdesign.tables.frame import COLUMNS, VARYING, make_frame
-from mathdesign.tables.page import write_page
+from mathdesign.tables.page import ROW_FILES, write_page
 from mathdesign.tables.plots import draw_pareto
 from mathdesign.tables.store import Result, Store
 from mathdesign.tables.sweep import Row
@@ -155,11 +155,15 @@ def write_table(
     for form in plots:
         draw_pareto(frame, pareto, out / f"pareto.{form}", title=title)
     if html:
-        designs = StoredDesigns(store, [e.request for e in entries if _designed(e)])
+        designed = [e for e in entries if _designed(e)]
+        designs = StoredDesigns(store, [e.request for e in designed])
+        # Not every kind of design has a module: what no row has is not linked.
+        files = [f for f in ROW_FILES if any((out / e.row.folder / f).is_file() for e in designed)]
         downloads = [name for name in names if name != "report.html"]
         write_page(
-            frame, designs, out / "report.html", pareto=pareto, title=title, downloads=downloads
-        )
+            frame, designs, out / "report.html",
+            pareto=pareto, title=title, files=files, downloads=downloads,
+        )  # fmt: skip
     store.note_written("table", digest)
     return paths
 

@@ -1,6 +1,10 @@
 """Whole tables: resumed, shared, killed, and the same bytes every time."""
 
+import base64
+import gzip
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,3 +193,19 @@ def test_design_table_gives_a_frame_and_leaves_nothing(base):
     assert list(table["status"]) == ["optimal", "optimal"]
     assert table["objective"].is_monotonic_increasing
     assert str(table["params"].dtype) == "Int64"
+
+
+def test_only_files_that_rows_have_are_linked(tmp_path):
+    slots = [{"name": "depth", "options": [1, 2, 3], "costs": {"macs": [10, 20, 30]}}]
+    space = {"family": "slots", "slots": slots}
+    base = {"space": space, "objective": {"metric": "macs"}}
+    linked = []
+    for given in (base, mathdesign.loads(BASE).to_dict()):
+        out = tmp_path / given["space"]["family"]
+        found = build_table(make_sweep(given, rows=[{"name": "a"}]), out)
+        assert found.frame()["status"].tolist() == ["optimal"]
+        page = (out / "report.html").read_text()
+        packed = re.search(r'<script[^>]*id="data-table"[^>]*>([^<]*)', page)
+        assert packed is not None
+        linked.append(json.loads(gzip.decompress(base64.b64decode(packed[1])))["files"])
+    assert linked == [["design.yaml"], ["design.yaml", "model.py"]]
