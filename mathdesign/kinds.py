@@ -69,7 +69,21 @@ LISTS = Kind(
     checks="mathdesign.tablespaces.shown:list_checks",
     check="mathdesign.tablespaces.shown:check_list",
 )
-KINDS: tuple[Kind, ...] = (CHAIN, LISTS)
+TRANSFORMERS = Kind(
+    name="transformers",
+    families=(
+        "decoder_lm", "prefix_lm", "encoder", "encoder_decoder", "vit", "hierarchical_vit",
+    ),
+    spec="mathdesign.transformerspaces.words:TransformerSpec",
+    faults="mathdesign.transformerspaces.faults:transformer_faults",
+    design="mathdesign.transformerspaces.designing:design_transformer",
+    answer="mathdesign.transformerspaces.answer:TransformerDesign",
+    tables="mathdesign.transformerspaces.shown:transformer_tables",
+    files="mathdesign.transformerspaces.shown:transformer_files",
+    checks="mathdesign.transformerspaces.shown:transformer_checks",
+    check="mathdesign.transformerspaces.shown:check_transformer",
+)  # fmt: skip
+KINDS: tuple[Kind, ...] = (CHAIN, LISTS, TRANSFORMERS)
 
 
 def families() -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Transformers under budgets: the words, the program, the answer, how it is shown."""
