@@ -16,7 +16,7 @@ def families(session: Session, out: Path | None) -> int:
     """Print every family that a specification may name."""
     from mathdesign.report.terminal import print_table
 
-    document = [_described(name) for name in BODY_FAMILIES]
+    document = [_described(name) for name in BODY_FAMILIES] + _transformers()
     _written(out, "families.json", document)
     if session.json:
         session.result(document)
@@ -49,6 +49,36 @@ def _described(name: str) -> dict[str, Any]:
         "layers_per_block": family.layers_per_block,
         "preset": [dict(stage) for stage in family.preset],
     }
+
+
+def _transformers() -> list[dict[str, Any]]:
+    """The families of transformers, with their published spaces and networks."""
+    from mathdesign.kinds import TRANSFORMERS
+    from mathdesign.transformer.zoo import published
+    from mathdesign.transformerspaces.presets import SPACES
+    from mathdesign.transformerspaces.words import StackSpec
+
+    networks = published()
+    return [
+        {
+            "name": family,
+            "summary": ", ".join(n for n, s in SPACES.items() if s["family"] == family) or "-",
+            "block": "transformer",
+            "decisions": ["width", "depth", "heads", "kv_heads", "head_size", "ffn", "attention"],
+            "options": list(StackSpec.model_fields),
+            "preset": {n: s for n, s in SPACES.items() if s["family"] == family},
+            "published": {
+                name: {
+                    "params": entry.network.params(),
+                    "source": entry.source,
+                    "warnings": list(entry.warnings),
+                }
+                for name, entry in networks.items()
+                if entry.network.kind == family
+            },
+        }
+        for family in TRANSFORMERS.families
+    ]
 
 
 def _written(out: Path | None, name: str, document: Any) -> Path | None:

@@ -20,12 +20,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from mathdesign.formulation import Budget as BudgetRow
 from mathdesign.spec.schema import Block, Budget, Choices, Name, Ratios, Specification
 from mathdesign.transformer.architecture import GENERATES, VISION, Kind, Positions
 from mathdesign.transformer.costs import Attention, Norm, Style
+from mathdesign.transformerspaces.presets import expanded
 
 #: Metrics that are sums over layers, in the order of the program's columns.
 METRICS = (
@@ -100,6 +101,12 @@ class TransformerSpaceSpec(Block):
     pooler: bool = False
     monotone_width: bool = Field(False, description="No stack narrower than the one before.")
     stacks: tuple[StackSpec, ...] = Field(..., min_length=1, max_length=16)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        """A published space's words where a preset is named and nothing else is said."""
+        return expanded(data)
 
     @property
     def frame(self) -> dict[str, Any]:

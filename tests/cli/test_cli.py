@@ -168,7 +168,11 @@ def test_every_command_has_help_with_an_example(tmp_path: Path):
 
 def test_families_and_schema(tmp_path: Path):
     families = json.loads(run("families", "--json", cwd=tmp_path).stdout)
-    assert [f["name"] for f in families] == ["bottleneck", "inverted_residual", "basic", "convnext"]
+    names = [f["name"] for f in families]
+    assert names[:5] == ["bottleneck", "inverted_residual", "basic", "convnext", "decoder_lm"]
+    decoders = families[4]["published"]
+    assert decoders["smollm-135m"]["params"] == 134_515_008
+    assert decoders["gpt3-13b"]["warnings"]
     assert "inverted_residual" in run("families", cwd=tmp_path).stdout
     assert json.loads(run("schema", cwd=tmp_path).stdout)["title"] == "Spec"
 
