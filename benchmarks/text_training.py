@@ -10,6 +10,7 @@ seeds. Steps are fixed, not minutes. Run:
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import mathdesign
 from mathdesign.export.transformer_module import build
@@ -26,6 +27,11 @@ def gpt2() -> Transformer:
     stack = Stack(160, (Layer(5, 5, 32, 640),) * 6)
     style = Style("layer", bias=True)
     return Transformer("gpt2", "decoder_lm", (stack,), VOCABULARY, CONTEXT, "learned", style=style)
+
+
+def gpt2_rotary() -> Transformer:
+    """The same with rotary positions: how much of the difference is theirs."""
+    return replace(gpt2(), name="gpt2-rot", positions="rotary")
 
 
 DESIGN = """
@@ -56,7 +62,7 @@ def main() -> None:
     text = load_text()
     how = encoding(text, VOCABULARY)
     baseline = gpt2()
-    nets = (designed(int(1.1 * baseline.token_macs())), baseline)
+    nets = (designed(int(1.1 * baseline.token_macs())), baseline, gpt2_rotary())
     for net in nets:
         layer = net.stacks[0].layers[0]
         print(
@@ -64,7 +70,7 @@ def main() -> None:
             f"({layer.kv_heads} for keys and values), inner width {layer.ffn}; "
             f"{net.params():,} weights, {net.token_macs():,} multiply-adds a token"
         )
-    print("seed  shape    steps  bits per byte  CPU s")
+    print("seed  shape     steps  bits per byte  CPU s")
     wins = 0
     for seed in range(args.seeds):
         bits = []
@@ -76,7 +82,7 @@ def main() -> None:
             result = train_text(module, text, how, options)
             bits.append(result.bits_per_byte)
             print(
-                f"{seed:4}  {net.name:7}  {args.steps:5}  {bits[-1]:13.4f}  "
+                f"{seed:4}  {net.name:8}  {args.steps:5}  {bits[-1]:13.4f}  "
                 f"{result.cpu_seconds:5.0f}",
                 flush=True,
             )

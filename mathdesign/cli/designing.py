@@ -17,7 +17,6 @@ from mathdesign.cli.session import (
 )
 from mathdesign.files import write_atomic
 from mathdesign.kinds import kind_of_spec
-from mathdesign.result import Design
 from mathdesign.spec import Spec, SpecError, Specification, load, quick
 
 DEFAULT_OUT = Path("runs")
@@ -102,10 +101,11 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "files": [str(path) for path in written],
     }
     code = 0
-    if train and isinstance(spec, Spec) and isinstance(answer, Design) and spec.training:
+    model = image_model(answer)
+    if train and isinstance(spec, Spec) and model is not None and spec.training:
         from mathdesign.cli.finished import train_briefly
 
-        code, document["training"] = train_briefly(session, answer, spec.training, folder)
+        code, document["training"] = train_briefly(session, model, spec.training, folder)
     session.result(document)
     return code
 

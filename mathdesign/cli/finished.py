@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
@@ -15,7 +15,13 @@ from mathdesign.network import NetworkError
 from mathdesign.result import Answer, Design, DesignError, read_answer
 from mathdesign.spec import SpecError
 from mathdesign.spec.schema import TrainingSpec
+from mathdesign.transformerspaces.answer import TransformerDesign
 
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Kinds of transformers that are trained on text.
+TEXT = ("decoder_lm", "prefix_lm")
 #: Test accuracy is on images that training never saw; the split is seeded and recorded.
 HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
 
@@ -59,7 +65,8 @@ def validate(
     """The ``validate`` command: recount, re-check the certificate, train."""
     try:
         design = read_design(path)
-        options = training_options(design.to_dict()["request"], changes)
+        chain = isinstance(design, Design)
+        options = training_options(design.to_dict()["request"] if chain else {}, changes)
         checks = kind_of_answer(design.to_dict()).part("checks")(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
@@ -71,9 +78,18 @@ def validate(
     if not all(check["ok"] for check in checks):
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
-    if train and isinstance(design, Design):
+    model = image_model(design)
+    if train and model is not None:
         folder = out if out is not None else path.parent
-        code, document["training"] = train_briefly(session, design, options, folder)
+        if not chain and options.size not in (None, model.size):
+            found = f"--size {options.size}: this transformer reads {model.size} pixels only"
+            return session.fail(EXIT_BAD_INPUT, found)
+        code, document["training"] = train_briefly(session, model, options, folder)
+    elif train and isinstance(design, TransformerDesign) and design.network.kind in TEXT:
+        from mathdesign.cli.text_training import train_text_briefly
+
+        folder = out if out is not None else path.parent
+        code, document["training"] = train_text_briefly(session, design, changes, folder)
     session.result(document)
     return code
 
@@ -90,8 +106,33 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
         raise Unreadable("; ".join(faults)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """What is trained on images: how it is built, and what it reads."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    channels: int
+    size: int
+    classes: int
+
+
+def image_model(design: Answer) -> ImageModel | None:
+    """A design that tells images apart; ``None`` for any other."""
+    if isinstance(design, Design):
+        net = design.network
+        return ImageModel(
+            design.name, design.build, net.input_channels, net.input_size, net.classes
+        )
+    if isinstance(design, TransformerDesign) and design.network.image is not None:
+        image = design.network.image
+        classes = design.network.classes
+        return ImageModel(design.name, design.build, image.channels, image.size, classes)
+    return None
+
+
 def train_briefly(
-    session: Session, design: Design, words: TrainingSpec, folder: Path
+    session: Session, design: ImageModel, words: TrainingSpec, folder: Path
 ) -> tuple[int, dict[str, Any]]:
     """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
     try:
@@ -104,11 +145,10 @@ def train_briefly(
             train,
         )
 
-        network = design.network
-        size = words.size or network.input_size
+        size = words.size or design.size
         session.say(f"training {words.epochs} epochs on {words.data} at {size}x{size} ...")
         loaded = images.load(
-            words.data, channels=network.input_channels, size=size, classes=network.classes
+            words.data, channels=design.channels, size=size, classes=design.classes
         )
         split = images.split(loaded, words.seed)
         module = initialised(design.build, words.seed)

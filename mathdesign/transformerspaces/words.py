@@ -166,6 +166,17 @@ class LinearMetric(Block):
     terms: dict[str, float] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
 
 
+class TextTrainingSpec(Block):
+    """A short training run on text, counted in steps."""
+
+    data: str = Field("python", min_length=1, max_length=4096, description="python, or a path.")
+    steps: int = Field(200, ge=2, le=1_000_000, strict=True)
+    batch_size: int = Field(8, ge=1, le=65536, strict=True)
+    length: int | None = Field(None, ge=2, le=65536, strict=True, description="Tokens.")
+    learning_rate: float = Field(2e-3, gt=0, le=100, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+
+
 class TransformerSpec(Specification):
     """A whole specification of a transformer."""
 
@@ -178,6 +189,8 @@ class TransformerSpec(Specification):
         None, gt=0, le=1e6, allow_inf_nan=False,
         description="Greatest depth / width; default 0.0625 where entropy is maximised.",
     )  # fmt: skip
+
+    training: TextTrainingSpec | None = Field(None, alias="validate")
 
     def effectiveness_limit(self) -> Fraction | None:
         """The limit on depth / width, exact; ``None``: there is none."""

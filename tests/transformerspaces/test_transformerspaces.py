@@ -320,3 +320,36 @@ def every_network_of_mixes(spec):
                 layers = tuple(o.layer for o in chosen)
                 stacks = (Stack(stack.width, layers),)
                 yield Transformer(name="t", stacks=stacks, **spec.space.frame)
+
+
+def test_validate_trains_on_text(tmp_path, capsys):
+    from mathdesign.cli.finished import validate
+    from mathdesign.cli.session import Session
+
+    (tmp_path / "words.txt").write_text("the quick brown fox jumps over the lazy dog. " * 400)
+    spec = mathdesign.loads(DECODER + "budgets: {params: 90k}\nvalidate: {steps: 20}\n")
+    path = tmp_path / "design.yaml"
+    path.write_text(mathdesign.design(spec).to_yaml())
+    changes = {"data": str(tmp_path / "words.txt"), "seed": None, "epochs": None, "size": None}
+    assert validate(Session(json=False, quiet=True), path, changes, True, None) == 0
+    assert "bits_per_byte" in (tmp_path / "training.json").read_text()
+
+
+def test_validate_trains_a_vision_transformer(tmp_path):
+    from mathdesign.cli.finished import validate
+    from mathdesign.cli.session import Session
+
+    spec = mathdesign.loads("""
+space:
+  family: vit
+  classes: 10
+  image: {channels: 1, size: 8, patch: 2}
+  stacks: [{width: 32, depth: 2, heads: 4, ffn_ratio: 2}]
+""")
+    path = tmp_path / "design.yaml"
+    path.write_text(mathdesign.design(spec).to_yaml())
+    changes = {"data": "digits", "epochs": 2, "size": None, "seed": None}
+    session = Session(json=False, quiet=True)
+    assert validate(session, path, changes, True, None) == 0
+    assert "test_accuracy" in (tmp_path / "training.json").read_text()
+    assert validate(session, path, changes | {"size": 16}, True, None) == 2
