@@ -101,11 +101,12 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "files": [str(path) for path in written],
     }
     code = 0
-    model = image_model(answer)
-    if train and isinstance(spec, Spec) and model is not None and spec.training:
-        from mathdesign.cli.finished import train_briefly
+    if train and isinstance(spec, Spec) and spec.training:
+        from mathdesign.cli.finished import image_model, train_briefly
 
-        code, document["training"] = train_briefly(session, model, spec.training, folder)
+        model = image_model(answer)
+        if model is not None:
+            code, document["training"] = train_briefly(session, model, spec.training, folder)
     session.result(document)
     return code
 
