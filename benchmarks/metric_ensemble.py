@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mathdesign.search.ensemble import normalised, search_ensemble
+from mathdesign.search.ensemble import ranked, search_ensemble
 
 DATA = Path(__file__).parents[2] / "shared/data/nasbench201"
 METRICS = (
@@ -37,7 +37,7 @@ def main() -> None:
     cells = pd.read_csv(DATA / "nb201.csv.gz").set_index("index")
     proxies = pd.read_csv(DATA / "zc_proxies_cifar10.csv.gz").set_index("index")
     cells = cells.loc[proxies.index]
-    scores = normalised(proxies[list(METRICS)].to_numpy(float))
+    scores = ranked(proxies[list(METRICS)].to_numpy(float))
     asked = cells["val_acc_12ep_cifar10"].to_numpy()
     truth = cells[list(TARGETS)].to_numpy()
     print(f"{len(cells):,} cells, {options.queries} queries, {options.seeds} seeds")

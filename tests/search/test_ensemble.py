@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mathdesign.search.ensemble import normalised, search_ensemble
+from mathdesign.search.ensemble import ranked, search_ensemble
 
 
 def pool(seed: int):
@@ -38,9 +40,15 @@ def test_better_than_random_on_a_sum_of_metrics():
 
 
 def test_missing_values_are_worst_and_an_empty_metric_is_named():
-    scaled = normalised(np.array([[1.0, np.nan], [3.0, 5.0], [np.inf, 7.0]]))
-    assert scaled.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    scaled = ranked(np.array([[1.0, np.nan], [3.0, 5.0], [np.inf, 7.0]]))
+    assert scaled.tolist() == [[0.5, 0.0], [1.0, 0.5], [0.0, 1.0]]
     with pytest.raises(ValueError, match="metric 1"):
-        normalised(np.array([[1.0, np.nan]]))
+        ranked(np.array([[1.0, np.nan]]))
     with pytest.raises(ValueError, match="a query"):
         search_ensemble(np.ones((2, 1)), lambda p: 1.0, 0)
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=30), st.floats(0.01, 100))
+def test_a_rising_change_of_a_metric_changes_nothing(values, factor):
+    metric = np.array(values, dtype=float)[:, None]
+    assert (ranked(metric) == ranked(factor * metric**3 + factor)).all()
