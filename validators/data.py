@@ -1,7 +1,8 @@
-"""Labelled images from three kinds of places, split into three parts by a seed.
+"""Labelled images from four kinds of places, split into three parts by a seed.
 
 * ``digits``: 1,797 grey 8x8 digits that scikit-learn ships;
 * a Parquet file in Hugging Face layout;
+* a folder with the Python batches of CIFAR-10 or CIFAR-100 (the training ones);
 * a folder with one sub-folder of images per class.
 """
 
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mathdesign.validators.cifar_batches import batch_files, read_batches
 from mathdesign.validators.image_files import (
     DataError,
     Labels,
     Pixels,
     Progress,
     allocate,
+    evenly,
     fit,
     read_folder,
     read_parquet,
@@ -70,17 +73,19 @@ def load(
     """
     path = Path(source)
     if str(source) == "digits":
-        name, mirrored, loaded = "digits", False, _digits(channels, size)
+        name, mirrored, loaded = "digits", False, _digits(channels, size, limit)
     elif path.is_dir():
         name, mirrored = path.name, True
-        loaded = read_folder(path, channels, size, limit, on_progress)
+        reader = read_batches if batch_files(path) else read_folder
+        loaded = reader(path, channels, size, limit, on_progress)
     elif path.is_file():
         name, mirrored = path.name, True
         loaded = read_parquet(path, channels, size, limit, on_progress)
     else:
         raise DataError(
             f"{source}: no such data; accepted: 'digits', a Parquet file with columns "
-            "image and label, or a folder with one sub-folder of images per class"
+            "image and label, a folder of CIFAR's Python batches, or a folder with one sub-folder "
+            "of images per class"
         )
     images = Images(name, *loaded, mirrored)
     _check_labels(images, classes)
@@ -126,13 +131,14 @@ def _check_labels(images: Images, classes: int | None) -> None:
         )
 
 
-def _digits(channels: int, size: int) -> tuple[Pixels, Labels, tuple[str, ...]]:
+def _digits(channels: int, size: int, limit: int | None) -> tuple[Pixels, Labels, tuple[str, ...]]:
     from PIL import Image
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    pixels = allocate("digits", len(digits.target), channels, size)
-    for i, grey in enumerate(digits.images):  # 16 levels of grey, 0..16
+    chosen = evenly(len(digits.target), limit)
+    pixels = allocate("digits", len(chosen), channels, size)
+    for i, grey in enumerate(digits.images[chosen]):  # 16 levels of grey, 0..16
         eight_bit = np.rint(grey * (255 / 16)).astype(np.uint8)
         pixels[i] = fit(Image.fromarray(eight_bit), channels, size)
-    return pixels, digits.target.astype(np.int64), tuple("0123456789")
+    return pixels, digits.target[chosen].astype(np.int64), tuple("0123456789")

@@ -1,6 +1,7 @@
 """A short training run: the same seed on the same machine gives the same curve.
 
 Shuffling and augmentation draw from a generator of their own; torch's global one is left alone.
+A run with a checkpoint goes on where it was killed, to the same end as one that was not.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from mathdesign.validators.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from mathdesign.validators.data import Split
+from mathdesign.validators.memory import fitting_batch
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +30,8 @@ class TrainingOptions:
     ``warm_up`` is a fraction of all steps. ``crop``: images are shifted by up to an eighth of
     their size; mirrored images are added where the data allow it. Weight decay spares vectors
     (norms and biases). Results repeat for one number of CPU ``threads``; one is also the
-    steadiest on a shared machine. ``None`` keeps torch's number.
+    steadiest on a shared machine. ``None`` keeps torch's number. ``device``: ``auto`` is the GPU
+    where there is one; there, products are in bfloat16, and results need not repeat to the bit.
     """
 
     epochs: int = 20
@@ -39,6 +44,8 @@ class TrainingOptions:
     crop: bool = True
     seed: int = 0
     threads: int | None = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,10 @@ class TrainingProgress:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A finished run: its curve, and what the trained network makes of the test part."""
+    """A run: its curve, and what the trained network makes of the test part.
+
+    ``batch_size`` is smaller than the recipe's where the memory or the data would not do.
+    """
 
     curve: tuple[Epoch, ...]
     test_accuracy: float
@@ -77,6 +87,8 @@ class TrainingResult:
     """Number of training, validation and test images."""
     split_seed: int
     options: TrainingOptions
+    device: str
+    batch_size: int
 
 
 class TrainingDiverged(Exception):
@@ -103,12 +115,28 @@ def train(
     data: Split,
     options: TrainingOptions = TrainingOptions(),
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    *,
+    checkpoint: Path | None = None,
+    until: int | None = None,
 ) -> TrainingResult:
-    """Train ``module`` in place on the CPU. Raises :class:`TrainingDiverged`."""
+    """Train ``module`` in place.
+
+    ``checkpoint``: a file written after every epoch; where it exists, the run goes on from it.
+    ``until``: stop after this epoch, with the learning rates of the whole recipe.
+
+    Raises :class:`TrainingDiverged`, ``CheckpointError`` (a file of another run) and
+    ``MemoryError`` (two images are too many).
+    """
+    last = options.epochs if until is None else min(until, options.epochs)
     with cpu_threads(options.threads):
         run = _Run(module, data, options, on_progress)
-        for number in range(1, options.epochs + 1):
+        mark = fingerprint(run.module, data, options) if checkpoint is not None else ""
+        if checkpoint is not None and (state := read_checkpoint(checkpoint, mark)) is not None:
+            run.restore(state)
+        for number in range(len(run.curve) + 1, last + 1):
             run.epoch(number)
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, mark, run.state())
         test_loss, test_accuracy = run.evaluate(data.test)
     return TrainingResult(
         curve=tuple(run.curve),
@@ -119,7 +147,18 @@ def train(
         images=(len(data.train), len(data.validation), len(data.test)),
         split_seed=data.seed,
         options=options,
+        device=run.device,
+        batch_size=run.batch_size,
     )
+
+
+def chosen_device(wanted: str) -> str:
+    """``cuda`` or ``cpu``; ``auto`` takes the GPU where torch sees one."""
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
 
 
 class _Run:
@@ -135,7 +174,9 @@ class _Run:
         import torch
 
         # Channels last in memory: a third faster on a CPU, the same numbers in the state dictionary.
-        self.module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = chosen_device(options.device)
+        self.module = module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = torch.compile(self.module) if options.compile else self.module
         self.data, self.options = data, options
         self.on_progress = on_progress
         self.curve: list[Epoch] = []
@@ -148,7 +189,9 @@ class _Run:
         self.optimizer = make_optimizer(module, options)
         # The last, smaller batch is left out (batch norm cannot train on one image); shuffling
         # gives every image its turn.
-        self.batch_size = min(options.batch_size, len(data.train))
+        wanted = min(options.batch_size, len(data.train))
+        shape = tuple(self.pixels.shape[1:])
+        self.batch_size = fitting_batch(self.module, shape, wanted, self.device)
         self.batches = len(data.train) // self.batch_size
         self.steps = options.epochs * self.batches
 
@@ -156,8 +199,42 @@ class _Run:
     def elapsed_s(self) -> float:
         return time.monotonic() - self.start_s
 
+    def state(self) -> dict[str, object]:
+        """Everything that the rest of the run depends on: tensors, numbers, text."""
+        return {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "curve": [list(astuple(epoch)) for epoch in self.curve],
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "batch_size": self.batch_size,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state`."""
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.curve = [Epoch(*values) for values in state["curve"]]
+        self.step, self.start_s = state["step"], time.monotonic() - state["elapsed_s"]
+        self.batch_size = state["batch_size"]
+        self.batches = len(self.data.train) // self.batch_size
+        self.steps = self.options.epochs * self.batches
+
     def epoch(self, number: int) -> None:
-        """One pass over the shuffled training part, then the validation part."""
+        """One pass over the shuffled training part, then the validation part.
+
+        Layers that draw numbers (dropout) draw from torch's global generator, seeded by epoch.
+        """
+        import torch
+
+        devices = [torch.cuda.current_device()] if self.device == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(1_000_003 * self.options.seed + number)
+            self._epoch(number)
+
+    def _epoch(self, number: int) -> None:
         import torch
 
         self.module.train()
@@ -182,8 +259,9 @@ class _Run:
             group["lr"] = self.options.learning_rate * schedule(
                 self.step, self.steps, self.options.warm_up
             )
-        labels = self.labels[chosen]
-        scores = self.module(self.batch(chosen, augment=True))
+        labels = self.labels[chosen].to(self.device)
+        with self.precision():
+            scores = self.forward(self.batch(chosen, augment=True)).float()
         loss = cross_entropy(scores, labels, label_smoothing=self.options.label_smoothing)
         value = float(loss.detach())
         self.step += 1
@@ -207,7 +285,15 @@ class _Run:
             images = shifted(images, max(1, images.shape[-1] // 8), self.generator)
         if augment and self.data.images.mirrored:
             images = mirrored(images, self.generator)
-        return images
+        return images.to(self.device)
+
+    def precision(self) -> AbstractContextManager[object]:
+        """Products in bfloat16 on a GPU; as they are on a CPU."""
+        import torch
+
+        if self.device == "cpu":
+            return nullcontext()
+        return torch.autocast(self.device, torch.bfloat16)
 
     def evaluate(self, part: object) -> tuple[float, float]:
         """Loss (without label smoothing) and accuracy on a part of the data."""
@@ -219,7 +305,9 @@ class _Run:
         loss_sum, correct = 0.0, 0
         with torch.no_grad():
             for chosen in torch.split(positions, 256):
-                scores, labels = self.module(self.batch(chosen, augment=False)), self.labels[chosen]
+                labels = self.labels[chosen].to(self.device)
+                with self.precision():
+                    scores = self.module(self.batch(chosen, augment=False)).float()
                 loss_sum += float(cross_entropy(scores, labels, reduction="sum"))
                 correct += int((scores.argmax(1) == labels).sum())
         return loss_sum / len(positions), correct / len(positions)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as json_module
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from mathdesign.transformerspaces.answer import TransformerDesign
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from mathdesign.cli.against import Against
+    from mathdesign.validators.training import TrainingOptions
 
 #: Kinds of transformers that are trained on text.
 TEXT = ("decoder_lm", "prefix_lm")
@@ -60,9 +64,10 @@ def export(session: Session, path: Path, out: Path | None) -> int:
 
 
 def validate(
-    session: Session, path: Path, changes: Mapping[str, Any], train: bool, out: Path | None
-) -> int:
-    """The ``validate`` command: recount, re-check the certificate, train."""
+    session: Session, path: Path, changes: Mapping[str, Any], train: bool, out: Path | None,
+    against: Against | None = None,
+) -> int:  # fmt: skip
+    """The ``validate`` command: recount, re-check the certificate, train, compare."""
     try:
         design = read_design(path)
         chain = isinstance(design, Design)
@@ -79,7 +84,12 @@ def validate(
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
     model = image_model(design)
-    if train and model is not None:
+    if train and against is not None:
+        from mathdesign.cli.against import study
+
+        folder = out if out is not None else path.parent
+        code, document["study"] = study(session, design, options, against, folder, checks)
+    elif train and model is not None:
         folder = out if out is not None else path.parent
         if not chain and options.size not in (None, model.size):
             found = f"--size {options.size}: this transformer reads {model.size} pixels only"
@@ -104,6 +114,16 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise Unreadable("; ".join(faults)) from None
+
+
+def training_recipe(words: TrainingSpec) -> TrainingOptions:
+    """The recipe of a ``validate:`` block; what it does not name is as the recipe has it."""
+    from mathdesign.validators.training import TrainingOptions
+
+    names = ("epochs", "batch_size", "seed", "learning_rate", "optimizer", "weight_decay",
+             "label_smoothing", "warm_up", "device", "compile")  # fmt: skip
+    given = {name: getattr(words, name) for name in names}
+    return TrainingOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +157,10 @@ def train_briefly(
     """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
     try:
         from mathdesign.validators import data as images
+        from mathdesign.validators.checkpoint import CheckpointError
         from mathdesign.validators.curves import draw_curve
         from mathdesign.validators.training import (
             TrainingDiverged,
-            TrainingOptions,
             initialised,
             train,
         )
@@ -148,24 +168,30 @@ def train_briefly(
         size = words.size or design.size
         session.say(f"training {words.epochs} epochs on {words.data} at {size}x{size} ...")
         loaded = images.load(
-            words.data, channels=design.channels, size=size, classes=design.classes
+            words.data,
+            channels=design.channels,
+            size=size,
+            classes=design.classes,
+            limit=words.limit,
         )
         split = images.split(loaded, words.seed)
         module = initialised(design.build, words.seed)
-        options = TrainingOptions(epochs=words.epochs, batch_size=words.batch_size, seed=words.seed)
-        if words.learning_rate is not None:
-            options = replace(options, learning_rate=words.learning_rate)
+        options = training_recipe(words)
         with session.training_progress() as on_progress:
-            result = train(module, split, options, on_progress)
+            # A killed run goes on where it was; another recipe starts a file of its own.
+            mark = hashlib.sha256(repr((words, module)).encode()).hexdigest()[:16]
+            checkpoint = folder / f".training-{mark}.pt"
+            result = train(module, split, options, on_progress, checkpoint=checkpoint)
+            checkpoint.unlink(missing_ok=True)
         curve = draw_curve(result.curve, folder / "curve.png", design.name)
         document = asdict(result)
         text = json_module.dumps(document, indent=2) + "\n"
         written = [curve, write_atomic(folder / "training.json", text)]
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
-    except (images.DataError, SpecError) as error:
+    except (images.DataError, SpecError, CheckpointError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
-    except TrainingDiverged as error:
+    except (TrainingDiverged, MemoryError) as error:
         return session.fail(EXIT_FAILURE, str(error)), {"error": str(error)}
     except KeyboardInterrupt:
         return session.fail(EXIT_FAILURE, "training stopped"), {"error": "stopped"}

@@ -287,11 +287,33 @@ def validate(
     design: DesignFile,
     data: Annotated[
         str | None,
-        typer.Option("--data", help="`digits`, an image Parquet file or an image folder."),
+        typer.Option(
+            "--data", help="`digits`, a Parquet file, CIFAR batches or an image folder; text."
+        ),
     ] = None,
     size: Annotated[int | None, typer.Option("--size", help="Image size in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training run.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="At most so many images.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Rivals: random:N, uniform, published, params, macs, or names; commas between.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=100, help="With --against: runs of each network.")
+    ] = 3,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="With --against: local processes.")
+    ] = 1,
+    halving: Annotated[
+        bool, typer.Option("--halving", help="With --against: stop the worse half early, twice.")
+    ] = False,
     train: Annotated[bool, typer.Option("--train/--no-train", help="Recount only.")] = True,
     out: Out = None,
     json: Json = False,
@@ -299,13 +321,24 @@ def validate(
 ) -> None:
     """Recount a design on its built module, check its certificate's figures, train it briefly.
 
+    With --against, rivals under the same budgets train by the same recipe, and a verdict is given
+    with its statistics. A command that was killed goes on where it was.
+
     Example: mathdesign validate runs/resnet18-budget/design.yaml --data digits --epochs 5
+
+    Example: mathdesign validate design.yaml --data cifar10.parquet --against random:5,uniform
     """
     from mathdesign.cli import finished
+    from mathdesign.cli.against import Against
 
     session = Session(json, quiet)
-    changes = {"data": data, "size": size, "epochs": epochs, "seed": seed}
-    raise typer.Exit(finished.validate(session, design, changes, train, out))
+    changes = {
+        "data": data, "size": size, "epochs": epochs, "seed": seed, "limit": limit,
+        "batch_size": batch_size, "learning_rate": learning_rate, "device": device,
+    }  # fmt: skip
+    rivals = tuple(word.strip() for word in (against or "").split(",") if word.strip())
+    asked = Against(rivals, seeds, jobs, halving) if against is not None else None
+    raise typer.Exit(finished.validate(session, design, changes, train, out, asked))
 
 
 @app.command()

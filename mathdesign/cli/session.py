@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mathdesign.evidence.study import StudyProgress
     from mathdesign.solvers.base import Progress
     from mathdesign.tables.runner import TableProgress
     from mathdesign.validators.training import TrainingProgress
@@ -108,6 +109,12 @@ class Session:
         """A live line for the reports of a training run."""
         return self._live(training_line)
 
+    def study_progress(
+        self,
+    ) -> contextlib.AbstractContextManager[Callable[[StudyProgress], None]]:
+        """A live line for the runs of a study."""
+        return self._live(study_line)
+
     def table_progress(
         self,
     ) -> contextlib.AbstractContextManager[Callable[[TableProgress], None]]:
@@ -134,6 +141,12 @@ def training_line(report: TrainingProgress) -> str:
         f"validation {report.last_epoch.validation_accuracy:.2%}  " if report.last_epoch else ""
     )
     return f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {accuracy}{left:.0f} s left"
+
+
+def study_line(report: StudyProgress) -> str:
+    """Runs done, the one at work, its step and time left."""
+    line = f"{report.done}/{report.runs} runs  {report.run}"
+    return line if report.training is None else f"{line}  {training_line(report.training)}"
 
 
 def table_line(report: TableProgress) -> str:

@@ -244,6 +244,13 @@ class TrainingSpec(Block):
     batch_size: int = Field(64, ge=2, le=65536, strict=True)
     learning_rate: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
     seed: int = Field(0, ge=0, lt=2**31, strict=True)
+    limit: int | None = Field(None, ge=1, strict=True, description="At most so many images.")
+    optimizer: Literal["adamw", "sgd"] | None = None
+    weight_decay: float | None = Field(None, ge=0, le=10, allow_inf_nan=False)
+    label_smoothing: float | None = Field(None, ge=0, lt=1, allow_inf_nan=False)
+    warm_up: float | None = Field(None, ge=0, le=1, description="A share of all steps.")
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    compile: bool | None = Field(None, description="With torch.compile.")
 
 
 class Specification(Block):
