@@ -63,7 +63,7 @@ def changed(spec: Spec, term: str) -> Spec:
         sys.exit(
             f"--terms {term}: accepted: rho/N, rho*N, equal, mae_det, paper, kernel3, blocks2, ratio"
         )
-    words["name"] = term
+    words["name"] = "term"
     return Spec.model_validate(words)
 
 

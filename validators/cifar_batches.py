@@ -66,16 +66,14 @@ def _batch(file: Path) -> tuple[Any, Any]:
     content = _plain(file)
     data = content.get(b"data", content.get("data"))
     labels = next((content[k] for k in (b"labels", b"fine_labels", "labels") if k in content), None)
-    rows = data.shape if isinstance(data, np.ndarray) else ()
-    if (
-        not isinstance(data, np.ndarray)
-        or data.dtype != np.uint8
-        or (len(rows) != 2 or rows[1] != 3 * SIZE * SIZE)
-    ):
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2:
+        raise DataError(f"{file}: no array `data` of rows of {3 * SIZE * SIZE} bytes")
+    rows, columns = data.shape
+    if columns != 3 * SIZE * SIZE:
         raise DataError(f"{file}: no array `data` of rows of {3 * SIZE * SIZE} bytes")
     whole = isinstance(labels, list) and all(type(label) is int for label in labels)
-    if labels is None or not whole or len(labels) != rows[0]:
-        raise DataError(f"{file}: `labels` must be one whole number for each of {rows[0]} images")
+    if labels is None or not whole or len(labels) != rows:
+        raise DataError(f"{file}: `labels` must be one whole number for each of {rows} images")
     return data.reshape(-1, 3, SIZE, SIZE), np.array(labels, dtype=np.int64)
 
 

@@ -6,6 +6,7 @@ itself, from the model's own text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,3 +66,10 @@ def check_objective(booster_text: str, features: Any, objective: float) -> None:
     value = float(booster.predict([list(features)])[0])
     if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
         raise ObjectiveMismatch(f"objective: claimed {objective!r}, the booster predicts {value!r}")
+
+
+def check_logs(options: Mapping[str, str], weights: Sequence[float], claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless the sum of ``weight * ln(option)`` is as claimed."""
+    found = math.fsum(w * math.log(float(o)) for w, o in zip(weights, options.values()))
+    if abs(found - claimed) > TOLERANCE * max(1.0, abs(found)):
+        raise ObjectiveMismatch(f"objective is {found!r} by recount, {claimed!r} by claim")

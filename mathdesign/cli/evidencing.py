@@ -1,9 +1,10 @@
-"""``evidence``: an objective's picks against a table of trained networks."""
+"""``evidence`` and ``calibrate``: an objective against a table of trained networks."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from mathdesign.cli.fitting import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
@@ -21,7 +22,7 @@ def evidence(
     try:
         import lightgbm  # noqa: F401
 
-        from mathdesign.evidence.regret import DEFAULT, as_data, limits, regrets
+        from mathdesign.evidence.regret import DEFAULT, as_data, limits, picture, regrets
         from mathdesign.report.terminal import print_table
         from mathdesign.spec.faults import SpecError
         from mathdesign.surrogate.fit import sample_of
@@ -62,6 +63,70 @@ def evidence(
     document = {"target": target, "budgets": budgets, "rows": as_data(found, space)}
     if out is not None:
         text = json.dumps(document, indent=1) + "\n"
-        session.say(f"wrote {write_atomic(out / 'evidence.json', text)}")
+        drawn = picture(found, budgets, match[1], target)
+        written = [
+            write_atomic(out / "evidence.json", text),
+            write_atomic(out / "regret.png", drawn),
+        ]
+        session.say("wrote " + ", ".join(map(str, written)))
+    session.result(document)
+    return 0
+
+
+def calibrate(
+    session: Session, table: Path, space_name: str, target: str, count: int, seed: int,
+    out: Path | None,
+) -> int:  # fmt: skip
+    """The ``calibrate`` command; returns the exit status."""
+    import numpy as np
+    from scipy.stats import kendalltau
+
+    try:
+        from mathdesign.evidence.calibrate import CalibrationError
+        from mathdesign.evidence.calibrate import calibrate as fit
+        from mathdesign.spec.faults import SpecError
+        from mathdesign.surrogate.fit import sample_of
+        from mathdesign.tablespaces.space import TableError
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        space = read_list_spec(space_name).table_space()
+        if any(slot.values is None or min(slot.values) <= 0 for slot in space.slots):
+            raise BadRequest(f"--space {space_name}: accepted: slots of positive numbers (widths)")
+        sample = sample_of(read_table(table), space, target)
+        rows = np.random.default_rng(seed).permutation(len(sample.labels))
+        used, held_out = rows[:count], rows[count:]
+        values = [np.array(slot.values, dtype=float) for slot in space.slots]
+        logs = np.log(np.stack([v[sample.points[:, i]] for i, v in enumerate(values)], axis=1))
+        found = fit(logs[used], sample.labels[used], seed)
+    except (BadRequest, TableError, SpecError, CalibrationError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": len(held_out)}
+    session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
+    session.say(f"  equal weights  {found.tau_default:.4f}")
+    session.say(
+        f"  fitted         {found.tau_fitted:.4f}  (gain {found.gain:+.4f}, standard error "
+        f"{found.gain_error:.4f})"
+    )
+    for slot, weight in zip(space.slots, found.fitted):
+        session.say(f"    {slot.name:12} {weight:.3f}")
+    if len(held_out) >= 2:
+        scores = {"default": logs[held_out].sum(axis=1), "fitted": logs[held_out] @ found.fitted}
+        taus = {k: float(kendalltau(v, sample.labels[held_out])[0]) for k, v in scores.items()}
+        document["held_out_tau"] = taus
+        session.say(
+            f"on {len(held_out):,} rows held out: equal {taus['default']:.4f}, "
+            f"fitted {taus['fitted']:.4f}"
+        )
+    weights = [round(w, 4) for w in found.weights]
+    if found.recommended:
+        session.say("recommended: the fitted weights")
+    else:
+        session.say("not recommended: the gain is within its error; keep equal weights")
+    text = f"objective: {{log_values: {weights}}}\n"
+    document["objective"] = {"log_values": weights}
+    session.say(text.strip())
+    if out is not None:
+        session.say(f"wrote {write_atomic(out / 'objective.yaml', text)}")
     session.result(document)
     return 0

@@ -65,7 +65,7 @@ def export(session: Session, path: Path, out: Path | None) -> int:
 
 def validate(
     session: Session, path: Path, changes: Mapping[str, Any], train: bool, out: Path | None,
-    against: Against | None = None,
+    against: Against | None = None, measured: bool = False,
 ) -> int:  # fmt: skip
     """The ``validate`` command: recount, re-check the certificate, train, compare."""
     try:
@@ -84,6 +84,8 @@ def validate(
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
     model = image_model(design)
+    if measured and model is not None:
+        document["latency"] = latency(session, model, options)
     if train and against is not None:
         from mathdesign.cli.against import study
 
@@ -114,6 +116,27 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise Unreadable("; ".join(faults)) from None
+
+
+def latency(session: Session, model: ImageModel, words: TrainingSpec) -> dict[str, Any]:
+    """What one image takes on this machine, beside what was counted."""
+    from mathdesign.validators.latency import measure
+    from mathdesign.validators.recount import recount
+
+    module = model.build()
+    found = measure(module, model.channels, model.size, device=words.device or "auto")
+    counted = recount(module, model.channels, model.size)
+    low, high = found.quartiles_ms
+    session.say(
+        f"latency of one image: {found.median_ms:.2f} ms (quartiles {low:.2f} .. {high:.2f}, "
+        f"{found.repeats} runs, {found.device}, {found.threads} thread); "
+        f"{counted.macs:,} multiply-adds: {counted.macs / found.median_ms / 1e6:.2f} G a second"
+    )
+    session.say(
+        f"memory: {found.peak_bytes / 2**20:.2f} MiB at most, weights {found.weight_bytes / 2**20:.2f} MiB "
+        f"({counted.params:,} params of 4 bytes: {4 * counted.params / 2**20:.2f} MiB)"
+    )
+    return {**asdict(found), "params": counted.params, "macs": counted.macs}
 
 
 def training_recipe(words: TrainingSpec) -> TrainingOptions:

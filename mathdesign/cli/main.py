@@ -200,6 +200,29 @@ def evidence(
 
 
 @app.command()
+def calibrate(
+    table: Annotated[Path, typer.Option("--table", help="Trained networks: CSV or Parquet.")],
+    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
+    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+    labels: Annotated[
+        int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows and the folds.")] = 0,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit an objective's weights on a few trained networks, or say that labels do not help.
+
+    Example: mathdesign calibrate --table sss.csv --space nats_size --target val_acc_cifar10
+    """
+    from mathdesign.cli import evidencing
+
+    session = Session(json, quiet)
+    raise typer.Exit(evidencing.calibrate(session, table, space, target, labels, seed, out))
+
+
+@app.command()
 def prune(
     spec: Annotated[
         Path, typer.Argument(help="A specification with `objective: {predictor: ..}`.")
@@ -314,6 +337,9 @@ def validate(
     halving: Annotated[
         bool, typer.Option("--halving", help="With --against: stop the worse half early, twice.")
     ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Latency and memory of the network, here.")
+    ] = False,
     train: Annotated[bool, typer.Option("--train/--no-train", help="Recount only.")] = True,
     out: Out = None,
     json: Json = False,
@@ -338,7 +364,7 @@ def validate(
     }  # fmt: skip
     rivals = tuple(word.strip() for word in (against or "").split(",") if word.strip())
     asked = Against(rivals, seeds, jobs, halving) if against is not None else None
-    raise typer.Exit(finished.validate(session, design, changes, train, out, asked))
+    raise typer.Exit(finished.validate(session, design, changes, train, out, asked, measure))
 
 
 @app.command()

@@ -41,8 +41,9 @@ def _resnet(name: str, depths: tuple[int, ...]) -> Known:
     return Known(name, "basic", 224, 64, stages, pooled=True)
 
 
-def _deepmad_r(name: str, stem: int, *rows: tuple[int, int, int, int]) -> Known:
-    stages = tuple(KnownStage(w, d, b, 5, s) for w, b, d, s in rows)
+def _deepmad_r(name: str, stem: int, *rows: tuple[int, int, int, int, int]) -> Known:
+    """Rows: width, bottleneck, kernel size, depth, stride."""
+    stages = tuple(KnownStage(w, d, b, k, s) for w, b, k, d, s in rows)
     return Known(name, "bottleneck", 224, stem, stages)
 
 
@@ -70,12 +71,12 @@ HAND_SCALED = {
 PUBLISHED = {
     k.name: k
     for k in (
-        _deepmad_r("deepmad_r18", 32, (96, 40, 1, 2), (384, 40, 6, 2), (384, 64, 9, 2),
-                   (1024, 104, 10, 1), (672, 104, 12, 2)),
-        _deepmad_r("deepmad_r34", 24, (128, 24, 1, 2), (512, 48, 10, 2), (896, 88, 13, 2),
-                   (1024, 104, 11, 1), (616, 128, 14, 2)),
-        _deepmad_r("deepmad_r50", 32, (128, 40, 1, 2), (512, 48, 11, 2), (872, 88, 12, 2),
-                   (1024, 104, 13, 1), (1232, 120, 15, 2)),
+        _deepmad_r("deepmad_r18", 32, (96, 40, 5, 1, 2), (384, 40, 5, 6, 2), (384, 64, 5, 9, 2),
+                   (1024, 104, 3, 10, 1), (672, 104, 5, 12, 2)),
+        _deepmad_r("deepmad_r34", 24, (128, 24, 5, 1, 2), (512, 48, 5, 10, 2),
+                   (896, 88, 5, 13, 2), (1024, 104, 5, 11, 1), (616, 128, 5, 14, 2)),
+        _deepmad_r("deepmad_r50", 32, (128, 40, 5, 1, 2), (512, 48, 5, 11, 2),
+                   (872, 88, 5, 12, 2), (1024, 104, 5, 13, 1), (1232, 120, 5, 15, 2)),
         Known("deepmad_29m", "inverted_residual", 224, 40,
               (KnownStage(40, 2, 240, 5, 1), KnownStage(85, 4, 512, 5), KnownStage(134, 6, 800, 5),
                KnownStage(201, 6, 1208, 5), KnownStage(312, 5, 1872, 5)), 1792, True),

@@ -18,6 +18,7 @@ from mathdesign.formulation import Budget, FloatArray, IntArray
 from mathdesign.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.tablespaces.nats_size import last_stage_entropy
 from mathdesign.tablespaces.space import TableSpace
 
 #: Of the denoising ensemble.
@@ -39,6 +40,10 @@ class Regret:
     spearman: tuple[float, float, float] | None
     kendall: tuple[float, float, float] | None
     picks: tuple[tuple[int, ...], ...]
+    labels: tuple[float, ...]
+    """Raw label of the pick at each budget (of a random network: the mean)."""
+    missed: tuple[float, ...]
+    """The best label of each budget minus that."""
 
 
 def objectives(space: TableSpace) -> dict[str, TableSum]:
@@ -49,6 +54,8 @@ def objectives(space: TableSpace) -> dict[str, TableSum]:
     logs = [np.log(np.array(slot.values, dtype=float)) for slot in space.slots]
     zero = [np.zeros(len(table)) for table in logs]
     found = {DEFAULT: TableSum(0.0, tuple(logs))}
+    if space.name == "nats_size":
+        found["last-stage entropy"] = last_stage_entropy()
     found["last width"] = TableSum(0.0, (*zero[:-1], logs[-1]))
     for name, sums in space.metrics.items():
         pairs = tuple(replace(pair, table=pair.table.astype(float)) for pair in sums.pairs)
@@ -118,11 +125,33 @@ def regrets(
                 spearman,
                 kendall,
                 tuple(p for p in picks if p is not None),
+                tuple(float(labels[i]) for i in at),
+                tuple(float(b[0] - labels[i]) for b, i in zip(best, at)),
             )
         )
     raw = float(np.mean([b[0] - labels[k].mean() for b, k in zip(best, kept)]))
     smooth = float(np.mean([b[1] - clean[k].mean() for b, k in zip(best, kept)]))
-    return [*rows, Regret("random", raw, smooth, None, None, ())]
+    means = tuple(float(labels[k].mean()) for k in kept)
+    missed = tuple(float(b[0] - m) for b, m in zip(best, means))
+    return [*rows, Regret("random", raw, smooth, None, None, (), means, missed)]
+
+
+def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target: str) -> bytes:
+    """Regret of every objective's pick against the budget, as PNG."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for row in found:
+        axes.plot(budgets, row.missed, marker="o", markersize=3, label=row.objective)
+    axes.set(xlabel=f"budget on {metric}", ylabel=f"regret in {target}", yscale="symlog")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _ranks(values: FloatArray, labels: FloatArray, seed: int) -> Any:
@@ -152,6 +181,7 @@ def as_data(found: Sequence[Regret], space: TableSpace) -> list[Mapping[str, Any
     """Words and numbers only."""
     return [
         {"objective": r.objective, "regret_raw": r.raw, "regret_denoised": r.denoised,
-         "spearman": r.spearman, "kendall": r.kendall, "picks": [space.words(p) for p in r.picks]}
+         "spearman": r.spearman, "kendall": r.kendall, "labels": r.labels, "missed": r.missed,
+         "picks": [space.words(p) for p in r.picks]}
         for r in found
     ]  # fmt: skip

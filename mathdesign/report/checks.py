@@ -11,6 +11,8 @@ def chain_checks(design: Design) -> list[dict[str, Any]]:
     """Everything that can be checked without a solver: name of the check, verdict, what was found."""
     from mathdesign.spec.build import to_program
     from mathdesign.spec.schema import Spec
+    from mathdesign.validators.monte_carlo import EntropyMismatch, check_entropy
+    from mathdesign.validators.onnx_check import OnnxMismatch
     from mathdesign.validators.recheck import RecheckError, verify
     from mathdesign.validators.recount import RecountError, check_gradients, check_module
 
@@ -50,6 +52,24 @@ def chain_checks(design: Design) -> list[dict[str, Any]]:
         )
         check_gradients(module, design.network.input_channels, design.network.input_size)
         note("forward and backward", "finite outputs and gradients")
-    except RecountError as error:
+        simulated = check_entropy(design.network)
+        note(
+            "entropy by simulation",
+            f"log-variance {simulated.simulated:.3f} +- {simulated.error:.3f}, "
+            f"{simulated.closed_form:.3f} in closed form",
+        )
+        note("onnxruntime", _onnx(design))
+    except (RecountError, EntropyMismatch, OnnxMismatch) as error:
         note("built module", str(error), False)
     return checks
+
+
+def _onnx(design: Design) -> str:
+    from mathdesign.validators.onnx_check import check_onnx
+
+    net = design.network
+    try:
+        difference = check_onnx(design.build(), net.input_channels, net.input_size)
+    except ImportError:
+        return "not run: pip install 'mathdesign[onnx]'"
+    return f"agrees with torch to {difference:.1e}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
     """
     space = spec.table_space()
     predictor, objective = None, _metric_objective(space, spec.objective.metric)
+    if spec.objective.log_values is not None:
+        logs = log_values(space, spec.objective.log_values)
+        objective = SlotObjective(logs)
     if spec.objective.predictor is not None:
         try:
             predictor = Predictor.load(Path(spec.objective.predictor))
@@ -47,13 +51,21 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
 
 
 def _metric_objective(space: TableSpace, metric: str | None) -> SlotObjective:
-    sums = space.metrics[metric] if metric is not None else next(iter(space.metrics.values()))
+    if metric is None:  # Replaced by the objective proper.
+        return SlotObjective(TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots)))
+    sums = space.metrics[metric]
     pairs = tuple(
         type(pair)(pair.first, pair.second, pair.table.astype(float)) for pair in sums.pairs
     )
     return SlotObjective(
         TableSum(float(sums.constant), tuple(t.astype(float) for t in sums.unary), pairs)
     )
+
+
+def log_values(space: TableSpace, weights: Sequence[float]) -> TableSum:
+    """The sum over slots of ``weight * ln(value)``, nats; slots must be of positive numbers."""
+    tables = [w * np.log(np.array(s.values, dtype=float)) for w, s in zip(weights, space.slots)]
+    return TableSum(0.0, tuple(tables))
 
 
 def design_list(spec: ListSpec, hooks: Hooks) -> ListDesign:
@@ -79,7 +91,7 @@ def _certified(
 ) -> ListDesign:
     """The answer, after its costs and its objective were computed again from the plain tables."""
     from mathdesign.api import versions
-    from mathdesign.validators.lists import verify_list
+    from mathdesign.validators.lists import check_logs, verify_list
 
     assert solution.point is not None and solution.objective is not None
     space = spec.table_space()
@@ -90,6 +102,8 @@ def _certified(
     )  # fmt: skip
     if predictor is not None:
         _rescored(predictor, space, solution, spec.objective.uncertainty)
+    if spec.objective.log_values is not None:
+        check_logs(options, spec.objective.log_values, solution.objective)
     proves = math.isfinite(solution.bound)
     return ListDesign(
         name=spec.name,

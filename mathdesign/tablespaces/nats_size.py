@@ -40,6 +40,24 @@ def nats_size(classes: int = 10) -> TableSpace:
     return TableSpace("nats_size", slots, {"macs": macs, "params": params})
 
 
+#: 3x3 convolutions of the longest path by the slot whose width enters them.
+PATH = (4, 2, 3, 2, 2)
+
+
+def last_stage_entropy() -> TableSum:
+    """``ln(8^2 c5)`` times half the log-variance of the longest path: DeepMAD's last scale.
+
+    A cell's longest path has three convolutions, a residual block's two (stem apart). The product
+    of a function of c5 and a sum is a sum of pair tables.
+    """
+    logs = np.log(9.0 * np.array(WIDTHS, dtype=float))
+    scale = np.log(AREAS[2] * np.array(WIDTHS, dtype=float)) / 2
+    zero = np.zeros(len(WIDTHS))
+    last = scale * (PATH[4] * logs + np.log(27.0))
+    pairs = tuple(PairTable(i, 4, np.outer(n * logs, scale)) for i, n in enumerate(PATH[:4]))
+    return TableSum(0.0, (zero, zero, zero, zero, last), pairs)
+
+
 def _cell(w: IntArray) -> IntArray:
     """Weights of a cell's convolutions, by the widths before and after."""
     a, b = w[:, None], w[None, :]

@@ -21,7 +21,7 @@ from pydantic import Field
 from mathdesign.formulation import Budget as BudgetRow
 from mathdesign.slots import Slot, TableSum
 from mathdesign.spec.faults import near_miss
-from mathdesign.spec.schema import Block, Budget, Name, Specification
+from mathdesign.spec.schema import Block, Budget, Name, Specification, Weight
 from mathdesign.tablespaces import SPACES
 from mathdesign.tablespaces.space import TableSpace
 
@@ -60,6 +60,12 @@ class PredictorSpec(Block):
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
     metric: str | None = Field(None, description="Maximise this instead.")
+    log_values: tuple[Weight, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Or: maximise the sum of weight * ln(value), one weight a slot; "
+        "`mathdesign calibrate` finds them.",
+    )
 
 
 class ListSpec(Specification):
@@ -108,15 +114,17 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     faults = list(_slot_faults(spec))
     yield from faults
     objective = spec.objective
-    if (objective.predictor is None) == (objective.metric is None):
-        found = "neither" if objective.metric is None else "both"
-        yield ("objective",), found, "exactly one of predictor and metric", ""
+    given = [k for k in ("predictor", "metric", "log_values") if getattr(objective, k) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        yield ("objective",), found, "exactly one of predictor, metric and log_values", ""
     if objective.predictor is not None and not _inside(objective.predictor):
         accepted = "a folder below the working directory"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
     yield from _without_faults(spec)
+    yield from _log_faults(spec)
     known = tuple(spec.table_space().metrics)
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
@@ -124,6 +132,17 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     for path, metric in wanted:
         if metric not in known:
             yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+
+
+def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    weights, slots = spec.objective.log_values, spec.table_space().slots
+    path = ("objective", "log_values")
+    if weights is None:
+        return
+    if len(weights) != len(slots):
+        yield path, f"{len(weights)} weights", f"{len(slots)}, one for each slot", ""
+    if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+        yield path, "a space with unordered options", "slots of positive numbers", ""
 
 
 def _slot_faults(spec: ListSpec) -> Iterator[CrossFault]:

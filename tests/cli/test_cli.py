@@ -216,3 +216,25 @@ def test_a_design_with_nonsense_for_numbers_is_refused(
     path.write_text(forged)
     done = run("validate", str(path), "--no-train", cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+
+
+def test_validate_against_rivals_and_measure(spec: Path, tmp_path: Path):
+    assert run("design", "design.yaml", "--no-train", "--quiet", cwd=tmp_path).returncode == 0
+    path = "runs/digits-tiny/design.yaml"
+    words = ("validate", path, "--epochs", "1", "--seeds", "2", "--limit", "300", "--measure")
+    done = run(*words, "--against", "random:1,uniform", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = found["study"]["rows"]
+    assert [row["done"] for row in rows] == [2, 2, 2]
+    assert {v["baseline"] for v in found["study"]["verdicts"]} == {
+        "random, mean",
+        "resnet18",
+    } or len(found["study"]["verdicts"]) == 2
+    assert found["latency"]["median_ms"] > 0
+    checks = {check["check"] for check in found["checks"]}
+    assert {"entropy by simulation", "onnxruntime"} <= checks
+    again = run(*words, "--against", "random:1,uniform", cwd=tmp_path)
+    assert "the design against each" in again.stdout and "about" in again.stdout
+    wrong = run(*words, "--against", "best,random:0", cwd=tmp_path)
+    assert wrong.returncode == 2 and "best" in wrong.stderr and "random:0" in wrong.stderr

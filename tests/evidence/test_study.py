@@ -1,0 +1,177 @@
+"""A study: every run recorded, none done twice, no failure takes the others."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mathdesign import api
+from mathdesign.evidence import shown
+from mathdesign.evidence.baselines import OURS, candidates
+from mathdesign.evidence.card import card, write_card
+from mathdesign.evidence.study import Recipe, run_study, survivors
+from mathdesign.evidence.verdict import Verdict, holm, verdicts
+from mathdesign.spec import load
+from mathdesign.validators import training
+from mathdesign.validators.training import TrainingOptions
+
+ROOT = Path(__file__).parents[2]
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def design():
+    return api.design(load(ROOT / "examples/03_digits_tiny/design.yaml"))
+
+
+@pytest.fixture(scope="module")
+def rivals(design):
+    return candidates(design, ["random:2", "uniform"])
+
+
+@pytest.fixture(scope="module")
+def recipe(design):
+    net = design.network
+    options = TrainingOptions(epochs=2, batch_size=32)
+    return Recipe("digits", net.input_channels, net.input_size, net.classes, 300, options)
+
+
+@pytest.fixture(scope="module")
+def images(recipe):
+    return recipe.images()
+
+
+def plain(runs):
+    """Without the clock."""
+    return [
+        replace(r, seconds=0.0, curve=tuple({**e, "seconds": 0} for e in r.curve)) for r in runs
+    ]
+
+
+def stopped_after(steps, rivals, recipe, images, folder):
+    taken = []
+    return run_study(
+        rivals, [0, 1], recipe, images, folder,
+        on_progress=lambda report: taken.append(report) if report.training else None,
+        should_stop=lambda: len(taken) >= steps,
+    )  # fmt: skip
+
+
+def test_a_study_killed_in_the_middle_goes_on_to_the_same_result(rivals, recipe, images, tmp_path):
+    whole = run_study(rivals, [0, 1], recipe, images, tmp_path / "whole")
+    assert [(r.candidate, r.seed) for r in whole] == [(c.name, s) for c in rivals for s in (0, 1)]
+    assert all(r.status == "done" and len(r.curve) == 2 for r in whole)
+    folder = tmp_path / "killed"
+    for limit in (17, 40, 10**9):
+        runs = stopped_after(limit, rivals, recipe, images, folder)
+    assert plain(runs) == plain(whole)
+    again = []
+    run_study(rivals, [0, 1], recipe, images, folder, on_progress=again.append)
+    assert not again  # nothing was left to do
+
+
+def test_two_processes_give_the_same_as_one(rivals, recipe, images, tmp_path):
+    one = run_study(rivals[:2], [0], recipe, images, tmp_path / "one")
+    two = run_study(rivals[:2], [0], recipe, images, tmp_path / "two", jobs=2)
+    assert plain(one) == plain(two)
+
+
+def test_failures_are_rows_and_the_others_are_kept(rivals, recipe, images, tmp_path, monkeypatch):
+    fitting, broken = training.fitting_batch, rivals[1].network
+
+    def exhausted(module, shape, wanted, device):
+        from mathdesign.validators.recheck import count
+
+        if sum(p.numel() for p in module.parameters()) == count(broken, "macs")["params"]:
+            raise MemoryError("no room")
+        return fitting(module, shape, wanted, device)
+
+    monkeypatch.setattr(training, "fitting_batch", exhausted)
+    runs = run_study(rivals, [0], recipe, images, tmp_path / "a")
+    assert [r.status for r in runs] == ["done", "failed", "done", "done"]
+    assert "no room" in runs[1].reason
+    monkeypatch.undo()
+    runs = run_study(rivals, [0], recipe, images, tmp_path / "a")
+    assert [r.status for r in runs] == ["done"] * 4  # memory is tried again
+    wild = replace(recipe, options=replace(recipe.options, learning_rate=1e30, optimizer="sgd"))
+    runs = run_study(rivals, [0], wild, images, tmp_path / "b")
+    assert {r.status for r in runs} == {"failed"}
+    assert all("diverged" in r.reason for r in runs)
+    found = shown.document("d", wild, [0], rivals, runs)
+    assert all(v["verdict"] == "no finished run: no verdict" for v in found["verdicts"])
+    json.dumps(found, allow_nan=False)
+
+
+def test_halving_keeps_the_design_and_the_better_half(rivals, recipe, images, tmp_path):
+    longer = replace(recipe, options=replace(recipe.options, epochs=4))
+    runs = run_study(rivals, [0], longer, images, tmp_path, halving=True)
+    assert {r.candidate for r in runs} == {c.name for c in rivals}
+    by = {r.candidate: r for r in runs}
+    assert by[OURS].status == "done" and len(by[OURS].curve) == 4
+    stopped = [r for r in runs if r.status == "stopped"]
+    assert stopped and all(len(r.curve) < 4 for r in stopped)
+    first = [replace(r, curve=r.curve[:1]) for r in runs]
+    kept = {c.name for c in survivors(rivals, first)}
+    assert all(by[name].status == "stopped" for name in by if name not in kept)
+
+
+def test_files_of_a_study(design, rivals, recipe, images, tmp_path):
+    runs = run_study(rivals, [0, 1], recipe, images, tmp_path / "study")
+    found = shown.document(design.name, recipe, [0, 1], rivals, runs)
+    found["checks"] = [{"check": "a", "ok": True, "found": ""}]
+    written = [
+        *shown.write_study(tmp_path, found, "<b>x</b>"),
+        *write_card(tmp_path, design, found),
+    ]
+    assert [p.name for p in written] == [
+        "study.json", "study.csv", "curves.png", "curves.html", "card.json", "card.html",
+    ]  # fmt: skip
+    assert "<b>x</b>" not in (tmp_path / "curves.html").read_text()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    criteria = card(design, found)
+    assert len(criteria) == 10
+    blank = [c["criterion"] for c in criteria if not c["measured"]]
+    assert blank == [
+        "interpretability",
+        "reproducibility",
+        "scalability",
+        "generalizability",
+        "novelty",
+    ]
+    assert len(shown.table_rows(found["rows"])) == len(rivals)
+
+
+def test_verdicts_need_a_difference_that_chance_does_not_give():
+    ours = {0: 0.90, 1: 0.91, 2: 0.92, 3: 0.905}
+    near = {s: a + d for (s, a), d in zip(ours.items(), (0.01, -0.01, 0.002, -0.003))}
+    far = {s: a - 0.05 + d for (s, a), d in zip(ours.items(), (0.001, -0.001, 0.002, 0.0))}
+    words = {v.baseline: v.words for v in verdicts(ours, {"near": near, "far": far, "gone": {}})}
+    assert words == {
+        "near": "no difference shown",
+        "far": "better",
+        "gone": "no finished run: no verdict",
+    }
+    (one,) = verdicts({0: 0.9}, {"x": {0: 0.1}})
+    assert one.words == "one seed: no verdict" and one.low is None
+    (worse,) = verdicts(far, {"ours": ours})
+    assert worse.words == "worse" and worse.high is not None and worse.high < 0
+
+
+def test_intervals_and_p_values_are_those_of_scipy():
+    from scipy import stats
+
+    a, b = {0: 0.5, 1: 0.7, 2: 0.65}, {0: 0.45, 1: 0.66, 2: 0.66}
+    (found,) = verdicts(a, {"b": b})
+    test = stats.ttest_rel(list(a.values()), list(b.values()))
+    low, high = test.confidence_interval()
+    assert found == Verdict("b", 3, pytest.approx(0.08 / 3), pytest.approx(low), pytest.approx(high),
+                            pytest.approx(test.pvalue))  # fmt: skip
+
+
+def test_holm_is_the_published_adjustment():
+    assert holm([0.01, 0.04, 0.03, None]) == [0.03, 0.06, 0.06, None]
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert not math.isnan(sum(filter(None, holm([0.5]))))
