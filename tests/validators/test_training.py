@@ -137,7 +137,8 @@ def test_images_are_normalised_by_the_training_part():
     pixels[40:] = 255  # what is held out must not matter
     images = Images("ramp", pixels, np.arange(60) % 10, tuple("0123456789"), mirrored=True)
     parts = np.arange(40), np.arange(40, 50), np.arange(50, 60)
-    run = _Run(module(), Split(images, *parts, seed=0), SHORT, None)
+    colour = Network.from_dict({**TINY.to_dict(), "input": {"channels": 3, "size": 8}})
+    run = _Run(build(colour), Split(images, *parts, seed=0), SHORT, None)
     batch = run.batch(torch.arange(40), augment=False)
     assert batch.mean(dim=(0, 2, 3)).abs().max() < 1e-5
     assert (batch.std(dim=(0, 2, 3), correction=0) - 1).abs().max() < 1e-4
