@@ -70,6 +70,11 @@ def check_objective(booster_text: str, features: Any, objective: float) -> None:
 
 def check_logs(options: Mapping[str, str], weights: Sequence[float], claimed: float) -> None:
     """Raise :class:`ObjectiveMismatch` unless the sum of ``weight * ln(option)`` is as claimed."""
-    found = math.fsum(w * math.log(float(o)) for w, o in zip(weights, options.values()))
+    found = logs_of(options, weights)
     if abs(found - claimed) > TOLERANCE * max(1.0, abs(found)):
         raise ObjectiveMismatch(f"objective is {found!r} by recount, {claimed!r} by claim")
+
+
+def logs_of(options: Mapping[str, str], weights: Sequence[float]) -> float:
+    """The sum of ``weight * ln(option)``."""
+    return math.fsum(w * math.log(float(o)) for w, o in zip(weights, options.values()))

@@ -157,6 +157,10 @@ def search(
         bool | None,
         typer.Option("--baselines/--no-baselines", help="random and evolution; with --table: yes."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Queries on a Dask cluster, tcp://host:port."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -171,7 +175,19 @@ def search(
     session = Session(json, quiet)
     wanted = baselines if baselines is not None else table is not None
     request = searching.SearchRequest(
-        space, out, evaluate, table, target, queries, start, batch, jobs, seed, timeout, wanted
+        space,
+        out,
+        evaluate,
+        table,
+        target,
+        queries,
+        start,
+        batch,
+        jobs,
+        seed,
+        timeout,
+        wanted,
+        scheduler,
     )
     raise typer.Exit(searching.search(session, request))
 

@@ -32,6 +32,7 @@ class SearchRequest:
     seed: int
     timeout_s: float
     baselines: bool
+    scheduler: str | None = None
 
 
 def search(session: Session, request: SearchRequest) -> int:
@@ -85,7 +86,7 @@ def replace_objective(spec: Any) -> Any:
 
 
 def _evaluator(request: SearchRequest, space: Any) -> Callable[[Any], float]:
-    from mathdesign.search.evaluating import from_command, from_table
+    from mathdesign.search.evaluating import from_command, from_table, on_cluster
     from mathdesign.surrogate.fit import sample_of
 
     if (request.evaluate is None) == (request.table is None):
@@ -96,6 +97,14 @@ def _evaluator(request: SearchRequest, space: Any) -> Callable[[Any], float]:
         sample = sample_of(read_table(request.table), space, request.target)
         return from_table({tuple(map(int, p)): v for p, v in zip(sample.points, sample.labels)})
     assert request.evaluate is not None
+    if request.scheduler is not None:
+        from mathdesign.tables.cluster import ClusterError, ClusterWorkers
+
+        try:
+            workers = ClusterWorkers(request.scheduler)
+        except (ClusterError, ImportError) as error:
+            raise BadRequest(f"--scheduler: {error}") from None
+        return on_cluster(request.evaluate, space, workers, request.timeout_s)
     return from_command(request.evaluate, space, request.out / "designs", request.timeout_s)
 
 

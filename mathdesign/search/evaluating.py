@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mathdesign.files import write_atomic
 from mathdesign.search.loop import Point, QueryFailed
+from mathdesign.tables.workers import Workers
 from mathdesign.tablespaces.space import TableSpace
 
 PLACE = "{design}"
@@ -38,9 +40,7 @@ def from_command(
     of its output is the value, a number or JSON with ``value``. Raises ``ValueError`` where the
     command cannot be split into words or does not name ``{design}``.
     """
-    words = shlex.split(command)
-    if not words or not any(PLACE in word for word in words):
-        raise ValueError(f"--evaluate: accepted: a command with {PLACE} in it")
+    words = command_words(command)
     lock, counter = threading.Lock(), [len(list(folder.glob("*.json")))]
 
     def measure(point: Point) -> float:
@@ -48,21 +48,65 @@ def from_command(
             counter[0] += 1
             number = counter[0]
         path = write_atomic(folder / f"{number:06}.json", json.dumps(space.words(point)) + "\n")
-        arguments = [word.replace(PLACE, str(path)) for word in words]
-        try:
-            done = subprocess.run(
-                arguments, capture_output=True, text=True, timeout=timeout_s, errors="replace"
-            )
-        except subprocess.TimeoutExpired:
-            raise QueryFailed(f"no answer after {timeout_s:g} s") from None
-        except OSError as error:
-            raise QueryFailed(f"{arguments[0]}: {error.strerror or error}") from None
-        if done.returncode:
-            tail = " ".join(done.stderr.split())[-LONGEST_REASON:]
-            raise QueryFailed(f"exit status {done.returncode}: {tail}")
-        return _value(done.stdout)
+        return _run(words, path, timeout_s)
 
     return measure
+
+
+def on_cluster(
+    command: str, space: TableSpace, workers: Workers, timeout_s: float
+) -> Callable[[Point], float]:
+    """:func:`from_command` on the machines of a cluster, each design in a folder of its own there.
+
+    A worker that is lost fails its query; the search goes on.
+    """
+    words = command_words(command)
+
+    def measure(point: Point) -> float:
+        text = json.dumps(space.words(point)) + "\n"
+        try:
+            value, reason = workers.submit(remote_query, words, text, timeout_s).result()
+        except Exception as error:  # Whatever the cluster reports of a lost worker.
+            raise QueryFailed(f"lost on the cluster: {type(error).__name__}") from None
+        if reason:
+            raise QueryFailed(reason)
+        return float(value)
+
+    return measure
+
+
+def remote_query(words: list[str], text: str, timeout_s: float) -> tuple[float, str]:
+    """On a worker: the value of the design in ``text``, or 0 and why there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_atomic(Path(folder) / "design.json", text)
+        try:
+            return _run(words, path, timeout_s), ""
+        except QueryFailed as error:
+            return 0.0, str(error)
+
+
+def command_words(command: str) -> list[str]:
+    """The command split into words. Raises ``ValueError`` where none names ``{design}``."""
+    words = shlex.split(command)
+    if not words or not any(PLACE in word for word in words):
+        raise ValueError(f"--evaluate: accepted: a command with {PLACE} in it")
+    return words
+
+
+def _run(words: list[str], path: Path, timeout_s: float) -> float:
+    arguments = [word.replace(PLACE, str(path)) for word in words]
+    try:
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=timeout_s, errors="replace"
+        )
+    except subprocess.TimeoutExpired:
+        raise QueryFailed(f"no answer after {timeout_s:g} s") from None
+    except OSError as error:
+        raise QueryFailed(f"{arguments[0]}: {error.strerror or error}") from None
+    if done.returncode:
+        tail = " ".join(done.stderr.split())[-LONGEST_REASON:]
+        raise QueryFailed(f"exit status {done.returncode}: {tail}")
+    return _value(done.stdout)
 
 
 def _value(output: str) -> float:

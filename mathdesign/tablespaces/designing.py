@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,6 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
     """
     space = spec.table_space()
     predictor, objective = None, _metric_objective(space, spec.objective.metric)
-    if spec.objective.log_values is not None:
-        logs = log_values(space, spec.objective.log_values)
-        objective = SlotObjective(logs)
     if spec.objective.predictor is not None:
         try:
             predictor = Predictor.load(Path(spec.objective.predictor))
@@ -44,6 +42,11 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
             raise SpecError.plain(
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
             ) from None
+    if spec.objective.log_values is not None:
+        logs = log_values(space, spec.objective.log_values)
+        own = objective.tables
+        sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
+        objective = replace(objective, tables=replace(own, unary=sums))
     budgets = spec.budget_rows()
     rules = forbid(space.slots, spec.removed())
     problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, rules)
@@ -91,7 +94,7 @@ def _certified(
 ) -> ListDesign:
     """The answer, after its costs and its objective were computed again from the plain tables."""
     from mathdesign.api import versions
-    from mathdesign.validators.lists import check_logs, verify_list
+    from mathdesign.validators.lists import check_logs, logs_of, verify_list
 
     assert solution.point is not None and solution.objective is not None
     space = spec.table_space()
@@ -100,10 +103,12 @@ def _certified(
         space.slots, space.metrics, spec.budget_rows(), options,
         space.costs(solution.point),
     )  # fmt: skip
+    weights = spec.objective.log_values
     if predictor is not None:
-        _rescored(predictor, space, solution, spec.objective.uncertainty)
-    if spec.objective.log_values is not None:
-        check_logs(options, spec.objective.log_values, solution.objective)
+        added = 0.0 if weights is None else logs_of(options, weights)
+        _rescored(predictor, space, solution, spec.objective.uncertainty, added)
+    elif weights is not None:
+        check_logs(options, weights, solution.objective)
     proves = math.isfinite(solution.bound)
     return ListDesign(
         name=spec.name,
@@ -143,9 +148,9 @@ def _about(
 
 
 def _rescored(
-    predictor: Predictor, space: TableSpace, solution: Solution, uncertainty: float
+    predictor: Predictor, space: TableSpace, solution: Solution, uncertainty: float, added: float
 ) -> None:
-    """Raise ``RecheckError`` unless the booster itself gives the claimed objective to 1e-9."""
+    """Raise ``RecheckError`` unless the booster and ``added`` give the claimed objective to 1e-9."""
     from mathdesign.validators.lists import check_objective
 
     if predictor.kind != "trees" or uncertainty:
@@ -154,7 +159,7 @@ def _rescored(
 
     columns = matrix(features_of(space), np.array(solution.point, dtype=np.int64)[None])
     assert solution.objective is not None
-    check_objective(predictor.members[0], columns[0], solution.objective)
+    check_objective(predictor.members[0], columns[0], solution.objective - added)
 
 
 def nearest(problem: SlotProblem) -> Any:
@@ -163,8 +168,6 @@ def nearest(problem: SlotProblem) -> Any:
     Each metric alone is optimised over the whole space; "together" is the design with the least
     sum of metric / limit over the upper budgets.
     """
-    from dataclasses import replace
-
     from mathdesign.explain import BudgetReach, Explanation
 
     uppers = [b for b in problem.budgets if b.upper is not None]
@@ -186,8 +189,6 @@ def nearest(problem: SlotProblem) -> Any:
 
 def least(problem: SlotProblem, weights: list[tuple[str, float]], budgets: Any) -> Any:
     """The point with the least weighted sum of metrics under ``budgets``, ``None`` if none is."""
-    from dataclasses import replace
-
     first = problem.metrics[weights[0][0]] if weights else next(iter(problem.metrics.values()))
     unary = [np.zeros(len(table)) for table in first.unary]
     pairs = []

@@ -63,8 +63,8 @@ class PredictorSpec(Block):
     log_values: tuple[Weight, ...] | None = Field(
         None,
         min_length=1,
-        description="Or: maximise the sum of weight * ln(value), one weight a slot; "
-        "`mathdesign calibrate` finds them.",
+        description="The entropy of widths: the sum of weight * ln(value), one weight a slot, "
+        "alone or added to the predictor's score; `mathdesign calibrate` finds weights.",
     )
 
 
@@ -115,9 +115,10 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     yield from faults
     objective = spec.objective
     given = [k for k in ("predictor", "metric", "log_values") if getattr(objective, k) is not None]
-    if len(given) != 1:
+    if len(given) != 1 and given != ["predictor", "log_values"]:
         found = " and ".join(given) or "none"
-        yield ("objective",), found, "exactly one of predictor, metric and log_values", ""
+        accepted = "one of predictor, metric and log_values, or predictor with log_values"
+        yield ("objective",), found, accepted, ""
     if objective.predictor is not None and not _inside(objective.predictor):
         accepted = "a folder below the working directory"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""

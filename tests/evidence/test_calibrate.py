@@ -91,7 +91,7 @@ def test_a_design_maximises_the_weighted_logarithms(tmp_path):
     ("change", "words"),
     [
         ("[1.0]", "2, one for each slot"),
-        ("[1.0, 3.0], metric: size", "exactly one"),
+        ("[1.0, 3.0], metric: size", "or predictor with log_values"),
         ("[1.0, -3.0]", "greater than or equal"),
     ],
 )
@@ -146,3 +146,39 @@ def test_the_command_on_a_larger_space(tmp_path):
     block = (tmp_path / "o/objective.yaml").read_text()
     space.write_text(head + "\n".join(slots) + "\n" + block)
     assert api.design(load(space)).options == {"a": "128", "b": "128"}
+
+
+def test_a_predictor_and_the_entropy_of_widths_are_maximised_together(tmp_path, monkeypatch):
+    """The optimum of the sum, for rising weights of the entropy, equals enumeration."""
+    from typer.testing import CliRunner
+
+    from mathdesign.surrogate.predictor import Predictor
+
+    monkeypatch.chdir(tmp_path)
+    options = list(range(8, 73, 8))
+    head = SPACE.split("    - {name: a")[0]
+    slots = [f"    - {{name: {n}, options: {options}, ordered: true, costs: {{size: {options}}}}}"
+             for n in "ab"]  # fmt: skip
+    body = head + "\n".join(slots) + "\n"
+    rng = np.random.default_rng(0)
+    pairs = [(a, b) for a in options for b in options]
+    labels = [
+        -((a - 24) ** 2) - (b - 40) ** 2 + 0.5 * a * (b > 40) + rng.normal() for a, b in pairs
+    ]
+    rows = "".join(f"{a},{b},{v}\n" for (a, b), v in zip(pairs, labels))
+    (tmp_path / "t.csv").write_text("a,b,acc\n" + rows)
+    (tmp_path / "s.yaml").write_text(body + "objective: {metric: size}\n")
+    words = ["fit", "--table", "t.csv", "--space", "s.yaml", "--target", "acc", "--out", "m",
+             "--model", "trees"]  # fmt: skip
+    assert CliRunner().invoke(app, words).exit_code == 0
+    predictor = Predictor.load(tmp_path / "m")
+    for weight in (0.0, 0.3, 1.0, 10.0):
+        text = body + f"objective: {{predictor: m, log_values: [{weight}, {weight}]}}\n"
+        (tmp_path / "d.yaml").write_text(text + "budgets: {size: 110}\n")
+        spec = load(tmp_path / "d.yaml")
+        space = spec.table_space()
+        points = np.array([(i, j) for i in range(9) for j in range(9)])
+        values = np.array(options)[points]
+        score = predictor.objective(space).at(points) + weight * np.log(values).sum(axis=1)
+        truth = score[values.sum(axis=1) <= 110].max()
+        assert api.design(spec).certificate.objective == pytest.approx(truth, abs=1e-9)
