@@ -261,6 +261,17 @@ def prune(
 
 
 @app.command()
+def why(design: DesignFile, json: Json = False, quiet: Quiet = False) -> None:
+    """For each slot of a design over option lists: what choosing otherwise costs, proven.
+
+    Example: mathdesign why runs/cell/design.yaml
+    """
+    from mathdesign.cli import reasons
+
+    raise typer.Exit(reasons.why(Session(json, quiet), design))
+
+
+@app.command()
 def table(
     sweep: Annotated[Path, typer.Argument(help="A sweep: base, grid, rows, pareto (YAML).")],
     out: Out = None,

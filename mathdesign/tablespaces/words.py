@@ -11,7 +11,8 @@ Family ``slots`` spells the space out: each slot has options and, per metric, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Literal
 
@@ -44,6 +45,13 @@ class ListSpaceSpec(Block):
 
     family: Literal["nasbench201", "nats_size", "proxyless", "slots"]
     slots: tuple[SlotSpec, ...] | None = Field(None, min_length=1, max_length=1000)
+    recipe: tuple[SlotSpec, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Choices of the training (optimizer, rate, epochs) beside those of the "
+        "network, as in FBNetV3 (arXiv 2006.02049): they cost nothing.",
+    )
     without: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Options that may not be taken, by slot."
     )
@@ -76,21 +84,20 @@ class ListSpec(Specification):
     budgets: dict[str, Budget] = Field(default_factory=dict)
 
     def table_space(self) -> TableSpace:
-        """The space that it names or spells out."""
+        """The space that it names or spells out, with the slots of the recipe at its end."""
         if self.space.slots is None:
-            return SPACES[self.space.family]()
-        slots, metrics = [], {}
-        for words in self.space.slots:
-            options = tuple(map(str, words.options))
-            values = tuple(float(o) for o in words.options) if words.ordered else None
-            slots.append(Slot(words.name, options, values))
-        for metric in dict.fromkeys(m for s in self.space.slots for m in s.costs):
-            unary = tuple(
-                np.array(s.costs.get(metric, (0,) * len(s.options)), dtype=np.int64)
-                for s in self.space.slots
-            )
-            metrics[metric] = TableSum(0, unary)
-        return TableSpace("slots", tuple(slots), metrics)
+            space = SPACES[self.space.family]()
+        else:
+            slots = tuple(map(_slot, self.space.slots))
+            metrics = {}
+            for metric in dict.fromkeys(m for s in self.space.slots for m in s.costs):
+                unary = tuple(
+                    np.array(s.costs.get(metric, (0,) * len(s.options)), dtype=np.int64)
+                    for s in self.space.slots
+                )
+                metrics[metric] = TableSum(0, unary)
+            space = TableSpace("slots", slots, metrics)
+        return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
 
     def removed(self) -> dict[int, set[int]]:
         """``space.without`` as positions: slot -> options."""
@@ -104,6 +111,19 @@ class ListSpec(Specification):
     def budget_rows(self) -> tuple[BudgetRow, ...]:
         """The budgets as rows of the program."""
         return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+
+
+def _slot(words: SlotSpec) -> Slot:
+    values = tuple(float(o) for o in words.options) if words.ordered else None
+    return Slot(words.name, tuple(map(str, words.options)), values)
+
+
+def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
+    added = tuple(map(_slot, recipe))
+    free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
+    metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
+    name = "+".join([space.name, *(s.name for s in added)])
+    return TableSpace(name, (*space.slots, *added), metrics, space.counted)
 
 
 CrossFault = tuple[tuple[str | int, ...], str, str, str]
@@ -151,13 +171,26 @@ def _slot_faults(spec: ListSpec) -> Iterator[CrossFault]:
     if (slots is None) == (spec.space.family == "slots"):
         accepted = "`slots:` with family slots, and only there"
         yield ("space", "slots"), "nothing" if slots is None else "slots", accepted, ""
-    for i, slot in enumerate(slots or ()):
-        path = ("space", "slots", i)
+    yield from _each_slot("slots", slots or (), ())
+    named = [s.name for s in slots or ()]
+    if slots is None and spec.space.family != "slots":
+        named = [s.name for s in SPACES[spec.space.family]().slots]
+    recipe = spec.space.recipe or ()
+    yield from _each_slot("recipe", recipe, named)
+    for i, slot in enumerate(recipe):
+        if slot.costs:
+            yield ("space", "recipe", i, "costs"), "costs", "none: a recipe costs nothing", ""
+
+
+def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> Iterator[CrossFault]:
+    """What is wrong with one list of slots; ``taken`` are names that others have."""
+    for i, slot in enumerate(slots):
+        path = ("space", where, i)
         if len(set(map(str, slot.options))) < len(slot.options):
             yield (*path, "options"), "an option twice", "each option once", ""
         if slot.ordered and any(isinstance(o, str) for o in slot.options):
             yield (*path, "options"), "a word", "numbers, or `ordered: false`", ""
-        if slot.name in {s.name for s in (slots or ())[:i]}:
+        if slot.name in {*taken, *(s.name for s in slots[:i])}:
             yield (*path, "name"), f"{slot.name!r} twice", "each name once", ""
         for metric, costs in slot.costs.items():
             if len(costs) != len(slot.options):
