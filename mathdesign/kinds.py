@@ -59,7 +59,7 @@ CHAIN = Kind(
 )
 LISTS = Kind(
     name="lists",
-    families=("nasbench201", "nats_size", "proxyless", "slots"),
+    families=("nasbench101", "nasbench201", "nats_size", "proxyless", "slots"),
     spec="mathdesign.tablespaces.words:ListSpec",
     faults="mathdesign.tablespaces.words:list_faults",
     design="mathdesign.tablespaces.designing:design_list",

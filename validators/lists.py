@@ -27,13 +27,21 @@ def verify_list(
     budgets: Iterable[Any],
     options: Mapping[str, str],
     claimed: Mapping[str, int],
+    rules: Iterable[Any] = (),
 ) -> dict[str, int]:
-    """The costs of ``options`` (slot -> option), summed here. Raises :class:`RecheckError`."""
+    """The costs of ``options`` (slot -> option), summed here. Raises :class:`RecheckError`.
+
+    ``rules`` are boolean pair tables: options that may occur together.
+    """
     at = []
     for slot in slots:
         if options.get(slot.name) not in slot.options:
             raise OutsideSpace(f"{slot.name}: {options.get(slot.name)!r} is no option")
         at.append(list(slot.options).index(options[slot.name]))
+    for rule in rules:
+        if not rule.table[at[rule.first]][at[rule.second]]:
+            names = slots[rule.first].name, slots[rule.second].name
+            raise OutsideSpace(f"{' and '.join(names)}: options that do not go together")
     found = {}
     for name, sums in metrics.items():
         total = int(sums.constant)

@@ -10,13 +10,15 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mathdesign.search.proposing import SCORED_AT_ONCE, every_point, propose
-from mathdesign.slots import SlotProblem
+from mathdesign.slots import SlotObjective, SlotProblem, TableSum
+from mathdesign.solvers.base import SolveOptions
+from mathdesign.solvers.slot_solve import solve_slots
 from mathdesign.tablespaces.space import TableSpace
 
 Point = tuple[int, ...]
@@ -153,6 +155,23 @@ def _random(
         if point not in known and problem.feasible(np.array([point]))[0]:
             taken.append(point)
             known = known | {point}
+        if len(taken) == count:
+            return taken
+    return taken + _scattered(problem, rng, count - len(taken), known)
+
+
+def _scattered(
+    problem: SlotProblem, rng: np.random.Generator, count: int, known: set[Point]
+) -> list[Point]:
+    """Where drawing hardly ever keeps the rules: designs that maximise random tables."""
+    taken: list[Point] = []
+    for _ in range(2 * count):
+        tables = tuple(rng.normal(size=len(slot.options)) for slot in problem.slots)
+        asked = replace(problem, objective=SlotObjective(TableSum(0.0, tables)))
+        point = solve_slots(asked, SolveOptions(gap=0.05, time_limit_s=5.0)).point
+        if point is not None and tuple(point) not in known:
+            taken.append(tuple(point))
+            known = known | {tuple(point)}
         if len(taken) == count:
             break
     return taken

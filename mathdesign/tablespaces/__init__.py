@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mathdesign.tablespaces.nasbench101 import nasbench101
 from mathdesign.tablespaces.nasbench201 import nasbench201
 from mathdesign.tablespaces.nats_size import nats_size
 from mathdesign.tablespaces.proxyless import proxyless
 from mathdesign.tablespaces.space import TableError, TableSpace
 
-__all__ = ["SPACES", "TableError", "TableSpace", "nasbench201", "nats_size", "proxyless"]
+__all__ = [
+    "SPACES",
+    "TableError",
+    "TableSpace",
+    "nasbench101",
+    "nasbench201",
+    "nats_size",
+    "proxyless",
+]
 
 SPACES: dict[str, Callable[[], TableSpace]] = {
+    "nasbench101": nasbench101,
     "nasbench201": nasbench201,
     "nats_size": nats_size,
     "proxyless": proxyless,

@@ -48,7 +48,7 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
     budgets = spec.budget_rows()
-    rules = forbid(space.slots, spec.removed())
+    rules = (*space.rules, *forbid(space.slots, spec.removed()))
     problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, rules)
     return problem, predictor
 
@@ -101,7 +101,7 @@ def _certified(
     options = space.words(solution.point)
     metrics = verify_list(
         space.slots, space.metrics, spec.budget_rows(), options,
-        space.costs(solution.point),
+        space.costs(solution.point), space.rules,
     )  # fmt: skip
     weights = spec.objective.log_values
     if predictor is not None:

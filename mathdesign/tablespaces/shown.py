@@ -77,7 +77,10 @@ def list_checks(design: ListDesign) -> list[dict[str, Any]]:
         same = spec.content_hash() == design.certificate.request_sha256
         note("request hash", "as certified" if same else "differs from the certificate", same)
         space = spec.table_space()
-        verify_list(space.slots, space.metrics, spec.budget_rows(), design.options, design.metrics)
+        verify_list(
+            space.slots, space.metrics, spec.budget_rows(), design.options, design.metrics,
+            space.rules,
+        )  # fmt: skip
         note("costs and budgets", "summed again: agree to the unit", True)
         problem, _ = to_slot_problem(spec)
         point = np.array(space.point(design.options), dtype=np.int64)[None]

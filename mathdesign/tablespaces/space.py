@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathdesign.formulation import IntArray
-from mathdesign.slots import Slot, TableSum
+from mathdesign.formulation import Budget, IntArray
+from mathdesign.slots import PairTable, Slot, TableSum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,17 +26,20 @@ class TableError(ValueError):
 @dataclass(frozen=True, eq=False)
 class TableSpace:
     """Slots and metrics. ``counted`` are options whose number in a design means something
-    (operations that all slots share): they become features of a predictor.
+    (operations that all slots share): they become features of a predictor. ``rules`` and ``always``
+    hold for every design, whatever else is asked.
     """
 
     name: str
     slots: tuple[Slot, ...]
     metrics: Mapping[str, TableSum] = field(default_factory=dict)
     counted: tuple[str, ...] = ()
+    rules: tuple[PairTable, ...] = ()
+    always: tuple[Budget, ...] = ()
 
     @property
     def size(self) -> int:
-        """Number of designs."""
+        """Number of assignments of options to slots; rules may leave fewer."""
         return math.prod(len(slot.options) for slot in self.slots)
 
     def points(self, table: DataFrame) -> IntArray:

@@ -43,7 +43,7 @@ class SlotSpec(Block):
 class ListSpaceSpec(Block):
     """What may be chosen."""
 
-    family: Literal["nasbench201", "nats_size", "proxyless", "slots"]
+    family: Literal["nasbench101", "nasbench201", "nats_size", "proxyless", "slots"]
     slots: tuple[SlotSpec, ...] | None = Field(None, min_length=1, max_length=1000)
     recipe: tuple[SlotSpec, ...] | None = Field(
         None,
@@ -109,8 +109,9 @@ class ListSpec(Specification):
         }
 
     def budget_rows(self) -> tuple[BudgetRow, ...]:
-        """The budgets as rows of the program."""
-        return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+        """The budgets as rows of the program, after those that the space always has."""
+        asked = tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+        return (*self.table_space().always, *asked)
 
 
 def _slot(words: SlotSpec) -> Slot:
@@ -123,7 +124,7 @@ def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
     free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
     metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
     name = "+".join([space.name, *(s.name for s in added)])
-    return TableSpace(name, (*space.slots, *added), metrics, space.counted)
+    return replace(space, name=name, slots=(*space.slots, *added), metrics=metrics)
 
 
 CrossFault = tuple[tuple[str | int, ...], str, str, str]
