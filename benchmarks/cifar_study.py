@@ -88,7 +88,11 @@ def main() -> None:
     design = api.design(spec)
     rivals = candidates(design, words.split(","))
     for term in filter(None, options.terms.split(",")):
-        answer = api.design(changed(spec, term))
+        try:
+            answer = api.design(changed(spec, term))
+        except api.Infeasible:
+            print(f"{term}: no design")
+            continue
         note = f"{term}: {answer.certificate.status}"
         rivals.append(Candidate(term, "term", answer.network, note))
     for rival in rivals:
