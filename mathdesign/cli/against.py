@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathdesign.cli.finished import HOW_TO_INSTALL, training_recipe
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.result import Answer, Design
 from mathdesign.spec.schema import TrainingSpec
-
-HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ def study(
         found = "--against: accepted for chains of convolutional stages only"
         return session.fail(EXIT_BAD_INPUT, found), {"error": found}
     try:
-        from mathdesign.cli.finished import training_recipe
         from mathdesign.evidence import shown
         from mathdesign.evidence.baselines import BaselineError, candidates
         from mathdesign.evidence.card import write_card

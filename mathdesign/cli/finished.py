@@ -83,16 +83,15 @@ def validate(
     if not all(check["ok"] for check in checks):
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
+    folder = out if out is not None else path.parent
     model = image_model(design)
     if measured and model is not None:
         document["latency"] = latency(session, model, options)
     if train and against is not None:
         from mathdesign.cli.against import study
 
-        folder = out if out is not None else path.parent
         code, document["study"] = study(session, design, options, against, folder, checks)
     elif train and model is not None:
-        folder = out if out is not None else path.parent
         if not chain and options.size not in (None, model.size):
             found = f"--size {options.size}: this transformer reads {model.size} pixels only"
             return session.fail(EXIT_BAD_INPUT, found)
@@ -100,7 +99,6 @@ def validate(
     elif train and isinstance(design, TransformerDesign) and design.network.kind in TEXT:
         from mathdesign.cli.text_training import train_text_briefly
 
-        folder = out if out is not None else path.parent
         code, document["training"] = train_text_briefly(session, design, changes, folder)
     session.result(document)
     return code

@@ -8,14 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.cli.finished import HOW_TO_INSTALL
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
 from mathdesign.transformerspaces.words import TextTrainingSpec, TransformerSpec
 
 if TYPE_CHECKING:
     from mathdesign.transformerspaces.answer import TransformerDesign
-
-HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
 
 
 def train_text_briefly(
