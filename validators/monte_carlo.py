@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 from mathdesign.network import Network
-from mathdesign.validators.recheck import recheck
+from mathdesign.validators.recheck import recheck, unrolled
 
 #: Independent networks drawn; pixels a side; deviations that a right formula may be off.
 DRAWS, SIDE, DEVIATIONS = 16, 6, 5.0
@@ -54,13 +54,7 @@ def simulate(network: Network, seed: int = 0, draws: int = DRAWS) -> Simulation:
     import torch
     from torch.nn.functional import conv2d, pad
 
-    layers = [
-        layer
-        for stage in network.stages
-        for block in stage.block.layers(stage.prev, stage.choice, stage.shape)
-        for layer in block
-        if layer.main_path
-    ]
+    layers = [layer for _, layer in unrolled(network) if layer.main_path]
     generator = torch.Generator().manual_seed(seed)
     factors = torch.zeros(draws, len(layers), dtype=torch.float64)
     with torch.no_grad():

@@ -149,7 +149,7 @@ def verify(
 
 def count(network: Network, counting: CountingProfile) -> dict[str, int]:
     """``params``, ``macs`` and ``blocks`` of the unrolled layers, exact integers."""
-    layers = [layer for _, layer in _layers(network)]
+    layers = [layer for _, layer in unrolled(network)]
     return {
         "params": sum(_params(layer, counting) for layer in layers),
         "macs": sum(_macs(layer, counting) for layer in layers),
@@ -175,7 +175,7 @@ def broken_rules(space: Space, network: Network) -> Iterator[str]:
             yield from _broken_widths(space, stage, built, first=stage is space.stages[0])
 
 
-def _layers(network: Network) -> Iterator[tuple[int, Layer]]:
+def unrolled(network: Network) -> Iterator[tuple[int, Layer]]:
     """Every layer with the index of its stage, from input to output."""
     for s, stage in enumerate(network.stages):
         for block in stage.block.layers(stage.prev, stage.choice, stage.shape):
@@ -204,7 +204,7 @@ def _macs(layer: Layer, counting: CountingProfile) -> int:
 def _prefixes(network: Network) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Log-width and number of main-path convolutions from the input to the end of each stage."""
     logs: list[list[float]] = [[] for _ in network.stages]
-    for s, layer in _layers(network):
+    for s, layer in unrolled(network):
         if layer.main_path:
             logs[s].append(math.log(layer.c_in * layer.kernel_size**2 // layer.groups))
     heads = [[log for part in logs[: s + 1] for log in part] for s in range(len(logs))]

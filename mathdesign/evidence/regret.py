@@ -117,23 +117,23 @@ def regrets(
         picks = [pick(space, objective, metric, limit) for limit in budgets]
         at = [row_of[p] for p in picks if p is not None]
         spearman, kendall = _ranks(objective.at(points), labels, seed)
+        missed = tuple(float(b[0] - labels[i]) for b, i in zip(best, at))
         rows.append(
             Regret(
                 name,
-                float(np.mean([b[0] - labels[i] for b, i in zip(best, at)])),
+                float(np.mean(missed)),
                 float(np.mean([b[1] - clean[i] for b, i in zip(best, at)])),
                 spearman,
                 kendall,
                 tuple(p for p in picks if p is not None),
                 tuple(float(labels[i]) for i in at),
-                tuple(float(b[0] - labels[i]) for b, i in zip(best, at)),
+                missed,
             )
         )
-    raw = float(np.mean([b[0] - labels[k].mean() for b, k in zip(best, kept)]))
     smooth = float(np.mean([b[1] - clean[k].mean() for b, k in zip(best, kept)]))
     means = tuple(float(labels[k].mean()) for k in kept)
     missed = tuple(float(b[0] - m) for b, m in zip(best, means))
-    return [*rows, Regret("random", raw, smooth, None, None, (), means, missed)]
+    return [*rows, Regret("random", float(np.mean(missed)), smooth, None, None, (), means, missed)]
 
 
 def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target: str) -> bytes:

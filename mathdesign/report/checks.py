@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mathdesign.network import Network
 from mathdesign.result import Design
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def chain_checks(design: Design) -> list[dict[str, Any]]:
@@ -58,18 +62,17 @@ def chain_checks(design: Design) -> list[dict[str, Any]]:
             f"log-variance {simulated.simulated:.3f} +- {simulated.error:.3f}, "
             f"{simulated.closed_form:.3f} in closed form",
         )
-        note("onnxruntime", _onnx(design))
+        note("onnxruntime", _onnx(design.network, module))
     except (RecountError, EntropyMismatch, OnnxMismatch) as error:
         note("built module", str(error), False)
     return checks
 
 
-def _onnx(design: Design) -> str:
+def _onnx(network: Network, module: nn.Module) -> str:
     from mathdesign.validators.onnx_check import check_onnx
 
-    net = design.network
     try:
-        difference = check_onnx(design.build(), net.input_channels, net.input_size)
+        difference = check_onnx(module, network.input_channels, network.input_size)
     except ImportError:
         return "not run: pip install 'mathdesign[onnx]'"
     return f"agrees with torch to {difference:.1e}"

@@ -9,11 +9,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mathdesign.files import write_atomic
 from mathdesign.search.loop import Point, QueryFailed
-from mathdesign.tables.workers import Workers
 from mathdesign.tablespaces.space import TableSpace
+
+if TYPE_CHECKING:
+    from mathdesign.tables.workers import Workers
 
 PLACE = "{design}"
 #: So much of a failed command's error output is kept.
