@@ -14,7 +14,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.evidence.baselines import OURS, Candidate
 from mathdesign.files import write_atomic
 from mathdesign.network import Network
+from mathdesign.tables.workers import LocalWorkers
 
 if TYPE_CHECKING:
     from mathdesign.validators.data import Images
@@ -280,9 +281,6 @@ _IMAGES: list[Images] = []
 
 def _prepare(recipe: Recipe) -> None:
     """In a worker: decode the data once."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _IMAGES.append(recipe.images())
 
 
@@ -296,7 +294,7 @@ def _in_processes(
     """Each job in a process of ``jobs``; one whose process is killed is tried alone, then failed."""
     left, workers = list(pending), jobs
     while left and not should_stop():
-        pool = _pool(left[0].recipe, min(workers, len(left)))
+        pool = LocalWorkers(min(workers, len(left)), _prepare, (left[0].recipe,))
         # One at a time after a death, so that it is known which run killed its process.
         running: dict[Future[Run], Job] = {
             pool.submit(_in_worker, job): job for job in (left if workers > 1 else left[:1])
@@ -318,22 +316,7 @@ def _in_processes(
                 yield job, run
             workers = 1
         finally:
-            _end(pool)
-
-
-def _pool(recipe: Recipe, workers: int) -> ProcessPoolExecutor:
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(recipe,))
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Stop the processes now; what they were at is in their checkpoints."""
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
+            pool.close()
 
 
 def estimate_s(rivals: Sequence[Candidate], recipe: Recipe, images: int, seeds: int) -> float:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,9 @@ class Answered:
     files: Mapping[str, str]
 
 
-def start_worker(parent: int) -> None:
+def start_worker(
+    parent: int, prepare: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+) -> None:
     """Prepare a local worker: Ctrl-C is its parent's business, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -40,6 +42,8 @@ def start_worker(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    if prepare is not None:
+        prepare(*given)
 
 
 def answer(request: str, document: Mapping[str, Any], near: Mapping[str, Any] | None) -> Answered:

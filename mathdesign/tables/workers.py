@@ -27,10 +27,16 @@ class Workers(Protocol):
 
 
 class LocalWorkers:
-    """``jobs`` processes of this machine, one row each at a time."""
+    """``jobs`` processes of this machine, one call each at a time.
 
-    def __init__(self, jobs: int) -> None:
+    They ignore Ctrl-C and end with their parent; ``prepare(*given)`` is run first in each.
+    """
+
+    def __init__(
+        self, jobs: int, prepare: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+    ) -> None:
         self.jobs = jobs
+        self._prepare = (os.getpid(), prepare, given)
         self.slots = 2 * jobs  # one running and one waiting for each process
         self._pool = self._new()
 
@@ -39,7 +45,7 @@ class LocalWorkers:
             self.jobs,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=start_worker,
-            initargs=(os.getpid(),),
+            initargs=self._prepare,
         )
 
     @property
@@ -57,7 +63,7 @@ class LocalWorkers:
         self._pool = self._new()
 
     def close(self) -> None:
-        """Kill the processes; rows are short and their results are kept one by one."""
+        """Kill the processes; results are kept one by one, long calls in checkpoints of their own."""
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
