@@ -61,9 +61,8 @@ def main() -> None:
         costs = space.metrics["macs"].at(points)
         budgets = limits(costs, 0.1, 0.95, 18)
         regret = Regret(space, points, truth, clean, budgets)
-        widths = [np.array(s.values, dtype=float) for s in space.slots]
-        logs = np.log(np.stack([w[points[:, i]] for i, w in enumerate(widths)], axis=1))
-        default = regret((1.0,) * len(widths))
+        logs = np.log(space.values(points))
+        default = regret((1.0,) * len(space.slots))
         for count in map(int, options.labels.split(",")):
             found = []
             for seed in range(options.seeds):

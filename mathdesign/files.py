@@ -42,6 +42,13 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
     return target
 
 
+def png(figure: Any) -> bytes:
+    """A matplotlib figure as PNG, at its own resolution; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def folder_name(words: str, taken: set[str]) -> str:
     """A folder's name for ``words`` of a user's: letters, digits, ``.``, ``_``, ``-``, at most 64.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from mathdesign.files import write_atomic
+from mathdesign.files import png, write_atomic
 from mathdesign.validators.training import Epoch
 
 
@@ -26,6 +25,4 @@ def draw_curve(curve: Sequence[Epoch], path: Path | str, title: str = "") -> Pat
         axes.legend()
     # Dollar signs in a user's title would start a formula.
     figure.suptitle(title.replace("$", r"\$"))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return write_atomic(path, buffer.getvalue())
+    return write_atomic(path, png(figure))

@@ -96,8 +96,7 @@ def calibrate(
         sample = sample_of(read_table(table), space, target)
         rows = np.random.default_rng(seed).permutation(len(sample.labels))
         used, held_out = rows[:count], rows[count:]
-        values = [np.array(slot.values, dtype=float) for slot in space.slots]
-        logs = np.log(np.stack([v[sample.points[:, i]] for i, v in enumerate(values)], axis=1))
+        logs = np.log(space.values(sample.points))
         found = fit(logs[used], sample.labels[used], seed)
     except (BadRequest, TableError, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.files import png
 from mathdesign.formulation import Budget, FloatArray, IntArray
 from mathdesign.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.tablespaces.designing import log_values
 from mathdesign.tablespaces.nats_size import last_stage_entropy
 from mathdesign.tablespaces.space import TableSpace
 
@@ -51,12 +53,12 @@ def objectives(space: TableSpace) -> dict[str, TableSum]:
 
     The sum of log widths is the entropy of a chain of one layer a stage without its constants.
     """
-    logs = [np.log(np.array(slot.values, dtype=float)) for slot in space.slots]
-    zero = [np.zeros(len(table)) for table in logs]
-    found = {DEFAULT: TableSum(0.0, tuple(logs))}
+    default = log_values(space, [1.0] * len(space.slots))
+    zero = [np.zeros(len(table)) for table in default.unary]
+    found = {DEFAULT: default}
     if space.name == "nats_size":
         found["last-stage entropy"] = last_stage_entropy()
-    found["last width"] = TableSum(0.0, (*zero[:-1], logs[-1]))
+    found["last width"] = TableSum(0.0, (*zero[:-1], default.unary[-1]))
     for name, sums in space.metrics.items():
         pairs = tuple(replace(pair, table=pair.table.astype(float)) for pair in sums.pairs)
         unary = tuple(table.astype(float) for table in sums.unary)
@@ -73,10 +75,7 @@ def denoised(points: IntArray, labels: FloatArray, space: TableSpace, seed: int 
     """Cross-validated predictions of boosted trees on the slots' values, for every row."""
     import lightgbm
 
-    values = np.stack(
-        [np.array(s.values or range(len(s.options)))[points[:, i]] for i, s in enumerate(space.slots)],
-        axis=1,
-    ).astype(float)  # fmt: skip
+    values = space.values(points)
     settings = {
         "objective": "regression", "num_leaves": LEAVES, "learning_rate": RATE, "seed": seed,
         "min_data_in_leaf": 5, "num_threads": 1, "deterministic": True, "verbose": -1,
@@ -138,8 +137,6 @@ def regrets(
 
 def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target: str) -> bytes:
     """Regret of every objective's pick against the budget, as PNG."""
-    import io
-
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
@@ -149,9 +146,7 @@ def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target
     axes.set(xlabel=f"budget on {metric}", ylabel=f"regret in {target}", yscale="symlog")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _ranks(values: FloatArray, labels: FloatArray, seed: int) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from mathdesign.evidence.baselines import OURS, Candidate
 from mathdesign.evidence.study import Recipe, Run
 from mathdesign.evidence.verdict import Verdict, verdicts
-from mathdesign.files import write_atomic
+from mathdesign.files import png, write_atomic
 from mathdesign.validators.recheck import count
 
 HEADER = ("network", "params", "macs", "runs", "test accuracy", "sd", "s/epoch", "what it is")
@@ -153,9 +153,7 @@ def picture(runs: Sequence[Mapping[str, Any]], title: str) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def interactive(runs: Sequence[Mapping[str, Any]], title: str) -> str:

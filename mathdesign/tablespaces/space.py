@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathdesign.formulation import Budget, IntArray
+from mathdesign.formulation import Budget, FloatArray, IntArray
 from mathdesign.slots import PairTable, Slot, TableSum
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ class TableSpace:
         if faults:
             raise TableError("\n".join(faults))
         return np.array(columns, dtype=np.int64).T.reshape(len(table), len(self.slots))
+
+    def values(self, points: IntArray) -> FloatArray:
+        """What the options of ``points`` are as numbers, shape ``(rows, slots)``.
+
+        An option without a value is its position.
+        """
+        tables = [np.array(s.values or range(len(s.options)), dtype=float) for s in self.slots]
+        return np.stack([table[points[:, i]] for i, table in enumerate(tables)], axis=1)
 
     def words(self, point: Any) -> dict[str, str]:
         """A point as slot -> option."""
