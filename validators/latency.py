@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.validators.memory import AliveBytes
 from mathdesign.validators.training import chosen_device, cpu_threads
 
 if TYPE_CHECKING:
@@ -61,33 +61,10 @@ def measure(
 
 def _peak_bytes(module: nn.Module, images: Any) -> int:
     """Greatest sum of tensor storages alive at once: weights, input, and what each operation makes."""
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    live: dict[int, int] = {}
-    peak = 0
-
-    def watch(tensor: Any) -> None:
-        nonlocal peak
-        storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key not in live:
-            live[key] = storage.nbytes()
-            weakref.finalize(storage, live.pop, key, None)
-        peak = max(peak, sum(live.values()))
-
-    class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            result = func(*args, **(kwargs or {}))
-            for tensor in result if isinstance(result, tuple | list) else (result,):
-                if isinstance(tensor, torch.Tensor):
-                    watch(tensor)
-            return result
-
+    alive = AliveBytes()
     kept = [t.untyped_storage() for t in (*module.parameters(), *module.buffers(), images)]
     for storage in kept:
-        live[storage._cdata] = storage.nbytes()
-    peak = sum(live.values())
-    with Watching():  # type: ignore[no-untyped-call]
+        alive.note(storage)
+    with alive.watching():
         module(images)
-    return peak
+    return alive.most

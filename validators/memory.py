@@ -1,10 +1,13 @@
-"""How many images at once a training step has memory for, measured on two."""
+"""Memory: what lives at once in a pass, and how many images a training step has room for."""
 
 from __future__ import annotations
 
 import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +38,49 @@ def saved_bytes(module: nn.Module, shape: tuple[int, ...], device: str = "cpu") 
         output = probe(images)
     del output
     return sum(kept.values()) // 2
+
+
+class AliveBytes:
+    """``most``: the greatest sum of bytes of new tensor storages alive at once.
+
+    ``seen`` maps storages to what watches them; those put there beforehand are not counted.
+    """
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self.seen: dict[int, Any] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[AliveBytes]:
+        """Count what torch's operations return while this is entered."""
+        import torch
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        alive = self
+
+        class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+                result = func(*args, **(kwargs or {}))
+                for tensor in result if isinstance(result, tuple | list) else (result,):
+                    if isinstance(tensor, torch.Tensor):
+                        alive.note(tensor.untyped_storage())
+                return result
+
+        with Watching():  # type: ignore[no-untyped-call]
+            yield self
+
+    def note(self, storage: torch.UntypedStorage) -> None:
+        """Count a storage until it is gone; once."""
+        key, size = storage._cdata, storage.nbytes()
+        if key in self.seen or size == 0:
+            return
+        self.seen[key] = weakref.finalize(storage, self._gone, key, size)
+        self.now += size
+        self.most = max(self.most, self.now)
+
+    def _gone(self, key: int, size: int) -> None:
+        self.now -= size
+        del self.seen[key]
 
 
 def free_bytes(device: str = "cpu") -> int | None:

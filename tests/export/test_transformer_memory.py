@@ -1,13 +1,11 @@
 """Generation with caches repeats the full pass; caches and activations are as large as said."""
 
-import weakref
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mathdesign.export.transformer_module import build
 from mathdesign.transformer.architecture import Layer, Stack, Transformer
+from mathdesign.validators.memory import AliveBytes
 from tests.export.test_transformer_module import GPT, SMALL, inputs
 
 torch.set_num_threads(1)
@@ -86,41 +84,13 @@ def test_weights_are_as_large_as_said():
     assert sum(p.nbytes for p in module.parameters()) == SMALL["blocks"].weight_bytes()
 
 
-class Alive(TorchDispatchMode):
-    """The most bytes of new tensors alive at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = self.most = 0
-        self.seen = {}
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(tensor, torch.Tensor):
-                self.note(tensor.untyped_storage())
-        return result
-
-    def note(self, storage):
-        key = storage._cdata
-        if key in self.seen or storage.nbytes() == 0:
-            return
-        size = storage.nbytes()
-        self.seen[key] = weakref.finalize(storage, self.gone, key, size)
-        self.now += size
-        self.most = max(self.most, self.now)
-
-    def gone(self, key, size):
-        self.now -= size
-        del self.seen[key]
-
-
 def most_alive(net, batch, length):
     module = build(net).eval()
     tokens = torch.zeros(batch, length, dtype=torch.long)
     own = {p.untyped_storage()._cdata for p in module.parameters()}
-    with torch.no_grad(), Alive() as alive:
-        alive.seen.update(dict.fromkeys(own))
+    alive = AliveBytes()
+    alive.seen.update(dict.fromkeys(own))
+    with torch.no_grad(), alive.watching():
         module(tokens)
     return alive.most
 
