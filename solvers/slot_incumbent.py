@@ -69,23 +69,26 @@ class Neighbourhood:
         count = np.zeros(self.value.shape[1], dtype=np.int16)
         for p, k in enumerate(here):
             count += self.outside[p][k]
+        # A change moves the point at one slot and at aggregates: no other leaf can be entered.
+        near = np.flatnonzero(count <= 1 + len(self.positions.derived))
         counts = np.concatenate(
-            [(count - self.outside[p][here[p]]) + self.outside[p]
+            [(count - self.outside[p][here[p]])[near] + self.outside[p][:, near]
              for p in range(len(self.positions.slot_sizes))]
         )  # fmt: skip
         for j, derived in enumerate(self.positions.derived):
             p = len(self.positions.slot_sizes) + j
-            counts += self.outside[p][derived.at(points)] - self.outside[p][here[p]]
-        return points, self._objective(points, counts), violation(self.problem, points)
+            outside = self.outside[p][:, near]
+            counts += outside[derived.at(points)] - outside[here[p]]
+        return points, self._objective(points, counts, near), violation(self.problem, points)
 
     def at(self, points: IntArray) -> FloatArray:
         """Objective of any ``points`` of shape ``(n, slots)``, up to rounding."""
         at = self.positions.all_at(points)
         counts = sum(self.outside[p][at[:, p]] for p in range(at.shape[1]))
-        return self._objective(points, np.asarray(counts))
+        return self._objective(points, np.asarray(counts), np.arange(self.value.shape[1]))
 
-    def _objective(self, points: IntArray, counts: IntArray) -> FloatArray:
-        inside = (counts == 0).astype(np.float64) @ self.value.T + self.offset
+    def _objective(self, points: IntArray, counts: IntArray, leaves: IntArray) -> FloatArray:
+        inside = (counts == 0).astype(np.float64) @ self.value[:, leaves].T + self.offset
         total = self.problem.objective.tables.at(points) + inside[:, 0]
         if inside.shape[1] > 1:
             total = total + self.problem.objective.spread_weight * inside[:, 1:].std(axis=1)
