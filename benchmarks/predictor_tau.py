@@ -3,7 +3,7 @@
     python benchmarks/predictor_tau.py [--seeds 10]
 
 Kendall's tau on 4,000 held-out designs (measured tables beside the repository), mean over seeds;
-the best of the baselines is read from ``baselines/prediction_tau.csv``.
+the best of the baselines is read from ``baselines/prediction_tau.csv``. ``--pretrain params,macs`` also tries trees with a head start.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 424, 1000, 2000])
+    parser.add_argument("--pretrain", default="", help="Free labels, e.g. params,macs.")
+    parser.add_argument("--model", default="auto")
     options = parser.parse_args()
+    free = tuple(name for name in options.pretrain.split(",") if name)
     known = pd.read_csv(DATA / "baselines" / "prediction_tau.csv")
     print(f"{'space':<15} {'n':>5} {'ours':>6} {'std':>6} {'best known':>10} {'by':<22} chosen")
     for name, (space_name, file, target) in TABLES.items():
@@ -39,7 +42,8 @@ def main() -> None:
             for seed in range(options.seeds):
                 train = table.sample(size, random_state=seed)
                 test = table.drop(train.index).sample(4000, random_state=seed)
-                found, _ = fit(sample_of(train, space, target), space, target, seed=seed)
+                sample = sample_of(train, space, target)
+                found, _ = fit(sample, space, target, model=options.model, pretrain=free, seed=seed)
                 guess = found.predict(space, space.points(test))
                 taus.append(kendall(guess, test[target].to_numpy()))
                 kinds.append(found.kind)

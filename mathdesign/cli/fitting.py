@@ -22,6 +22,7 @@ class FitRequest:
     out: Path
     model: str
     ensemble: int
+    pretrain: tuple[str, ...]
     duplicates: str
     seed: int
 
@@ -49,7 +50,7 @@ def fit(session: Session, request: FitRequest) -> int:
         session.say(f"{len(sample.labels):,} designs of {space.name} ({space.size:.3g} in all)")
         predictor, held = fit_predictor(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
-            seed=request.seed, say=session.say,
+            pretrain=request.pretrain, seed=request.seed, say=session.say,
         )  # fmt: skip
         files = predictor.save(request.out)
         title = f"{request.target}: held-out predictions"
@@ -130,6 +131,8 @@ def _check_words(request: FitRequest) -> None:
         raise BadRequest(f"--duplicates {request.duplicates}: accepted: refuse, mean")
     if request.ensemble and request.model == "tables":
         raise BadRequest("--ensemble: only trees have an ensemble; leave --model out")
+    if request.pretrain and request.model == "tables":
+        raise BadRequest("--pretrain: only trees have a head start; leave --model out")
     if 0 < request.ensemble < 2:
         raise BadRequest("--ensemble 1: accepted: at least 2 members, e.g. 10")
 

@@ -114,6 +114,10 @@ def fit(
     ensemble: Annotated[
         int, typer.Option("--ensemble", min=0, max=100, help="Members for `uncertainty:`.")
     ] = 0,
+    pretrain: Annotated[
+        list[str] | None,
+        typer.Option("--pretrain", help="A free label to try a head start on, e.g. macs."),
+    ] = None,
     duplicates: Annotated[
         str, typer.Option("--duplicates", help="refuse, or mean: average their labels.")
     ] = "refuse",
@@ -128,7 +132,8 @@ def fit(
     from mathdesign.cli import fitting
 
     session = Session(json, quiet)
-    request = fitting.FitRequest(table, space, target, out, model, ensemble, duplicates, seed)
+    free = tuple(dict.fromkeys(pretrain or ()))
+    request = fitting.FitRequest(table, space, target, out, model, ensemble, free, duplicates, seed)
     raise typer.Exit(fitting.fit(session, request))
 
 

@@ -235,3 +235,26 @@ def test_slots_without_values_have_one_hot_features_and_counts():
     space = TableSpace("s", (Slot("a", ("x", "y")), Slot("b", ("x", "y"))), {}, ("x",))
     found = matrix(features_of(space), np.array([[0, 0], [1, 0]]))
     assert found.tolist() == [[1, 0, 1, 0, 2], [0, 1, 1, 0, 1]]
+
+
+def test_a_head_start_on_free_labels_is_tried_and_is_part_of_the_model():
+    space = nats_size()
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 8, (60, 5))
+    cost = space.metrics["macs"].at(points).astype(float)
+    frame = pd.DataFrame([space.words(p) for p in points])
+    frame["acc"] = np.sqrt(cost / cost.max()) + rng.normal(0, 0.02, len(points))
+    sample = sample_of(frame, space, "acc")
+    plain, _ = fit(sample, space, "acc", model="trees")
+    found, _ = fit(sample, space, "acc", model="trees", pretrain=("macs", "params"))
+    rivals = found.quality.rivals
+    assert {
+        k: v for k, v in rivals.items() if "after macs, params" not in k
+    } == plain.quality.rivals
+    assert len(rivals) == 2 * len(plain.quality.rivals)
+    assert found.quality.tau > plain.quality.tau
+    at = every_point(space)
+    theirs = lightgbm.Booster(model_str=found.members[0]).predict(matrix(features_of(space), at))
+    assert np.abs(theirs - found.objective(space).at(at)).max() < 1e-9
+    with pytest.raises(TableError, match="no metric 'watts' to pre-train on; accepted: "):
+        fit(sample, space, "acc", pretrain=("watts",))
