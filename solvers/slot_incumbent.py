@@ -22,6 +22,8 @@ from mathdesign.solvers.slot_masks import Positions, leaf_masks
 TENURE = (2, 8)
 #: Candidates this close below the incumbent (relative) are scored by the problem itself.
 CLOSE = 1e-9
+#: Points of a walk that are offered at most.
+MOST_TIES = 8
 
 
 @dataclass(slots=True)
@@ -120,15 +122,16 @@ def tabu(
     moves: int,
     clock: Clock,
 ) -> None:
-    """Walk ``moves`` steps from ``start``; every better feasible point is offered to ``best``."""
+    """Walk ``moves`` steps from ``start``; the best feasible points met are offered to ``best``."""
     slots = len(near.positions.slot_sizes)
     point, rests = start.copy(), np.zeros(slots, dtype=np.int64)
     price, spread = 1.0, 1.0
+    met = _Met(best.cutoff)
     for move in range(moves):
         if move % 16 == 0 and clock.stop() is not None:
-            return
+            break
         points, value, broken = near.around(point)
-        _offer(best, points, np.where(broken == 0, value, -np.inf))
+        met.see(points, np.where(broken == 0, value, -np.inf))
         spread = max(spread * 0.9, float(value.max() - value.min()), 1e-12)
         score = value - 10 * price * spread * broken
         changed = points[np.arange(len(near.slot)), near.slot] != point[near.slot]
@@ -136,12 +139,14 @@ def tabu(
         if not allowed.any():
             allowed = changed
         if not allowed.any():
-            return
+            break
         pick = int(np.argmax(np.where(allowed, score, -np.inf)))
         price *= 0.9 if broken[pick] == 0 else 1.2
         price = min(max(price, 1e-3), 1e3)
         rests[near.slot[pick]] = move + int(rng.integers(*TENURE, endpoint=True))
         point = points[pick]
+    for found in met.points:
+        best.offer(found)
 
 
 def random_start(problem: SlotProblem, rng: np.random.Generator) -> IntArray:
@@ -149,9 +154,21 @@ def random_start(problem: SlotProblem, rng: np.random.Generator) -> IntArray:
     return np.array([rng.integers(len(s.options)) for s in problem.slots], dtype=np.int64)
 
 
-def _offer(best: Incumbent, points: IntArray, value: FloatArray) -> None:
-    top = int(np.argmax(value))
-    if value[top] > best.cutoff - CLOSE * (1 + abs(value[top])):
-        known = best.point is not None and tuple(points[top].tolist()) == best.point
-        if not known and np.isfinite(value[top]):
-            best.offer(points[top].tolist())
+@dataclass(slots=True)
+class _Met:
+    """The best points of a walk, up to rounding: scoring by the problem itself is left to its end."""
+
+    top: float
+    points: list[tuple[int, ...]] = field(default_factory=list)
+
+    def see(self, points: IntArray, value: FloatArray) -> None:
+        best = int(np.argmax(value))
+        room = CLOSE * (1 + abs(value[best]))
+        if not np.isfinite(value[best]) or value[best] < self.top - room:
+            return
+        if value[best] > self.top + room:
+            self.points.clear()
+        self.top = max(self.top, float(value[best]))
+        point = tuple(points[best].tolist())
+        if point not in self.points and len(self.points) < MOST_TIES:
+            self.points.append(point)

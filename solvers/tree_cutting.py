@@ -29,8 +29,9 @@ ROOT_ROUNDS, NODE_ROUNDS = 6, 3
 WALKS, MOVES, NODE_MOVES = 12, 150, 20
 #: Sweeps of the compiled bound when an option is probed.
 PROBE_SWEEPS = 2
-#: Ways to branch that the program looks at, and its iterations for each part.
-LOOKS, LOOK_ITERATIONS = 4, 50
+#: Ways to branch that the program looks at: so many by the estimate, so many by attribution; and its
+#: iterations for each part.
+LOOKS, TELLING, LOOK_ITERATIONS = 2, 2, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,13 @@ class Cutting:
             return float(self.state.size(np.array([value for value, _ in parts]), bound).sum())
 
         slots = [np.flatnonzero(alive[a:b]) + a for a, b in self.state.slots()]
-        ways = [self._split(alive, duals, worth, slot) for slot in slots if len(slot) > 1]
+        undecided = [i for i, slot in enumerate(slots) if len(slot) > 1]
+        ways = [self._split(alive, duals, worth, slots[i]) for i in undecided]
+        ranked = sorted(range(len(ways)), key=lambda i: size(ways[i]))[:LOOKS]
+        telling = sorted(range(len(ways)), key=lambda i: -self.state.attribution[undecided[i]])
+        ranked += [i for i in telling[:TELLING] if i not in ranked]
         looked = []
-        for parts in sorted(ways, key=size)[:LOOKS]:
+        for parts in [ways[i] for i in ranked]:
             looks = [(self.program.look(part, leaves, LOOK_ITERATIONS), part) for _, part in parts]
             looked.append([(min(v, w), part) for (v, part), (w, _) in zip(looks, parts)])
         return min(looked, key=size)
