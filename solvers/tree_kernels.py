@@ -338,6 +338,8 @@ def bound_box(
             for r in range(R):
                 v -= mu[r] * a.leaf_cost[r, leaf]
             for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
+                if v == -np.inf:  # closed, or out of reach
+                    break
                 c = a.leaf_cell[a.scope_leaf[s] + leaf - first]
                 v += full[s] if c < 0 else cell[c]
             score[leaf] = v
