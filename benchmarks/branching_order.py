@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--limit", type=float, default=30.0)
     options = parser.parse_args()
-    tree_branching.MESSAGE_NODES = 10**9
+    tree_branching.MESSAGE_LEAVES = 10**15
     px, ours = space("px"), tree_branching.Search._slot
     solve_slots(px.problem(px.fit("30x8", 99)[0]), SolveOptions(gap=0.0))
     print(f"{'ensemble':9}{'budget':9}{'order':13}{'proven':>7}{'nodes':>9}{'mean s':>8}")

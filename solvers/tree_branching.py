@@ -4,7 +4,7 @@ Bound, tightening and validity: :mod:`mathdesign.solvers.tree_kernels`. Root: a 
 for an incumbent, the duals of the Hall relaxation as first messages. Then the slot is branched on
 whose options promise the smallest subtrees, slots of greater attribution first where that is close
 (half the nodes on small ensembles under two budgets: `benchmarks/branching_order.py`); one child an
-option that is left. Children inherit the messages of their parent. What that has not closed within ``MESSAGE_NODES`` is begun anew by branch
+option that is left. Children inherit the messages of their parent. What that has not closed within ``MESSAGE_LEAVES`` is begun anew by branch
 and cut (:mod:`.tree_cutting`): hundreds of times slower a node, thousands of times fewer nodes where
 trees are deep.
 """
@@ -28,8 +28,8 @@ ROOT_SWEEPS, NODE_SWEEPS = 30, 6
 FIRST_MOVES, MOVES, WALKS = 10, 150, 1
 #: Weight of a slot's attribution beside the estimate of its subtrees, as a power.
 TELLING = 0.5
-#: Nodes bounded by messages alone before cuts are worth their while.
-MESSAGE_NODES = 300
+#: Leaves looked at by messages alone before cuts are worth their while: about half a second.
+MESSAGE_LEAVES = 1_000_000
 
 
 class Branch(SlotBackend):
@@ -72,7 +72,7 @@ class Search:
             while self.open:
                 if reason := self.state.clock.stop():
                     return reason
-                if self.state.best.nodes >= MESSAGE_NODES:
+                if self.state.best.nodes * len(self.state.model.value) >= MESSAGE_LEAVES:
                     return self.cut(root)
                 self.step()
                 self.tell()
