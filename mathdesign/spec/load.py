@@ -148,7 +148,10 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
 
 
 def _reworded(message: str) -> str:
-    """Pydantic's sentence as what is accepted: without its subject."""
+    """Pydantic's sentence as what is accepted: without its subject, in the words of YAML."""
+    for word, kind in (("list", "a list"), ("tuple", "a list"), ("dictionary", "a mapping")):
+        if message.startswith(f"Input should be a valid {word}"):
+            return kind
     for lead in ("Input should be ", "String should match pattern "):
         if message.startswith(lead):
             return message.removeprefix(lead)
