@@ -1,4 +1,4 @@
-"""Which slot to branch on: by the estimated size of its subtrees (ours), or by its attribution.
+"""Which slot to branch on: by the estimated size of its subtrees, by its attribution, or both (ours).
 
 Attribution: mean |SHAP| of the slot's features over 1,000 designs, greatest first (what GBDT-NAS
 prunes by). Nodes and seconds of branch and bound by messages alone, up to a limit.
@@ -29,16 +29,17 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=30.0)
     options = parser.parse_args()
     tree_branching.MESSAGE_LEAVES = 10**15
-    px, ours = space("px"), tree_branching.Search._slot
+    px, ours, weight = space("px"), tree_branching.Search._slot, tree_branching.TELLING
     solve_slots(px.problem(px.fit("30x8", 99)[0]), SolveOptions(gap=0.0))
     print(f"{'ensemble':9}{'budget':9}{'order':13}{'proven':>7}{'nodes':>9}{'mean s':>8}")
     for shape, budget in CASES:
-        for order in ("subtrees", "attribution"):
+        for order in ("subtrees", "attribution", "both"):
             rows = []
             for seed in range(options.seeds):
                 ensemble, booster, columns = px.fit(shape, seed)
                 rank = by_attribution(px, booster, columns)
-                tree_branching.Search._slot = ours if order == "subtrees" else fixed(rank)
+                tree_branching.TELLING = weight if order == "both" else 0.0
+                tree_branching.Search._slot = fixed(rank) if order == "attribution" else ours
                 words = SolveOptions(gap=0.0, time_limit_s=options.limit)
                 rows.append(solve_slots(px.problem(ensemble, budget), words))
             proven = sum(row.status.value == "optimal" for row in rows)
@@ -59,7 +60,7 @@ def fixed(rank: list[int]) -> Any:
     """The first undecided slot of ``rank``."""
 
     def slot(self: Any, alive: np.ndarray, own: np.ndarray, bound: float) -> int:
-        slots = self.state.slots()
+        slots = self.state.slots
         left = (s for s in rank if alive[slots[s][0] : slots[s][1]].sum() > 1)
         return next(left, -1)
 

@@ -3,7 +3,8 @@
     python benchmarks/predictor_tau.py [--seeds 10]
 
 Kendall's tau on 4,000 held-out designs (measured tables beside the repository), mean over seeds;
-the best of the baselines is read from ``baselines/prediction_tau.csv``. ``--pretrain params,macs`` also tries trees with a head start.
+the best of the baselines is read from ``baselines/prediction_tau.csv``.
+``--pretrain params,macs`` also tries trees with a head start.
 """
 
 from __future__ import annotations

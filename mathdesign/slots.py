@@ -17,7 +17,7 @@ A *point* is an int64 array of shape ``(slots,)`` or ``(n, slots)`` of option po
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -229,3 +229,8 @@ class SlotProblem:
         for distance in self.distances:
             good &= (points != np.array(distance.point)).sum(axis=1) >= distance.at_least
         return good
+
+
+def random_points(slots: Sequence[Slot], count: int, rng: np.random.Generator) -> IntArray:
+    """Points with all options drawn independently, feasible or not: shape ``(count, slots)``."""
+    return np.stack([rng.integers(0, len(s.options), count) for s in slots], axis=1)

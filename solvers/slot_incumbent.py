@@ -81,16 +81,20 @@ class Neighbourhood:
             p = len(self.positions.slot_sizes) + j
             outside = self.outside[p][:, near]
             counts += outside[derived.at(points)] - outside[here[p]]
-        return points, self._objective(points, counts, near), violation(self.problem, points)
+        return (
+            points,
+            self._objective(points, counts, self.value[:, near]),
+            violation(self.problem, points),
+        )
 
     def at(self, points: IntArray) -> FloatArray:
         """Objective of any ``points`` of shape ``(n, slots)``, up to rounding."""
         at = self.positions.all_at(points)
         counts = sum(self.outside[p][at[:, p]] for p in range(at.shape[1]))
-        return self._objective(points, np.asarray(counts), np.arange(self.value.shape[1]))
+        return self._objective(points, np.asarray(counts), self.value)
 
-    def _objective(self, points: IntArray, counts: IntArray, leaves: IntArray) -> FloatArray:
-        inside = (counts == 0).astype(np.float64) @ self.value[:, leaves].T + self.offset
+    def _objective(self, points: IntArray, counts: IntArray, value: FloatArray) -> FloatArray:
+        inside = (counts == 0).astype(np.float64) @ value.T + self.offset
         total = self.problem.objective.tables.at(points) + inside[:, 0]
         if inside.shape[1] > 1:
             total = total + self.problem.objective.spread_weight * inside[:, 1:].std(axis=1)

@@ -3,7 +3,7 @@
 Bound, tightening and validity: :mod:`mathdesign.solvers.tree_kernels`. Root: a short tabu search
 for an incumbent, the duals of the Hall relaxation as first messages. Then the slot is branched on
 whose options promise the smallest subtrees, slots of greater attribution first where that is close
-(half the nodes on small ensembles under two budgets: `benchmarks/branching_order.py`); one child an
+(it helps on deep trees, and is noise on small ones: `benchmarks/branching_order.py`); one child an
 option that is left. Children inherit the messages of their parent. What that has not closed within ``MESSAGE_LEAVES`` is begun anew by branch
 and cut (:mod:`.tree_cutting`): hundreds of times slower a node, thousands of times fewer nodes where
 trees are deep.
@@ -73,7 +73,7 @@ class Search:
                 if reason := self.state.clock.stop():
                     return reason
                 if self.state.best.nodes * len(self.state.model.value) >= MESSAGE_LEAVES:
-                    return self.cut(root)
+                    return self.begin_anew(root)
                 self.step()
                 self.tell()
         except KeyboardInterrupt:
@@ -85,13 +85,11 @@ class Search:
         """Refresh bound and progress."""
         self.state.tell((box.bound for box in self.open), "searching", last)
 
-    def cut(self, root: Box) -> Termination:
-        """Begin anew with cuts."""
+    def begin_anew(self, root: Box) -> Termination:
+        """Branch and cut from the first box."""
         from mathdesign.solvers.tree_cutting import Cutting
 
-        cutting = Cutting(self.state)
-        cutting.start(root.alive, root.bound)
-        reason = cutting.run()
+        reason = Cutting(self.state, root.alive, root.bound).run()
         self.open = []
         if reason is Termination.COMPLETED:
             self.tell(last=True)
@@ -126,8 +124,7 @@ class Search:
             self.open = [box]
             self.tell()
             if walk < WALKS:
-                promising = np.array(state.greatest(own))
-                start = random_start(state.problem, rng) if walk else promising
+                start = random_start(state.problem, rng) if walk else state.greatest(own)
                 tabu(state.near, state.best, rng, start, MOVES, state.clock)
         return box
 
@@ -149,7 +146,7 @@ class Search:
             state.best.offer(state.only(box.alive))
             return
         children = []
-        a, b = state.slots()[slot]
+        a, b = state.slots[slot]
         for k in np.flatnonzero(box.alive[a:b]):
             alive = box.alive.copy()
             alive[a:b] = False
@@ -169,7 +166,7 @@ class Search:
         """The slot that promises the smallest subtrees for what it tells; -1 if all are decided."""
         size = np.where(alive, self.state.size(own, bound), 0.0)
         best, least = -1, np.inf
-        for slot, (a, b) in enumerate(self.state.slots()):
+        for slot, (a, b) in enumerate(self.state.slots):
             if alive[a:b].sum() < 2:
                 continue
             total = size[a:b].sum() / (self.state.attribution[slot] + 1e-12) ** TELLING

@@ -12,14 +12,15 @@ times as many on the hardest ensemble.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
 from mathdesign.formulation import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.base import Termination
 from mathdesign.solvers.slot_incumbent import random_start, tabu
-from mathdesign.solvers.tree_program import Duals, TreeProgram
+from mathdesign.solvers.tree_program import Priced, TreeProgram
 from mathdesign.solvers.tree_state import State
 
 #: Rounds of cliques in the first box and in others.
@@ -52,12 +53,13 @@ class Cutting:
     """The search below one box. ``open`` holds boxes that together have every better point."""
 
     state: State
+    alive: InitVar[BoolArray]
+    bound: InitVar[float]
     open: list[Box] = field(init=False)
     program: TreeProgram = field(init=False)
     rng: np.random.Generator = field(init=False)
 
-    def start(self, alive: BoolArray, bound: float) -> None:
-        """Begin with a box."""
+    def __post_init__(self, alive: BoolArray, bound: float) -> None:
         self.open = [Box(bound, alive, np.ones(len(self.state.model.value), dtype=bool))]
         self.tell()
         self.rng = np.random.default_rng(self.state.options.seed + 1)
@@ -92,7 +94,7 @@ class Cutting:
             state.best.nodes += 1
             alive = box.alive.copy()
             if state.kernels.tighten(state.arrays, alive):
-                children = self._children(Box(box.bound, alive, box.leaves.copy()), rounds)
+                children = self._children(Box(box.bound, alive, box.leaves), rounds)
         self.open[-1:] = children
 
     def _children(self, box: Box, rounds: int) -> list[Box]:
@@ -100,28 +102,32 @@ class Cutting:
         bound = self._cut(box, rounds)
         if bound <= state.cut:
             return []
-        self._walk(np.array(state.greatest(program.part)), NODE_MOVES)
-        alive, leaves = box.alive, program.open[state.model.options :]
-        duals = program.duals()
-        worth = self._probe(alive, duals, bound)
-        if worth is None or bound <= state.cut:
+        self._walk(state.greatest(program.part), NODE_MOVES)
+        if bound <= state.cut:
             return []
-        if all(alive[a:b].sum() < 2 for a, b in state.slots()):
+        alive, leaves = box.alive, program.open[state.model.options :]
+        duals = program.priced()
+        worth = self._probe(alive, duals, bound)
+        if worth is None:
+            return []
+        if all(alive[a:b].sum() < 2 for a, b in state.slots):
             state.best.offer(state.only(alive))
             return []
         parts = self._branching(alive, leaves, duals, worth, bound)
         program.purge()
-        return [Box(min(bound, value), part, leaves) for value, part in sorted(parts, key=_value)]
+        return [
+            Box(min(bound, value), part, leaves) for value, part in sorted(parts, key=itemgetter(0))
+        ]
 
     def _branching(
-        self, alive: BoolArray, leaves: BoolArray, duals: Duals, worth: FloatArray, bound: float
+        self, alive: BoolArray, leaves: BoolArray, duals: Priced, worth: FloatArray, bound: float
     ) -> list[Part]:
         """The two parts that promise the smallest subtrees."""
 
         def size(parts: list[Part]) -> float:
             return float(self.state.size(np.array([value for value, _ in parts]), bound).sum())
 
-        slots = [np.flatnonzero(alive[a:b]) + a for a, b in self.state.slots()]
+        slots = [np.flatnonzero(alive[a:b]) + a for a, b in self.state.slots]
         undecided = [i for i, slot in enumerate(slots) if len(slot) > 1]
         ways = [self._split(alive, duals, worth, slots[i]) for i in undecided]
         ranked = sorted(range(len(ways)), key=lambda i: size(ways[i]))[:LOOKS]
@@ -129,8 +135,8 @@ class Cutting:
         ranked += [i for i in telling[:TELLING] if i not in ranked]
         looked = []
         for parts in [ways[i] for i in ranked]:
-            looks = [(self.program.look(part, leaves, LOOK_ITERATIONS), part) for _, part in parts]
-            looked.append([(min(v, w), part) for (v, part), (w, _) in zip(looks, parts)])
+            look = [self.program.look(part, leaves, LOOK_ITERATIONS) for _, part in parts]
+            looked.append([(min(value, w), part) for (value, part), w in zip(parts, look)])
         return min(looked, key=size)
 
     def _cut(self, box: Box, rounds: int) -> float:
@@ -157,14 +163,14 @@ class Cutting:
             program.shrink(box.alive, program.open[K:] & ~closed[K:])
         return True
 
-    def _probe(self, alive: BoolArray, duals: Duals, bound: float) -> FloatArray | None:
+    def _probe(self, alive: BoolArray, duals: Priced, bound: float) -> FloatArray | None:
         """Bounds of the box with each option taken; closes options. ``None``: nothing is left."""
         state = self.state
         own = np.empty(state.model.options)
         if self._bound(alive, duals, own) <= state.cut:
             return None
         worth = np.minimum(own, bound)
-        for a, b in state.slots():
+        for a, b in state.slots:
             for k in np.flatnonzero(alive[a:b]) + a if alive[a:b].sum() > 1 else ():
                 part = alive.copy()
                 part[a:b] = False
@@ -174,7 +180,7 @@ class Cutting:
         return worth if state.kernels.tighten(state.arrays, alive) else None
 
     def _split(
-        self, alive: BoolArray, duals: Duals, worth: FloatArray, options: np.ndarray
+        self, alive: BoolArray, duals: Priced, worth: FloatArray, options: np.ndarray
     ) -> list[Part]:
         """The part with the most promising of ``options`` (of one slot), and the part without."""
         best = options[np.argmax(worth[options])]
@@ -187,7 +193,7 @@ class Cutting:
             without = self._bound(rest.copy(), duals, np.empty_like(worth))
         return [(float(worth[best]), first), (without, rest)]
 
-    def _bound(self, alive: BoolArray, duals: Duals, own: FloatArray) -> float:
+    def _bound(self, alive: BoolArray, duals: Priced, own: FloatArray) -> float:
         """The compiled bound of a part; ``alive`` shrinks."""
         state = self.state
         arrays = state.arrays._replace(unary=duals.unary, value=duals.value)
@@ -196,7 +202,3 @@ class Cutting:
             state.cut, PROBE_SWEEPS, own,
         )  # fmt: skip
         return bound
-
-
-def _value(part: Part) -> float:
-    return part[0]

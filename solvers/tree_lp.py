@@ -113,22 +113,29 @@ def solve_lp(model: Model, relaxation: Relaxation, alive: BoolArray, limit_s: fl
     highs.passModel(highs_model(replace(milp, high=high, integer=np.zeros_like(milp.integer))))
     highs.run()
     solution = highs.getSolution()
-    message = np.zeros(message_size(model))
     multiplier = np.zeros(len(model.row_limit))
     if not solution.dual_valid:
-        return Duals(message, multiplier, np.inf)
+        return Duals(np.zeros(message_size(model)), multiplier, np.inf)
     # Maximisation: HiGHS gives the multiplier of a `<=` row as a number that is not negative.
     dual = np.maximum(np.array(solution.row_dual), 0.0)
     skip = len(model.start) - 1 + len(model.factor_start) - 1
     cells = len(model.cell_start) - 1
+    multiplier[:] = dual[skip + cells :] * relaxation.row_scale
+    message = messages(model, dual[skip : skip + cells])
+    return Duals(message, multiplier, float(highs.getInfo().objective_function_value))
+
+
+def messages(model: Model, price: FloatArray) -> FloatArray:
+    """The messages that multipliers of the cells' rows amount to, shape ``(message_size,)``."""
+    message = np.zeros(message_size(model))
     at = 0
     for s, p in enumerate(model.scope_position):
         for c in range(model.scope_cells[s], model.scope_cells[s + 1]):
-            options = model.cell_option[model.cell_start[c] : model.cell_start[c + 1]]
-            message[at + options] -= dual[skip + c]
+            if price[c]:
+                options = model.cell_option[model.cell_start[c] : model.cell_start[c + 1]]
+                message[at + options] -= price[c]
         at += model.start[p + 1] - model.start[p]
-    multiplier[:] = dual[skip + cells :] * relaxation.row_scale
-    return Duals(message, multiplier, float(highs.getInfo().objective_function_value))
+    return message
 
 
 def message_size(model: Model) -> int:

@@ -30,7 +30,7 @@ from mathdesign.formulation import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.highs import highs_model, quiet_highs
 from mathdesign.solvers.tree_cliques import Masks, cliques
 from mathdesign.solvers.tree_kernels import ROUNDING
-from mathdesign.solvers.tree_lp import hall, message_size
+from mathdesign.solvers.tree_lp import hall, messages
 from mathdesign.solvers.tree_model import Model
 
 #: Rows violated by less than this are kept to; slack by more they are not needed.
@@ -43,7 +43,7 @@ UNLIMITED_S = 1e9
 
 
 @dataclass(frozen=True, eq=False)
-class Duals:
+class Priced:
     """A relaxation in the terms of :mod:`.tree_kernels`: cliques are priced into the terms."""
 
     constant: float
@@ -55,7 +55,7 @@ class Duals:
 
 @dataclass(slots=True)
 class TreeProgram:
-    """Columns: options, then leaves. ``bound``, ``own`` and ``part`` are of the last solution."""
+    """Columns: options, then leaves. ``own`` and ``part`` are of the last solution."""
 
     model: Model
     masks: Masks = field(init=False)
@@ -80,10 +80,10 @@ class TreeProgram:
     own: FloatArray = field(init=False)
     multiplier: FloatArray = field(init=False)
     price: FloatArray = field(init=False)
-    bound: float = np.inf
 
     def __post_init__(self) -> None:
-        model, milp = self.model, hall(self.model).milp
+        model, relaxation = self.model, hall(self.model)
+        milp = relaxation.milp
         P, F = len(model.start) - 1, len(model.factor_start) - 1
         cells = len(model.cell_start) - 1
         self.masks = Masks.of(model)
@@ -91,7 +91,7 @@ class TreeProgram:
         self.cells = sp.csr_matrix(milp.matrix[P + F : P + F + cells])
         self.rows = sp.csr_matrix(milp.matrix[P + F + cells :])
         self.row_limit = milp.row_high[P + F + cells :]
-        self.row_scale = hall(model).row_scale
+        self.row_scale = relaxation.row_scale
         K = model.options
         self.group_start = np.concatenate([model.start[:-1], K + model.factor_start[:-1]])
         self.group = np.repeat(np.arange(P + F), np.diff(np.append(self.group_start, milp.columns)))
@@ -138,12 +138,11 @@ class TreeProgram:
         solution = self.highs.getSolution()
         columns = len(self.cost)
         self.part = np.array(solution.col_value) if solution.value_valid else np.zeros(columns)
-        dual = np.array(solution.row_dual) if solution.dual_valid else np.zeros(self._row_count())
+        rows = self.head + len(self.kind)
+        dual = np.array(solution.row_dual) if solution.dual_valid else np.zeros(rows)
         if self.highs.getModelStatus() == INFEASIBLE and self._no_point():
-            self.bound = -np.inf
-        else:
-            self.bound = self._price(dual, self.cost, self.model.constant)
-        return self.bound
+            return -np.inf
+        return self._price(dual, self.cost, self.model.constant)
 
     def look(self, alive: BoolArray, leaves: BoolArray, most_iterations: int) -> float:
         """The bound of a part of the box; what the program holds and ``part`` stay."""
@@ -157,9 +156,6 @@ class TreeProgram:
         self.part = part
         self.highs.setBasis(basis)
         return bound
-
-    def _row_count(self) -> int:
-        return self.head + len(self.kind)
 
     def _no_point(self) -> bool:
         """Whether a dual ray proves that the box is empty: the bound of no objective is negative."""
@@ -191,7 +187,7 @@ class TreeProgram:
         return bound
 
     def separate(self) -> int:
-        """Add violated Hall rows, else and also cliques; how many rows."""
+        """Add Hall rows and cliques that the last solution violates; how many."""
         inside = np.ones(len(self.cells.indptr) - 1, dtype=bool)
         inside[self.kind[self.kind >= 0]] = False
         which = np.flatnonzero(inside & (self.cells @ self.part > TOLERANCE))
@@ -236,7 +232,7 @@ class TreeProgram:
         self.extra = sp.csr_matrix(self.extra[kept])
         self.kind, self.home = self.kind[kept], self.home[kept]
 
-    def duals(self) -> Duals:
+    def priced(self) -> Priced:
         """The last duals as messages; terms of closed columns are ``-inf``."""
         model = self.model
         clique = np.where(self.kind == CLIQUE, self.price, 0.0)
@@ -244,15 +240,8 @@ class TreeProgram:
         K = model.options
         of_cell = np.zeros(len(model.cell_start) - 1)
         of_cell[self.kind[self.kind >= 0]] = self.price[self.kind >= 0]
-        message = np.zeros(message_size(model))
-        base = np.cumsum([0, *np.diff(model.start)[model.scope_position]])
-        for s in range(len(model.scope_position)):
-            for c in range(model.scope_cells[s], model.scope_cells[s + 1]):
-                if of_cell[c]:
-                    k = model.cell_option[model.cell_start[c] : model.cell_start[c + 1]]
-                    message[base[s] + k] -= of_cell[c]
         unary = np.where(self.open[:K], terms[:K], 0.0)
-        return Duals(
-            model.constant + float(clique.sum()), unary, terms[K:], message,
+        return Priced(
+            model.constant + float(clique.sum()), unary, terms[K:], messages(model, of_cell),
             self.multiplier * self.row_scale,
         )  # fmt: skip

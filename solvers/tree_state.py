@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from mathdesign.formulation import BoolArray, FloatArray
-from mathdesign.slots import SlotProblem
+from mathdesign.formulation import BoolArray, FloatArray, IntArray
+from mathdesign.slots import SlotProblem, random_points
 from mathdesign.solvers.base import Clock, SolveOptions
 from mathdesign.solvers.slot_base import Incumbent
 from mathdesign.solvers.slot_incumbent import Neighbourhood
@@ -26,7 +27,7 @@ REPORT_EVERY_S = 0.1
 SAMPLE = 1000
 
 
-@dataclass(slots=True)
+@dataclass
 class State:
     """One run. ``best.bound`` is valid at any time."""
 
@@ -38,8 +39,6 @@ class State:
     near: Neighbourhood = field(init=False)
     kernels: ModuleType = field(init=False)
     arrays: Any = field(init=False)
-    attribution: FloatArray = field(init=False)
-    """For each slot how far its options move the objective on average, over random points."""
     reported_s: float = -1.0
 
     def __post_init__(self) -> None:
@@ -51,7 +50,6 @@ class State:
 
         self.kernels = tree_kernels
         self.arrays = tree_kernels.arrays(self.model)
-        self.attribution = attribution(self.near, self.options.seed)
 
     @property
     def cut(self) -> float:
@@ -61,18 +59,24 @@ class State:
         margin = max(0.95 * self.options.gap, LEAST_GAP)
         return self.best.cutoff + margin * max(1.0, abs(self.best.cutoff))
 
+    @cached_property
+    def attribution(self) -> FloatArray:
+        """For each slot how far its options move the objective on average, over random points."""
+        return attribution(self.problem, self.near, self.options.seed)
+
+    @cached_property
     def slots(self) -> list[tuple[int, int]]:
         """First option and end of every slot; derived positions are not branched on."""
         start = self.model.start
         return list(zip(start[: len(self.problem.slots)].tolist(), start[1:].tolist()))
 
-    def greatest(self, worth: FloatArray) -> list[int]:
+    def greatest(self, worth: FloatArray) -> IntArray:
         """The option of the greatest ``worth`` in every slot: a point to look around."""
-        return [int(np.argmax(worth[a:b])) for a, b in self.slots()]
+        return np.array([np.argmax(worth[a:b]) for a, b in self.slots], dtype=np.int64)
 
     def only(self, alive: BoolArray) -> list[int]:
         """The point of a box that is decided."""
-        return [int(np.flatnonzero(alive[a:b])[0]) for a, b in self.slots()]
+        return [int(np.flatnonzero(alive[a:b])[0]) for a, b in self.slots]
 
     def size(self, bound: FloatArray, top: float) -> FloatArray:
         """How large the subtrees of boxes with these bounds are, relative to one bounded by ``top``.
@@ -92,18 +96,17 @@ class State:
             self.clock.report(self.best.objective, known, self.best.nodes, doing)
 
 
-def attribution(near: Neighbourhood, seed: int) -> FloatArray:
+def attribution(problem: SlotProblem, near: Neighbourhood, seed: int) -> FloatArray:
     """Mean absolute main effect of each slot: its SHAP value where options are independent.
 
     (Lundberg and Lee, NeurIPS 2017, for the first-order part.) Only an order to branch in, so that a
     sample will do.
     """
-    rng = np.random.default_rng(seed)
-    sizes = near.positions.slot_sizes
-    points = np.stack([rng.integers(0, n, SAMPLE) for n in sizes], axis=1)
+    points = random_points(problem.slots, SAMPLE, np.random.default_rng(seed))
     value = near.at(points)
     found = []
-    for p, n in enumerate(sizes):
+    for p, slot in enumerate(problem.slots):
+        n = len(slot.options)
         count = np.maximum(np.bincount(points[:, p], minlength=n), 1)
         mean = np.bincount(points[:, p], value, minlength=n) / count
         found.append(float(np.abs(mean - value.mean()).mean()))

@@ -21,7 +21,7 @@ from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
 from mathdesign.surrogate.booster import read_booster
 from mathdesign.surrogate.features import features_of, matrix
-from mathdesign.surrogate.fit import normal_scores
+from mathdesign.surrogate.growing import normal_scores
 from mathdesign.tablespaces.space import TableSpace
 
 #: Up to so many designs all are scored at once; above, each pick is a program of its own.

@@ -4,25 +4,18 @@ Each is tried on the labels themselves and on their normal scores (van der Waerd
 the order, and labels of cells have a long lower tail. Settings follow measurements (``benchmarks/predictor_tau.py``): five
 rows a leaf at least, thresholds drawn at random for larger trees (extremely randomised trees, Geurts
 et al. 2006), the number of rounds by cross-validation. A separable model is better on few widths.
-
-**Free labels.** What a design costs is known without training it. With ``pretrain`` the trees are also
-tried with a head start: first trees that learn those costs from many random designs, weighed as they
-explain the measured labels, then the usual ones on what is left (after the pre-training of GBDT-NAS-3S
-and FBNetV3). One model file as ever: boosting goes on where it was.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.surrogate.booster import name_in_file
-from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
 from mathdesign.surrogate.predictor import Predictor, Quality, read_back
 from mathdesign.tablespaces.space import TableError, TableSpace
 
@@ -39,8 +32,6 @@ SHAPES: Mapping[str, tuple[int, float, bool]] = {
     "trees of 8 leaves": (8, 0.1, False),
     "trees of 31 leaves": (31, 0.05, True),
 }
-#: Random designs and rounds of the head start on free labels.
-FREE_DESIGNS, FREE_ROUNDS = 2000, 60
 #: The scores are read back through so many levels at most.
 MOST_LEVELS = 201
 
@@ -126,15 +117,22 @@ def fit(
     """The predictor with the best cross-validated tau, and its held-out predictions.
 
     ``model`` is ``auto``, ``trees`` or ``tables``; ``ensemble`` adds that many trees' ensembles
-    on bootstrap samples; ``pretrain`` names metrics of the space as free labels. Same sample and seed, same bytes.
+    on bootstrap samples; ``pretrain`` names metrics of the space as free labels. Same sample and
+    seed, same bytes.
     """
     forms = {"scores": normal_scores(sample.labels), "values": _standardised(sample.labels)}
     folds = np.random.default_rng(seed).permutation(len(sample.labels)) % FOLDS
     if unknown := sorted(set(pretrain) - set(space.metrics)):
         known = ", ".join(space.metrics)
         raise TableError(f"no metric {unknown[0]!r} to pre-train on; accepted: {known}")
-    columns = matrix(features_of(space), sample.points)
-    starts = [None, _Free.of(space, pretrain, seed)] if pretrain else [None]
+    free = FreeLabels.of(space, pretrain, sample.points, seed) if pretrain else None
+    growers = {
+        f"{name}, {{}}{' after ' + ', '.join(pretrain) if start else ''}": Grower.of(
+            space, sample.points, shape, start, seed
+        )
+        for name, shape in SHAPES.items()
+        for start in dict.fromkeys((None, free))
+    }
     tried: dict[str, _Trial] = {}
     for form, y in forms.items():
         if model in ("auto", "tables") and not ensemble:  # only trees have an ensemble
@@ -142,14 +140,12 @@ def fit(
                 held = _held_out_tables(sample.points, y, folds, space, ridge)
                 tau = kendall(held, sample.labels)
                 tried[f"tables of {form}, ridge {ridge:g}"] = _Trial(tau, held, form, ridge=ridge)
-        if model not in ("auto", "trees"):
-            continue
-        for (name, shape), free in itertools.product(SHAPES.items(), starts):
-            grower = _Grower(space, shape, free, seed)
-            held, rounds = grower.held_out(sample.points, columns, y, folds)
-            tau = kendall(held, sample.labels)
-            trial = _Trial(tau, held, form, grower=grower, rounds=rounds)
-            tried[f"{name}, {form}{' after ' + ', '.join(pretrain) if free else ''}"] = trial
+        if model in ("auto", "trees"):
+            for name, grower in growers.items():
+                held, rounds = grower.held_out(y, folds)
+                tau = kendall(held, sample.labels)
+                trial = _Trial(tau, held, form, grower=grower, rounds=rounds)
+                tried[name.format(form)] = trial
     for name, trial in tried.items():
         say(f"{name}: cross-validated tau {trial.tau:.3f}")
     best = max(tried.values(), key=lambda trial: trial.tau)
@@ -163,13 +159,12 @@ def fit(
         tables = tuple(map(tuple, _tables(sample.points, y, space, best.ridge)))
         return replace(empty, tables=tables), predicted
     rng = np.random.default_rng(seed)
-    grower, points = best.grower, sample.points
-    members = [grower.train(points, columns, y, best.rounds).model_to_string()]
+    every = np.arange(len(y))
+    members = [best.grower.train(every, y, best.rounds).model_to_string()]
     for number in range(ensemble):
         rows = rng.integers(0, len(y), len(y))
-        other = replace(grower, seed=seed + 1 + number)
-        again = other.train(points[rows], columns[rows], y[rows], best.rounds)
-        members.append(again.model_to_string())
+        other = replace(best.grower, seed=seed + 1 + number)
+        members.append(other.train(rows, y, best.rounds).model_to_string())
     return replace(empty, kind="trees", members=tuple(members)), predicted
 
 
@@ -181,20 +176,12 @@ class _Trial:
     held: FloatArray
     form: str
     ridge: float = 0.0
-    grower: _Grower | None = None
+    grower: Grower | None = None
     rounds: int = 0
 
 
 def _standardised(labels: FloatArray) -> FloatArray:
     found: FloatArray = (labels - labels.mean()) / labels.std()
-    return found
-
-
-def normal_scores(labels: FloatArray) -> FloatArray:
-    """The normal quantile of each label's rank; equal labels get equal scores."""
-    from scipy.stats import norm, rankdata
-
-    found: FloatArray = norm.ppf((rankdata(labels) - 0.5) / len(labels))
     return found
 
 
@@ -262,87 +249,3 @@ def _held_out_tables(
         tables = _tables(points[~test], y[~test], space, ridge)
         held[test] = sum(np.array(t)[points[test, i]] for i, t in enumerate(tables))
     return held
-
-
-@dataclass(frozen=True, eq=False)
-class _Free:
-    """Random designs with their free labels as scores, shape ``(designs, metrics)``."""
-
-    names: tuple[str, ...]
-    columns: FloatArray
-    scores: FloatArray
-    values: FloatArray
-    """The metrics themselves, each column sorted: how a score is read off."""
-
-    @classmethod
-    def of(cls, space: TableSpace, names: tuple[str, ...], seed: int) -> _Free:
-        """``FREE_DESIGNS`` designs, options drawn independently."""
-        rng = np.random.default_rng(seed)
-        sizes = [len(slot.options) for slot in space.slots]
-        points = np.stack([rng.integers(0, n, FREE_DESIGNS) for n in sizes], axis=1)
-        raw = np.stack([space.metrics[n].at(points).astype(float) for n in names], axis=1)
-        scores = np.stack([normal_scores(column) for column in raw.T], axis=1)
-        return cls(names, matrix(features_of(space), points), scores, np.sort(raw, axis=0))
-
-    def scores_at(self, space: TableSpace, points: IntArray) -> FloatArray:
-        """Scores of other designs among these."""
-        from scipy.stats import norm
-
-        share = (np.arange(len(self.values)) + 0.5) / len(self.values)
-        raw = [space.metrics[n].at(points).astype(float) for n in self.names]
-        rank = [np.interp(r, column, share) for r, column in zip(raw, self.values.T)]
-        return np.asarray(norm.ppf(np.stack(rank, axis=1)), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Grower:
-    """How an ensemble is grown: the shape of its trees, and what they learn first."""
-
-    space: TableSpace
-    shape: tuple[int, float, bool]
-    free: _Free | None
-    seed: int
-
-    def held_out(
-        self, points: IntArray, columns: FloatArray, y: FloatArray, folds: IntArray
-    ) -> tuple[FloatArray, int]:
-        """Held-out predictions at the number of rounds that is best over all folds together."""
-        most, parts = 300 if len(y) < 1000 else 500, []
-        steps = np.arange(10, most + 1, 10)
-        first = FREE_ROUNDS if self.free else 0
-        for fold in range(FOLDS):
-            test = folds == fold
-            booster = self.train(points[~test], columns[~test], y[~test], most)
-            ends = [int(n) + first for n in steps]
-            parts.append((test, [booster.predict(columns[test], num_iteration=n) for n in ends]))
-        errors = [
-            sum(((p[k] - y[test]) ** 2).sum() for test, p in parts) for k in range(len(steps))
-        ]
-        best = int(np.argmin(errors))
-        held = np.zeros(len(y))
-        for test, predictions in parts:
-            held[test] = predictions[best]
-        return held, int(steps[best])
-
-    def train(self, points: IntArray, columns: FloatArray, y: FloatArray, rounds: int) -> Any:
-        """The booster: ``rounds`` on ``y``, after the head start if there is one."""
-        if self.free is None:
-            return self._boost(columns, y, rounds)
-        scores = self.free.scores_at(self.space, points)
-        slope = np.linalg.lstsq(scores, y, rcond=None)[0]
-        start = self._boost(self.free.columns, self.free.scores @ slope, FREE_ROUNDS)
-        return self._boost(columns, y, rounds, start)
-
-    def _boost(self, columns: FloatArray, y: FloatArray, rounds: int, start: Any = None) -> Any:
-        import lightgbm
-
-        leaves, rate, drawn = self.shape
-        settings = {
-            "objective": "regression", "num_leaves": leaves, "learning_rate": rate,
-            "extra_trees": drawn, "min_data_in_leaf": 5, "feature_fraction": 0.9,
-            "bagging_fraction": 0.8, "bagging_freq": 5, "seed": self.seed, "deterministic": True,
-            "force_row_wise": True, "num_threads": 1, "verbose": -1,
-        }  # fmt: skip
-        names = [name_in_file(feature.name) for feature in features_of(self.space)]
-        data = lightgbm.Dataset(columns, y, feature_name=names)
-        return lightgbm.train(settings, data, rounds, init_model=start)

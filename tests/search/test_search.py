@@ -14,7 +14,7 @@ from mathdesign.search import proposing
 from mathdesign.search.loop import LogError, QueryFailed, SearchOptions, search
 from mathdesign.search.proposing import WEIGHTS, every_point, objective_of, propose, weighted
 from mathdesign.slots import Slot, SlotObjective, SlotProblem, TableSum
-from mathdesign.surrogate.fit import normal_scores
+from mathdesign.surrogate.growing import normal_scores
 from mathdesign.tablespaces import nasbench201, nats_size
 from mathdesign.tablespaces.space import TableSpace
 from tests.surrogate.test_surrogate import landscape

@@ -29,29 +29,27 @@ def check(problem, answer, bounds):
     return best
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_branching_returns_the_optimum_and_valid_bounds(block):
-    for seed in range(20 * block, 20 * (block + 1)):
-        problem = random_slot_problem(np.random.default_rng(seed))
-        reports = []
-        answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
-        best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
-        assert answer.termination is Termination.COMPLETED
-        if best == -np.inf:
-            assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
-        else:
-            assert answer.status is Status.OPTIMAL
-            assert answer.objective == pytest.approx(best, rel=TOLERANCE, abs=TOLERANCE)
+def check_proof(seed):
+    """The optimum of a random problem, proven, and every bound on the way valid."""
+    problem = random_slot_problem(np.random.default_rng(seed))
+    reports = []
+    answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
+    best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
+    assert answer.termination is Termination.COMPLETED
+    if best == -np.inf:
+        assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
+    else:
+        assert answer.status is Status.OPTIMAL
+        assert answer.objective == pytest.approx(best, rel=TOLERANCE, abs=TOLERANCE)
 
 
-def test_a_stopped_search_still_bounds(monkeypatch):
-    monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
-    monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
+def check_stops(longest):
+    """Stopped at any of the first moments, a search still bounds, and claims nothing more."""
     stopped = 0
     for seed in range(80):
         problem = random_slot_problem(np.random.default_rng(seed))
         calls = iter(range(10**6))
-        limit = seed % 7
+        limit = seed % longest
         options = SolveOptions(gap=0, should_stop=lambda: next(calls) > limit)  # noqa: B023
         answer = solve_slots(problem, options, "branch")
         check(problem, answer, [])
@@ -59,6 +57,18 @@ def test_a_stopped_search_still_bounds(monkeypatch):
             stopped += 1
             assert answer.status is not Status.INFEASIBLE
     assert stopped > 10
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_branching_returns_the_optimum_and_valid_bounds(block):
+    for seed in range(20 * block, 20 * (block + 1)):
+        check_proof(seed)
+
+
+def test_a_stopped_search_still_bounds(monkeypatch):
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
+    check_stops(7)
 
 
 def test_any_messages_and_multipliers_give_a_valid_bound():

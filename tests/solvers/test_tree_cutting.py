@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from mathdesign.solvers.base import Clock, SolveOptions, Status, Termination
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.base import Clock, SolveOptions
 from mathdesign.solvers.tree_model import lower
 from tests.slot_problems import every_point, random_slot_problem
-from tests.solvers.test_tree_branching import TOLERANCE, check
+from tests.solvers.test_tree_branching import check_proof, check_stops
 
 pytest.importorskip("numba")
 
@@ -39,29 +38,11 @@ def taken(model, points):
 @pytest.mark.parametrize("block", range(10))
 def test_cutting_returns_the_optimum_and_valid_bounds(block, only_cuts):
     for seed in range(20 * block, 20 * (block + 1)):
-        problem = random_slot_problem(np.random.default_rng(seed))
-        reports = []
-        answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
-        best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
-        assert answer.termination is Termination.COMPLETED
-        if best == -np.inf:
-            assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
-        else:
-            assert answer.status is Status.OPTIMAL
-            assert answer.objective == pytest.approx(best, rel=TOLERANCE, abs=TOLERANCE)
+        check_proof(seed)
 
 
 def test_a_stopped_search_still_bounds(only_cuts):
-    stopped = 0
-    for seed in range(80):
-        problem = random_slot_problem(np.random.default_rng(seed))
-        calls = iter(range(10**6))
-        limit = seed % 9
-        options = SolveOptions(gap=0, should_stop=lambda: next(calls) > limit)  # noqa: B023
-        answer = solve_slots(problem, options, "branch")
-        check(problem, answer, [])
-        stopped += answer.termination is Termination.INTERRUPTED
-    assert stopped > 10
+    check_stops(9)
 
 
 def test_a_point_takes_at_most_one_of_a_clique():
@@ -130,10 +111,8 @@ def test_progress_is_told_and_a_look_leaves_the_program_as_it_was(only_cuts):
 
     options = SolveOptions(gap=0)
     state = State(random_slot_problem(np.random.default_rng(3)), options, Clock(options))
-    cutting = Cutting(state)
     alive = np.ones(state.model.options, dtype=bool)
-    cutting.start(alive, np.inf)
-    program = cutting.program
+    program = Cutting(state, alive, np.inf).program
     before = program.solve(60.0)
     part, box = program.part.copy(), program.open.copy()
     smaller = alive.copy()

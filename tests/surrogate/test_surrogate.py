@@ -13,7 +13,8 @@ from mathdesign.cli.main import app
 from mathdesign.slots import Slot
 from mathdesign.surrogate.booster import ModelError, name_in_file, read_booster
 from mathdesign.surrogate.features import features_of, matrix
-from mathdesign.surrogate.fit import fit, kendall, normal_scores, sample_of
+from mathdesign.surrogate.fit import fit, kendall, sample_of
+from mathdesign.surrogate.growing import normal_scores
 from mathdesign.surrogate.predictor import Predictor
 from mathdesign.tablespaces import TableError, nasbench201, nats_size
 from mathdesign.tablespaces.space import TableSpace
