@@ -1,9 +1,8 @@
 """Good points without proof: tabu search over all one-slot changes, seeded.
 
-All neighbours of a point are scored at once. A leaf counts the positions that keep the point out of
-it; changing one slot changes one count (and those of aggregates), and leaves at zero contribute.
-Broken budgets cost a price that rises while the walk is infeasible and falls while it is not:
-budgets bind at every good point, and a walk that may not cross them is stuck on their boundary.
+All neighbours of a point are scored at once, in compiled code (:mod:`.slot_walk`). Broken budgets
+cost a price that rises while the walk is infeasible and falls while it is not: budgets bind at every
+good point, and a walk that may not cross them is stuck on their boundary.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import SlotProblem
+from mathdesign.slots import PairTable, SlotProblem, TableSum
+from mathdesign.solvers import slot_walk
 from mathdesign.solvers.base import Clock
 from mathdesign.solvers.slot_base import Incumbent
-from mathdesign.solvers.slot_masks import Positions, leaf_masks
+from mathdesign.solvers.slot_masks import LeafMasks, Positions, leaf_masks
 
 #: How many moves a slot rests after a change, drawn from this range.
 TENURE = (2, 8)
@@ -24,6 +24,8 @@ TENURE = (2, 8)
 CLOSE = 1e-9
 #: Points of a walk that are offered at most.
 MOST_TIES = 8
+#: Moves between two looks at the clock.
+CHUNK = 50
 
 
 @dataclass(slots=True)
@@ -31,91 +33,105 @@ class Neighbourhood:
     """Objective and violation of a point's one-slot changes, up to rounding."""
 
     problem: SlotProblem
-    positions: Positions = field(init=False)
-    outside: list[np.ndarray] = field(init=False)
-    """For each position ``(options, leaves)``: 1 where the option is outside of the leaf."""
-    value: FloatArray = field(init=False)
-    """``(1 + members of the spread, leaves)``: weighted sum of the ensembles, then each member."""
-    offset: FloatArray = field(init=False)
-    slot: IntArray = field(init=False)
-    option: IntArray = field(init=False)
+    tables: slot_walk.Tables = field(init=False)
 
     def __post_init__(self) -> None:
         objective = self.problem.objective
         spread = list(objective.spread) if objective.spread_weight else []
         terms = [(0, w, e) for w, e in objective.ensembles]
         terms += [(1 + j, 1.0, e) for j, e in enumerate(spread)]
-        self.positions = Positions.of(self.problem, [e for _, _, e in terms])
-        masks = [leaf_masks(e.trees, e.features, self.positions) for _, _, e in terms]
-        leaves = [len(m.tree) for m in masks]
-        self.value = np.zeros((1 + len(spread), sum(leaves)))
-        self.offset = np.zeros(1 + len(spread))
-        ends = np.cumsum([0, *leaves])
-        for (row, weight, ensemble), mask, first, last in zip(terms, masks, ends, ends[1:]):
-            self.value[row, first:last] = weight * mask.value
-            self.offset[row] += weight * ensemble.offset
-        self.outside = [
-            np.concatenate([np.zeros((0, size), bool), *(~m.allowed[p] for m in masks)])
-            .T.astype(np.int16).copy()
-            for p, size in enumerate(self.positions.sizes)
-        ]  # fmt: skip
-        sizes = self.positions.slot_sizes
-        self.slot = np.repeat(np.arange(len(sizes)), sizes)
-        self.option = np.concatenate([np.arange(n) for n in sizes])
+        positions = Positions.of(self.problem, [e for _, _, e in terms])
+        masks = [leaf_masks(e.trees, e.features, positions) for _, _, e in terms]
+        offset = np.zeros(1 + len(spread))
+        for row, weight, ensemble in terms:
+            offset[row] += weight * ensemble.offset
+        value = [weight * mask.value for (_, weight, _), mask in zip(terms, masks)]
+        row = [np.full(len(mask.tree), row) for (row, _, _), mask in zip(terms, masks)]
+        self.tables = slot_walk.Tables(
+            start=np.cumsum([0, *positions.slot_sizes]),
+            inside=_inside(masks, positions),
+            position_start=np.cumsum([0, *positions.sizes]),
+            value=np.concatenate([np.zeros(0), *value]),
+            row=np.concatenate([np.zeros(0, dtype=np.int64), *row]),
+            offset=offset,
+            spread_weight=float(objective.spread_weight),
+            **_links(positions),
+            **_sums(self.problem),
+        )
 
     def around(self, point: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
         """All one-slot changes (and the point itself, once a slot): points, values, violations."""
-        points = np.repeat(point[None], len(self.slot), axis=0)
-        points[np.arange(len(self.slot)), self.slot] = self.option
-        here = self.positions.all_at(point[None])[0]
-        count = np.zeros(self.value.shape[1], dtype=np.int16)
-        for p, k in enumerate(here):
-            count += self.outside[p][k]
-        # A change moves the point at one slot and at aggregates: no other leaf can be entered.
-        near = np.flatnonzero(count <= 1 + len(self.positions.derived))
-        counts = np.concatenate(
-            [(count - self.outside[p][here[p]])[near] + self.outside[p][:, near]
-             for p in range(len(self.positions.slot_sizes))]
-        )  # fmt: skip
-        for j, derived in enumerate(self.positions.derived):
-            p = len(self.positions.slot_sizes) + j
-            outside = self.outside[p][:, near]
-            counts += outside[derived.at(points)] - outside[here[p]]
-        return (
-            points,
-            self._objective(points, counts, self.value[:, near]),
-            violation(self.problem, points),
-        )
-
-    def at(self, points: IntArray) -> FloatArray:
-        """Objective of any ``points`` of shape ``(n, slots)``, up to rounding."""
-        at = self.positions.all_at(points)
-        counts = sum(self.outside[p][at[:, p]] for p in range(at.shape[1]))
-        return self._objective(points, np.asarray(counts), self.value)
-
-    def _objective(self, points: IntArray, counts: IntArray, value: FloatArray) -> FloatArray:
-        inside = (counts == 0).astype(np.float64) @ value.T + self.offset
-        total = self.problem.objective.tables.at(points) + inside[:, 0]
-        if inside.shape[1] > 1:
-            total = total + self.problem.objective.spread_weight * inside[:, 1:].std(axis=1)
-        return np.asarray(total, dtype=np.float64)
+        sizes = np.diff(self.tables.start)
+        points = np.repeat(point[None], sizes.sum(), axis=0)
+        slot = np.repeat(np.arange(len(sizes)), sizes)
+        points[np.arange(len(slot)), slot] = np.concatenate([np.arange(n) for n in sizes])
+        value, broken = np.empty(len(slot)), np.empty(len(slot))
+        slot_walk.around(self.tables, point, value, broken)
+        return points, value, broken
 
 
-def violation(problem: SlotProblem, points: IntArray) -> FloatArray:
-    """How far ``points`` are from feasible: relative excess, summed; 0 where feasible."""
-    total = np.zeros(len(points))
+def _inside(masks: list[LeafMasks], positions: Positions) -> np.ndarray:
+    whole = [np.concatenate(mask.allowed, axis=1) for mask in masks]
+    return np.concatenate([np.zeros((0, sum(positions.sizes)), dtype=bool), *whole])
+
+
+def _links(positions: Positions) -> dict[str, np.ndarray]:
+    """The features behind derived positions: one table a slot that each of them sums over."""
+    start, derived = np.cumsum([0, *positions.slot_sizes]), positions.derived
+    links = [(s, table) for d in derived for s, table in zip(d.feature.slots, d.feature.tables)]
+    table = np.zeros((len(links), start[-1]))
+    for j, (slot, entries) in enumerate(links):
+        table[j, start[slot] : start[slot + 1]] = entries
+    return {
+        "link_start": np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
+        "link_slot": np.array([slot for slot, _ in links], dtype=np.int64),
+        "link_table": table,
+        "threshold_start": np.cumsum([0, *(len(d.thresholds) for d in derived)]).astype(np.int64),
+        "threshold": np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
+    }
+
+
+def _sums(problem: SlotProblem) -> dict[str, np.ndarray]:
+    """The objective's tables and everything bounded, with how far out counts how much."""
+    none = tuple(np.zeros(len(slot.options)) for slot in problem.slots)
+    sums, low, high, scale = [problem.objective.tables], [-np.inf], [np.inf], [1.0]
+
+    def bounded(table: TableSum, least: float, most: float, unit: float) -> None:
+        sums.append(table)
+        low.append(least)
+        high.append(most)
+        scale.append(max(abs(unit), 1.0))
+
     for budget in problem.budgets:
-        used = problem.metrics[budget.metric].at(points).astype(np.float64)
+        table = problem.metrics[budget.metric]
         if budget.upper is not None:
-            total += np.maximum(used - budget.upper, 0) / max(abs(budget.upper), 1)
+            bounded(table, -np.inf, budget.upper, budget.upper)
         if budget.lower is not None:
-            total += np.maximum(budget.lower - used, 0) / max(abs(budget.lower), 1)
+            bounded(table, budget.lower, np.inf, budget.lower)
     for rule in problem.rules:
-        total += ~rule.at(points).astype(bool)
+        forbidden = PairTable(rule.first, rule.second, 1.0 - rule.table.astype(bool))
+        bounded(TableSum(0.0, none, (forbidden,)), -np.inf, 0.0, 1.0)
     for distance in problem.distances:
-        apart = (points != np.array(distance.point)).sum(axis=1)
-        total += np.maximum(distance.at_least - apart, 0) / distance.at_least
-    return total
+        other = tuple(
+            (np.arange(len(slot.options)) != k).astype(np.float64)
+            for slot, k in zip(problem.slots, distance.point)
+        )
+        bounded(TableSum(0.0, other), distance.at_least, np.inf, distance.at_least)
+    pairs = [(s, pair) for s, table in enumerate(sums) for pair in table.pairs]
+    return {
+        "constant": np.array([float(table.constant) for table in sums]),
+        "unary": np.array([np.concatenate(table.unary) for table in sums], dtype=np.float64),
+        "pair_sum": np.array([s for s, _ in pairs], dtype=np.int64),
+        "pair_first": np.array([pair.first for _, pair in pairs], dtype=np.int64),
+        "pair_second": np.array([pair.second for _, pair in pairs], dtype=np.int64),
+        "pair_start": np.cumsum([0, *(pair.table.size for _, pair in pairs)])[:-1].astype(np.int64),
+        "pair_value": np.concatenate(
+            [np.zeros(0), *(pair.table.ravel().astype(np.float64) for _, pair in pairs)]
+        ),
+        "low": np.array(low, dtype=np.float64),
+        "high": np.array(high, dtype=np.float64),
+        "scale": np.array(scale),
+    }
 
 
 def tabu(
@@ -126,53 +142,21 @@ def tabu(
     moves: int,
     clock: Clock,
 ) -> None:
-    """Walk ``moves`` steps from ``start``; the best feasible points met are offered to ``best``."""
-    slots = len(near.positions.slot_sizes)
-    point, rests = start.copy(), np.zeros(slots, dtype=np.int64)
-    price, spread = 1.0, 1.0
-    met = _Met(best.cutoff)
-    for move in range(moves):
-        if move % 16 == 0 and clock.stop() is not None:
-            break
-        points, value, broken = near.around(point)
-        met.see(points, np.where(broken == 0, value, -np.inf))
-        spread = max(spread * 0.9, float(value.max() - value.min()), 1e-12)
-        score = value - 10 * price * spread * broken
-        changed = points[np.arange(len(near.slot)), near.slot] != point[near.slot]
-        allowed = changed & (rests[near.slot] <= move)
-        if not allowed.any():
-            allowed = changed
-        if not allowed.any():
-            break
-        pick = int(np.argmax(np.where(allowed, score, -np.inf)))
-        price *= 0.9 if broken[pick] == 0 else 1.2
-        price = min(max(price, 1e-3), 1e3)
-        rests[near.slot[pick]] = move + int(rng.integers(*TENURE, endpoint=True))
-        point = points[pick]
-    for found in met.points:
-        best.offer(found)
+    """Walk ``moves`` steps from ``start``; the best feasible points met are offered to ``best``.
+
+    Each ``CHUNK`` of moves begins with an empty memory, at the point where the last one ended.
+    """
+    point = start.copy()
+    met = np.empty((MOST_TIES, len(start)), dtype=np.int64)
+    for first in range(0, moves, CHUNK):
+        if clock.stop() is not None:
+            return
+        tenure = rng.integers(*TENURE, endpoint=True, size=min(CHUNK, moves - first))
+        found = slot_walk.walk(near.tables, point, tenure, best.cutoff, CLOSE, met)
+        for some in met[:found]:
+            best.offer(some.tolist())
 
 
 def random_start(problem: SlotProblem, rng: np.random.Generator) -> IntArray:
     """A random point, feasible or not."""
     return np.array([rng.integers(len(s.options)) for s in problem.slots], dtype=np.int64)
-
-
-@dataclass(slots=True)
-class _Met:
-    """The best points of a walk, up to rounding: scoring by the problem itself is left to its end."""
-
-    top: float
-    points: list[tuple[int, ...]] = field(default_factory=list)
-
-    def see(self, points: IntArray, value: FloatArray) -> None:
-        best = int(np.argmax(value))
-        room = CLOSE * (1 + abs(value[best]))
-        if not np.isfinite(value[best]) or value[best] < self.top - room:
-            return
-        if value[best] > self.top + room:
-            self.points.clear()
-        self.top = max(self.top, float(value[best]))
-        point = tuple(points[best].tolist())
-        if point not in self.points and len(self.points) < MOST_TIES:
-            self.points.append(point)

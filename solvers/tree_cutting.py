@@ -17,9 +17,11 @@ from operator import itemgetter
 
 import numpy as np
 
-from mathdesign.formulation import BoolArray, FloatArray, IntArray
+from mathdesign.formulation import BoolArray, IntArray
 from mathdesign.solvers.base import Termination
 from mathdesign.solvers.slot_incumbent import random_start, tabu
+from mathdesign.solvers.tree_arrays import box, stack
+from mathdesign.solvers.tree_dive import Dive
 from mathdesign.solvers.tree_program import Priced, TreeProgram
 from mathdesign.solvers.tree_state import State
 
@@ -33,6 +35,8 @@ PROBE_SWEEPS = 2
 #: Ways to branch that the program looks at: so many by the estimate, so many by attribution; and its
 #: iterations for each part.
 LOOKS, TELLING, LOOK_ITERATIONS = 2, 2, 50
+#: A search by messages goes on while it promises to end within so many leaves: what two nodes cost.
+MOST_LEFT = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +107,37 @@ class Cutting:
         if bound <= state.cut:
             return []
         self._walk(state.greatest(program.part), NODE_MOVES)
-        if bound <= state.cut:
+        leaves = program.open[state.model.options :]
+        probe = Probe(state, program.priced(), box.alive)
+        bound = min(bound, probe.bound)
+        if bound <= state.cut or self._dive(probe, bound) or not probe.run(bound):
             return []
-        alive, leaves = box.alive, program.open[state.model.options :]
-        duals = program.priced()
-        worth = self._probe(alive, duals, bound)
-        if worth is None:
+        if all(probe.alive[a:b].sum() < 2 for a, b in state.slots):
+            state.best.offer(state.only(probe.alive))
             return []
-        if all(alive[a:b].sum() < 2 for a, b in state.slots):
-            state.best.offer(state.only(alive))
-            return []
-        parts = self._branching(alive, leaves, duals, worth, bound)
+        parts = self._branching(probe, leaves, bound)
         program.purge()
         return [
             Box(min(bound, value), part, leaves) for value, part in sorted(parts, key=itemgetter(0))
         ]
 
-    def _branching(
-        self, alive: BoolArray, leaves: BoolArray, duals: Priced, worth: FloatArray, bound: float
-    ) -> list[Part]:
+    def _dive(self, probe: Probe, bound: float) -> bool:
+        """Whether a short search by messages closes the box."""
+        dive = probe.dive(bound)
+        while not dive.closed and not self.state.clock.stop():
+            dive.run()
+            if dive.left() > MOST_LEFT:
+                break
+        return dive.closed
+
+    def _branching(self, probe: Probe, leaves: BoolArray, bound: float) -> list[Part]:
         """The two parts that promise the smallest subtrees."""
 
         def size(parts: list[Part]) -> float:
             return float(self.state.size(np.array([value for value, _ in parts]), bound).sum())
 
-        slots = [np.flatnonzero(alive[a:b]) + a for a, b in self.state.slots]
-        undecided = [i for i, slot in enumerate(slots) if len(slot) > 1]
-        ways = [self._split(alive, duals, worth, slots[i]) for i in undecided]
+        undecided = [i for i, (a, b) in enumerate(self.state.slots) if probe.alive[a:b].sum() > 1]
+        ways = [probe.split(i) for i in undecided]
         ranked = sorted(range(len(ways)), key=lambda i: size(ways[i]))[:LOOKS]
         telling = sorted(range(len(ways)), key=lambda i: -self.state.attribution[undecided[i]])
         ranked += [i for i in telling[:TELLING] if i not in ranked]
@@ -163,42 +171,49 @@ class Cutting:
             program.shrink(box.alive, program.open[K:] & ~closed[K:])
         return True
 
-    def _probe(self, alive: BoolArray, duals: Priced, bound: float) -> FloatArray | None:
-        """Bounds of the box with each option taken; closes options. ``None``: nothing is left."""
-        state = self.state
-        own = np.empty(state.model.options)
-        if self._bound(alive, duals, own) <= state.cut:
-            return None
-        worth = np.minimum(own, bound)
-        for a, b in state.slots:
-            for k in np.flatnonzero(alive[a:b]) + a if alive[a:b].sum() > 1 else ():
-                part = alive.copy()
-                part[a:b] = False
-                part[k] = True
-                worth[k] = min(worth[k], self._bound(part, duals, own))
-                alive[k] = worth[k] > state.cut
-        return worth if state.kernels.tighten(state.arrays, alive) else None
 
-    def _split(
-        self, alive: BoolArray, duals: Priced, worth: FloatArray, options: np.ndarray
-    ) -> list[Part]:
-        """The part with the most promising of ``options`` (of one slot), and the part without."""
-        best = options[np.argmax(worth[options])]
-        first, rest = alive.copy(), alive.copy()
-        first[options] = False
-        first[best], rest[best] = True, False
-        others = options[options != best]
-        without = float(worth[others].max())
-        if len(others) > 1:
-            without = self._bound(rest.copy(), duals, np.empty_like(worth))
-        return [(float(worth[best]), first), (without, rest)]
+class Probe:
+    """The compiled bounds of parts of a box, from the duals of its linear program."""
 
-    def _bound(self, alive: BoolArray, duals: Priced, own: FloatArray) -> float:
-        """The compiled bound of a part; ``alive`` shrinks."""
+    def __init__(self, state: State, duals: Priced, alive: BoolArray) -> None:
+        self.state, self.constant = state, duals.constant
+        self.arrays = state.arrays._replace(unary=duals.unary, value=duals.value)
+        first = box(self.arrays, alive, duals.message, duals.multiplier)
+        self.boxes = stack(self.arrays, first, 0).boxes
+        self.first = state.kernels.at(self.boxes, 0)
+        self.bound: float = state.kernels.bound_box(
+            self.arrays, self.constant, self.first, state.work, state.cut, PROBE_SWEEPS
+        )
+        self.worth = state.work.own.copy()
+        self.without = np.empty(len(state.slots))
+
+    @property
+    def alive(self) -> BoolArray:
+        """Options that are left."""
+        alive: BoolArray = self.first.alive
+        return alive
+
+    def dive(self, bound: float) -> Dive:
+        """A search of the box by messages."""
+        return Dive(self.state, self.arrays, self.constant, self.first, bound)
+
+    def run(self, bound: float) -> bool:
+        """Take every option in turn, and close those that cannot be; false if nothing is left."""
         state = self.state
-        arrays = state.arrays._replace(unary=duals.unary, value=duals.value)
-        bound: float = state.kernels.bound_box(
-            arrays, duals.constant, alive, duals.message.copy(), duals.multiplier.copy(),
-            state.cut, PROBE_SWEEPS, own,
+        self.worth = np.minimum(self.worth, bound)
+        left: bool = state.kernels.probe(
+            self.arrays, self.constant, self.boxes, state.work, state.cut, PROBE_SWEEPS,
+            len(state.slots), self.worth, self.without,
         )  # fmt: skip
-        return bound
+        return left
+
+    def split(self, slot: int) -> list[Part]:
+        """The part with the most promising option of the slot, and the part without it."""
+        a, b = self.state.slots[slot]
+        options = np.flatnonzero(self.alive[a:b]) + a
+        best = options[np.argmax(self.worth[options])]
+        first, rest = self.alive.copy(), self.alive.copy()
+        first[a:b] = False
+        first[best], rest[best] = True, False
+        without = min(self.without[slot], self.worth[options[options != best]].max())
+        return [(float(self.worth[best]), first), (float(without), rest)]

@@ -1,4 +1,4 @@
-r"""Compiled kernel of the tree branch and bound: one box of options tightened and bounded.
+r"""Compiled kernels of the tree branch and bound: boxes of options tightened, bounded and searched.
 
 **The bound.** For any *messages* :math:`m_{fp}(k)` and any :math:`\mu \ge 0`,
 
@@ -16,8 +16,15 @@ coordinate descent on B, cf. Werner, IEEE TPAMI 29, 2007, on max-sum diffusion):
 An option whose own bound, :math:`B` with :math:`x_p = k`, does not exceed the cutoff is removed.
 Multipliers follow by exact line search: B is convex and piecewise linear in each.
 
+**What is no longer needed.** A leaf with an empty :math:`M_{\ell p} \cap D_p` is reached by no point
+of the box, nor of any part of it. Where the leaves left of a factor all have
+:math:`M_{\ell p} \supseteq D_p`, its messages to ``p`` are set to 0: they are then the same for every
+leaf, so B cannot rise, :math:`\max_k m(k) + \max_k r(k) \ge \max_k (m(k) + r(k))`.
+Deep in a search little is left of most factors, which is what makes a box there cheap.
+
 **Rounding.** The bound is raised by ``ROUNDING`` times the sum of the absolute values summed; sums of
-N doubles err by less than N * 2^-53 of that, and N stays in the thousands.
+N doubles err by less than N * 2^-53 of that, and N stays in the thousands: a box is loaded from
+its messages, not from the sums of the box above.
 
 Only this module is compiled: numba's cache does not notice edits in imported kernels.
 """
@@ -27,79 +34,22 @@ Only this module is compiled: numba's cache does not notice edits in imported ke
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from mathdesign.formulation import BoolArray, FloatArray, IntArray
-from mathdesign.solvers.tree_model import Model
+from mathdesign.formulation import BoolArray, FloatArray
+from mathdesign.solvers.tree_arrays import Box
 
 ROUNDING = 1e-11
 NEVER = -1e300
+#: Why a search came back: nothing is left, the work allowed is done, a point is to be scored.
+DONE, WORKED, POINT = 0, 1, 2
+#: Least share of the way from the cutoff to the bound that a subtree counts with in the choice of a
+#: slot: just above the cutoff it is still a node.
+LEAST_SHARE = 0.01
 _options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-
-
-class Arrays(NamedTuple):
-    """A :class:`Model` as the kernel reads it."""
-
-    start: IntArray
-    unary: FloatArray
-    row_cost: FloatArray
-    row_limit: FloatArray
-    integer_cost: IntArray
-    integer_leaf_cost: IntArray
-    integer_limit: IntArray
-    factor_start: IntArray
-    value: FloatArray
-    leaf_cost: FloatArray
-    costly: IntArray
-    scope_factor: IntArray
-    scope_position: IntArray
-    scope_cells: IntArray
-    scope_leaf: IntArray
-    leaf_cell: IntArray
-    cell_start: IntArray
-    cell_option: IntArray
-    scope_message: IntArray
-    """Where the messages of a scope start."""
-    at_start: IntArray
-    at_scope: IntArray
-    """Scopes of position ``p``: ``at_scope[at_start[p]:at_start[p + 1]]``."""
-    factor_scope: IntArray
-    """Scopes of factor ``f``: ``factor_scope[f]`` to ``factor_scope[f + 1]``."""
-    link_start: IntArray
-    link_slot: IntArray
-    link_table: FloatArray
-    """Tables of the aggregates over all options, a row a link."""
-    threshold_start: IntArray
-    threshold: FloatArray
-
-
-def arrays(model: Model) -> Arrays:
-    """The model with the indices that the kernel wants."""
-    sizes = np.diff(model.start)
-    order = np.argsort(model.scope_position, kind="stable")
-    P, F = len(sizes), len(model.factor_start) - 1
-    derived = model.positions.derived
-    tables = []
-    for d in derived:
-        for slot, table in zip(d.feature.slots, d.feature.tables):
-            row = np.zeros(model.options)
-            row[model.start[slot] : model.start[slot + 1]] = table
-            tables.append(row)
-    return Arrays(
-        **{name: getattr(model, name) for name in Arrays._fields[:18]},
-        scope_message=np.cumsum([0, *sizes[model.scope_position]])[:-1].astype(np.int64),
-        at_start=np.searchsorted(model.scope_position[order], np.arange(P + 1)).astype(np.int64),
-        at_scope=order.astype(np.int64),
-        factor_scope=np.searchsorted(model.scope_factor, np.arange(F + 1)).astype(np.int64),
-        link_start=np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
-        link_slot=np.array([s for d in derived for s in d.feature.slots], dtype=np.int64),
-        link_table=np.array(tables).reshape(len(tables), model.options),
-        threshold_start=np.cumsum([0, *(len(d.thresholds) for d in derived)]).astype(np.int64),
-        threshold=np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
-    )
 
 
 @njit(**_options)
@@ -130,15 +80,13 @@ def tighten(a: Any, alive: BoolArray) -> bool:
                     if a.integer_leaf_cost[r, leaf] < least:
                         reached = True
                         for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
-                            c = a.leaf_cell[a.scope_leaf[s] + leaf - a.factor_start[f]]
-                            base = a.start[a.scope_position[s]]
-                            if c >= 0:
-                                some = False
-                                for o in range(a.cell_start[c], a.cell_start[c + 1]):
-                                    if alive[base + a.cell_option[o]]:
-                                        some = True
-                                        break
-                                reached = reached and some
+                            c = a.leaf_cell[a.scope_shift[s] + leaf]
+                            base, some = a.start[a.scope_position[s]], False
+                            for o in range(a.cell_start[c], a.cell_start[c + 1]):
+                                if alive[base + a.cell_option[o]]:
+                                    some = True
+                                    break
+                            reached = reached and some
                         if reached:
                             least = a.integer_leaf_cost[r, leaf]
                 if least == 1 << 62:
@@ -215,23 +163,124 @@ def tighten(a: Any, alive: BoolArray) -> bool:
 
 
 @njit(**_options)
-def dual_value(a: Any, alive: BoolArray, residual: FloatArray, score: FloatArray, r: int,
-               step: float, mu: float) -> tuple[float, float]:  # fmt: skip
+def greatest(a: Any, box: Any, w: Any) -> None:
+    """The greatest message in each cell of an active scope, ``-inf`` where no option is left."""
+    for s in range(a.scope_position.shape[0]):
+        if not box.active[s]:
+            continue
+        lo, base = a.start[a.scope_position[s]], a.scope_message[s]
+        options = 0
+        for k in range(lo, a.start[a.scope_position[s] + 1]):
+            options += box.alive[k]
+        for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
+            top, inside = -np.inf, 0
+            for o in range(a.cell_start[c], a.cell_start[c + 1]):
+                k = a.cell_option[o]
+                if box.alive[lo + k]:
+                    inside += 1
+                    top = max(top, box.message[base + k])
+            w.cell[c], w.part[c] = top, 0 < inside < options
+
+
+@njit(**_options)
+def leave(a: Any, box: Any, w: Any, s: int) -> None:
+    """Take a scope that confines no leaf any more out of the bound."""
+    f, base = a.scope_factor[s], a.scope_message[s]
+    first, lo = a.factor_start[f], a.start[a.scope_position[s]]
+    box.active[s] = False
+    top = w.cell[a.scope_cells[s + 1] - 1]
+    for j in range(first, first + box.count[f]):
+        w.score[box.live[j]] -= top
+    for k in range(a.start[a.scope_position[s] + 1] - lo):
+        w.residual[lo + k] += box.message[base + k]
+
+
+@njit(**_options)
+def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
+    """Score options and leaves by the messages: the bound, and the sum of absolute terms.
+
+    Leaves that are not reached are dropped, and so are scopes that confine none of those left; the
+    bound is ``NEVER`` if a factor is left no leaf.
+    """
+    P, F, R = a.start.shape[0] - 1, a.factor_start.shape[0] - 1, a.row_limit.shape[0]
+    bound, size = constant, abs(constant)
+    for k in range(a.unary.shape[0]):
+        v = a.unary[k]
+        for r in range(R):
+            v -= box.mu[r] * a.row_cost[r, k]
+        w.residual[k] = v
+    for s in range(a.scope_position.shape[0]):
+        if box.active[s]:
+            lo, base = a.start[a.scope_position[s]], a.scope_message[s]
+            for k in range(a.start[a.scope_position[s] + 1] - lo):
+                w.residual[lo + k] -= box.message[base + k]
+    greatest(a, box, w)
+    for f in range(F):
+        first, end = a.factor_start[f], a.factor_start[f] + box.count[f]
+        for j in range(first, end):
+            leaf = box.live[j]
+            v = a.value[leaf]
+            for r in range(R):
+                v -= box.mu[r] * a.leaf_cost[r, leaf]
+            w.score[leaf] = v
+        for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
+            if box.active[s]:
+                for j in range(first, end):
+                    leaf = box.live[j]
+                    w.score[leaf] += w.cell[a.leaf_cell[a.scope_shift[s] + leaf]]
+        kept = first
+        for j in range(first, end):
+            leaf = box.live[j]
+            if w.score[leaf] > -np.inf:
+                box.live[kept] = leaf
+                kept += 1
+        box.count[f] = kept - first
+        if kept == first:
+            return NEVER, size
+        for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
+            if box.active[s]:
+                confines = False
+                for j in range(first, kept):
+                    confines |= w.part[a.leaf_cell[a.scope_shift[s] + box.live[j]]]
+                if not confines:
+                    leave(a, box, w, s)
+        w.top[f] = -np.inf
+        for j in range(first, kept):
+            w.top[f] = max(w.top[f], w.score[box.live[j]])
+        bound += w.top[f]
+        size += abs(w.top[f])
+    for p in range(P):
+        w.unary_top[p] = -np.inf
+        for k in range(a.start[p], a.start[p + 1]):
+            if box.alive[k]:
+                w.unary_top[p] = max(w.unary_top[p], w.residual[k])
+        bound += w.unary_top[p]
+        size += abs(w.unary_top[p])
+    for r in range(R):
+        bound += box.mu[r] * a.row_limit[r]
+        size += abs(box.mu[r] * a.row_limit[r])
+    return bound, size
+
+
+@njit(**_options)
+def dual_value(a: Any, box: Any, w: Any, r: int, step: float) -> tuple[float, float]:
     """Part of the bound that depends on multiplier ``r``, after a step, and its slope."""
-    value, slope = (mu + step) * a.row_limit[r], a.row_limit[r]
+    value, slope = (box.mu[r] + step) * a.row_limit[r], a.row_limit[r]
     for p in range(a.start.shape[0] - 1):
         best, cost = -np.inf, 0.0
         for k in range(a.start[p], a.start[p + 1]):
-            if alive[k]:
-                v = residual[k] - step * a.row_cost[r, k]
+            if box.alive[k]:
+                v = w.residual[k] - step * a.row_cost[r, k]
                 if v > best:
                     best, cost = v, a.row_cost[r, k]
         value += best
         slope -= cost
     for f in a.costly:
         best, cost = -np.inf, 0.0
-        for leaf in range(a.factor_start[f], a.factor_start[f + 1]):
-            v = score[leaf] - step * a.leaf_cost[r, leaf]
+        first = a.factor_start[f]
+        for j in range(first, first + box.count[f]):
+            leaf = box.live[j]
+            v = w.score[leaf] - step * a.leaf_cost[r, leaf]
             if v > best:
                 best, cost = v, a.leaf_cost[r, leaf]
         value += best
@@ -240,23 +289,23 @@ def dual_value(a: Any, alive: BoolArray, residual: FloatArray, score: FloatArray
 
 
 @njit(**_options)
-def line_search(a: Any, alive: BoolArray, residual: FloatArray, score: FloatArray, r: int,
-                mu: float, scale: float) -> float:  # fmt: skip
+def line_search(a: Any, box: Any, w: Any, r: int) -> float:
     """The step of multiplier ``r`` to the least bound, by intersecting tangents."""
-    v0, s0 = dual_value(a, alive, residual, score, r, 0.0, mu)
+    mu = box.mu[r]
+    v0, s0 = dual_value(a, box, w, r, 0.0)
     if s0 == 0.0 or (s0 > 0.0 and mu <= 0.0):
         return 0.0
     best, best_value = 0.0, v0
     x0 = 0.0
     if s0 > 0.0:
         x1 = -mu
-        v1, s1 = dual_value(a, alive, residual, score, r, x1, mu)
+        v1, s1 = dual_value(a, box, w, r, x1)
         if s1 >= 0.0:
             return x1 if v1 < v0 else 0.0
     else:
-        x1 = scale
+        x1 = 0.01 / (1.0 + abs(a.row_limit[r]))
         for _ in range(60):
-            v1, s1 = dual_value(a, alive, residual, score, r, x1, mu)
+            v1, s1 = dual_value(a, box, w, r, x1)
             if s1 >= 0.0:
                 break
             x1 = 2.0 * x1
@@ -270,7 +319,7 @@ def line_search(a: Any, alive: BoolArray, residual: FloatArray, score: FloatArra
         x = (v1 - v0 + s0 * x0 - s1 * x1) / (s0 - s1)
         if not (min(x0, x1) < x < max(x0, x1)):
             break
-        v, s = dual_value(a, alive, residual, score, r, x, mu)
+        v, s = dual_value(a, box, w, r, x)
         if v < best_value:
             best, best_value = x, v
         if s == 0.0 or v >= v0 + s0 * (x - x0) - 1e-13 * abs(v):
@@ -285,216 +334,324 @@ def line_search(a: Any, alive: BoolArray, residual: FloatArray, score: FloatArra
 
 
 @njit(**_options)
-def bound_box(
-    a: Any,
-    constant: float,
-    alive: BoolArray,
-    message: FloatArray,
-    mu: FloatArray,
-    cutoff: float,
-    sweeps: int,
-    own: FloatArray,
-) -> float:
-    """Tighten and bound the box ``alive``; all arrays are updated in place.
+def price_row(a: Any, box: Any, w: Any, r: int, bound: float) -> float:
+    """Move multiplier ``r`` to where the bound is least: the bound."""
+    step = line_search(a, box, w, r)
+    if step == 0.0:
+        return bound
+    box.mu[r] += step
+    bound += step * a.row_limit[r]
+    for p in range(a.start.shape[0] - 1):
+        bound -= w.unary_top[p]
+        w.unary_top[p] = -np.inf
+        for k in range(a.start[p], a.start[p + 1]):
+            w.residual[k] -= step * a.row_cost[r, k]
+            if box.alive[k]:
+                w.unary_top[p] = max(w.unary_top[p], w.residual[k])
+        bound += w.unary_top[p]
+    for f in a.costly:
+        bound -= w.top[f]
+        w.top[f] = -np.inf
+        first = a.factor_start[f]
+        for j in range(first, first + box.count[f]):
+            leaf = box.live[j]
+            w.score[leaf] -= step * a.leaf_cost[r, leaf]
+            w.top[f] = max(w.top[f], w.score[leaf])
+        bound += w.top[f]
+    return bound
 
-    ``own[k]`` becomes the bound of the part of the box where option ``k`` is taken. Returns
-    ``NEVER`` for a box without feasible points above ``cutoff``.
-    """
-    P, F = a.start.shape[0] - 1, a.factor_start.shape[0] - 1
-    S, R = a.scope_position.shape[0], a.row_limit.shape[0]
-    if not tighten(a, alive):
-        return NEVER
-    residual = a.unary.copy()
-    for r in range(R):
-        for k in range(residual.shape[0]):
-            residual[k] -= mu[r] * a.row_cost[r, k]
-    full = np.empty(S)
-    cell = np.empty(a.cell_start.shape[0] - 1)
-    score = np.empty(a.value.shape[0])
-    top = np.empty(F)
-    rest = np.empty(a.cell_start.shape[0] - 1)
-    live = np.empty(a.value.shape[0], dtype=np.int64)
-    count = np.empty(F, dtype=np.int64)
-    unary_top = np.empty(P)
-    bound, size = constant, abs(constant)
-    for s in range(S):
-        p, base = a.scope_position[s], a.scope_message[s]
-        full[s] = -np.inf
-        for k in range(a.start[p + 1] - a.start[p]):
-            residual[a.start[p] + k] -= message[base + k]
-            if alive[a.start[p] + k] and message[base + k] > full[s]:
-                full[s] = message[base + k]
+
+@njit(**_options)
+def collect(a: Any, box: Any, w: Any, p: int) -> tuple[float, int]:
+    """Max-marginals of position ``p``, summed in ``theta``: what its terms are worth now, how many."""
+    lo, n = a.start[p], 1
+    size = a.start[p + 1] - lo
+    tops = w.unary_top[p]
+    for k in range(lo, lo + size):
+        w.theta[k] = w.residual[k]
+    for i in range(a.at_start[p], a.at_start[p + 1]):
+        s = a.at_scope[i]
+        if not box.active[s]:
+            continue
+        f, base, shift = a.scope_factor[s], a.scope_message[s], a.scope_shift[s]
+        first = a.factor_start[f]
         for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-            cell[c] = -np.inf
+            w.rest[c] = -np.inf
+        for j in range(first, first + box.count[f]):
+            leaf = box.live[j]
+            c = a.leaf_cell[shift + leaf]
+            w.rest[c] = max(w.rest[c], w.score[leaf] - w.cell[c])
+        whole = w.rest[a.scope_cells[s + 1] - 1]
+        for k in range(base, base + size):
+            w.marginal[k] = whole
+        for c in range(a.scope_cells[s], a.scope_cells[s + 1] - 1):
+            if w.rest[c] > whole:
+                for o in range(a.cell_start[c], a.cell_start[c + 1]):
+                    k = base + a.cell_option[o]
+                    w.marginal[k] = max(w.marginal[k], w.rest[c])
+        for k in range(size):
+            w.marginal[base + k] += box.message[base + k]
+            w.theta[lo + k] += w.marginal[base + k]
+        tops += w.top[f]
+        n += 1
+    return tops, n
+
+
+@njit(**_options)
+def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
+    """Give each term of position ``p`` its ``n``-th of ``theta``: the bound, or ``NEVER``."""
+    lo = a.start[p]
+    size = a.start[p + 1] - lo
+    w.unary_top[p] = -np.inf
+    for k in range(lo, lo + size):
+        if box.alive[k]:
+            w.residual[k] = w.theta[k] / n
+            w.unary_top[p] = max(w.unary_top[p], w.residual[k])
+    bound += w.unary_top[p]
+    for i in range(a.at_start[p], a.at_start[p + 1]):
+        s = a.at_scope[i]
+        if not box.active[s]:
+            continue
+        f, base, shift = a.scope_factor[s], a.scope_message[s], a.scope_shift[s]
+        first = a.factor_start[f]
+        for k in range(size):
+            box.message[base + k] += w.theta[lo + k] / n - w.marginal[base + k]
+        for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
+            v = -np.inf
             for o in range(a.cell_start[c], a.cell_start[c + 1]):
                 k = a.cell_option[o]
-                if alive[a.start[p] + k] and message[base + k] > cell[c]:
-                    cell[c] = message[base + k]
-    for f in range(F):
-        top[f], count[f] = -np.inf, 0
-        first = a.factor_start[f]
-        for leaf in range(first, a.factor_start[f + 1]):
-            v = a.value[leaf]
-            for r in range(R):
-                v -= mu[r] * a.leaf_cost[r, leaf]
-            for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
-                if v == -np.inf:  # closed, or out of reach
-                    break
-                c = a.leaf_cell[a.scope_leaf[s] + leaf - first]
-                v += full[s] if c < 0 else cell[c]
-            score[leaf] = v
+                if box.alive[lo + k]:
+                    v = max(v, box.message[base + k])
+            w.rest[c], w.cell[c] = (v - w.cell[c] if v > -np.inf else v), v
+        top, kept = -np.inf, first
+        for j in range(first, first + box.count[f]):
+            leaf = box.live[j]
+            v = w.score[leaf] + w.rest[a.leaf_cell[shift + leaf]]
+            w.score[leaf] = v
             if v > -np.inf:
-                live[first + count[f]] = leaf
-                count[f] += 1
-                if v > top[f]:
-                    top[f] = v
-        if count[f] == 0:
+                top = max(top, v)
+                box.live[kept] = leaf
+                kept += 1
+        box.count[f] = kept - first
+        if kept == first:
             return NEVER
-        bound += top[f]
-        size += abs(top[f])
-    for p in range(P):
-        unary_top[p] = -np.inf
+        w.top[f] = top
+        bound += top
+    return bound
+
+
+@njit(**_options)
+def sweep(
+    a: Any, box: Any, w: Any, bound: float, size: float, cutoff: float, forward: bool
+) -> float:
+    """One round over the positions, options closed on the way: the bound, or ``NEVER``."""
+    P = a.start.shape[0] - 1
+    for turn in range(P):
+        p = turn if forward else P - 1 - turn
+        options = 0
         for k in range(a.start[p], a.start[p + 1]):
-            if alive[k] and residual[k] > unary_top[p]:
-                unary_top[p] = residual[k]
-        bound += unary_top[p]
-        size += abs(unary_top[p])
-    for r in range(R):
-        bound += mu[r] * a.row_limit[r]
-        size += abs(mu[r] * a.row_limit[r])
-    theta = np.empty(a.unary.shape[0])
-    marginal = np.empty(message.shape[0])
-    for sweep in range(sweeps):
-        before = bound
-        for turn in range(P):
-            p = turn if sweep % 2 == 0 else P - 1 - turn
-            lo, hi = a.start[p], a.start[p + 1]
-            n = a.at_start[p + 1] - a.at_start[p]
-            open_options = 0
-            for k in range(lo, hi):
-                theta[k] = residual[k]
-                open_options += alive[k]
-            tops = unary_top[p]
-            for i in range(a.at_start[p], a.at_start[p + 1]):
-                s = a.at_scope[i]
-                f, base = a.scope_factor[s], a.scope_message[s]
-                first = a.factor_start[f]
-                shift = a.scope_leaf[s] - first
-                rest_full = -np.inf
-                for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-                    rest[c] = -np.inf
-                for j in range(first, first + count[f]):
-                    leaf = live[j]
-                    c = a.leaf_cell[shift + leaf]
-                    if c < 0:
-                        v = score[leaf] - full[s]
-                        if v > rest_full:
-                            rest_full = v
-                    else:
-                        v = score[leaf] - cell[c]
-                        if v > rest[c]:
-                            rest[c] = v
-                for k in range(hi - lo):
-                    marginal[base + k] = rest_full
-                for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-                    v = rest[c]
-                    if v > -np.inf:
-                        for o in range(a.cell_start[c], a.cell_start[c + 1]):
-                            if v > marginal[base + a.cell_option[o]]:
-                                marginal[base + a.cell_option[o]] = v
-                for k in range(hi - lo):
-                    marginal[base + k] += message[base + k]
-                    theta[lo + k] += marginal[base + k]
-                tops += top[f]
-            left = 0
-            for k in range(lo, hi):
-                if alive[k]:
-                    own[k] = bound - tops + theta[k]
-                    if own[k] + ROUNDING * size <= cutoff:
-                        alive[k] = False
-                        own[k] = NEVER
-                    else:
-                        left += 1
+            options += box.alive[k]
+        if options == 1:  # Its scopes, if any are active, have one message: nothing moves.
+            continue
+        tops, n = collect(a, box, w, p)
+        left = 0
+        for k in range(a.start[p], a.start[p + 1]):
+            w.own[k] = NEVER
+            if box.alive[k]:
+                w.own[k] = bound - tops + w.theta[k]
+                if w.own[k] + ROUNDING * size <= cutoff:
+                    box.alive[k], w.own[k] = False, NEVER
                 else:
-                    own[k] = NEVER
-            if left == 0:
-                return NEVER
-            if open_options == 1 and left == 1:
-                continue
-            bound -= tops
-            unary_top[p] = -np.inf
-            for k in range(lo, hi):
-                if alive[k]:
-                    residual[k] = theta[k] / (n + 1)
-                    if residual[k] > unary_top[p]:
-                        unary_top[p] = residual[k]
-            bound += unary_top[p]
-            for i in range(a.at_start[p], a.at_start[p + 1]):
-                s = a.at_scope[i]
-                f, base = a.scope_factor[s], a.scope_message[s]
-                first = a.factor_start[f]
-                shift = a.scope_leaf[s] - first
-                old_full = full[s]
-                full[s] = -np.inf
-                for k in range(hi - lo):
-                    if alive[lo + k]:
-                        message[base + k] += theta[lo + k] / (n + 1) - marginal[base + k]
-                        if message[base + k] > full[s]:
-                            full[s] = message[base + k]
-                for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-                    rest[c] = cell[c]
-                    cell[c] = -np.inf
-                    for o in range(a.cell_start[c], a.cell_start[c + 1]):
-                        k = a.cell_option[o]
-                        if alive[lo + k] and message[base + k] > cell[c]:
-                            cell[c] = message[base + k]
-                top[f] = -np.inf
-                kept = first
-                for j in range(first, first + count[f]):
-                    leaf = live[j]
-                    c = a.leaf_cell[shift + leaf]
-                    if c < 0:
-                        score[leaf] += full[s] - old_full
-                    elif cell[c] == -np.inf:
-                        score[leaf] = -np.inf
-                        continue
-                    else:
-                        score[leaf] += cell[c] - rest[c]
-                    live[kept] = leaf
-                    kept += 1
-                    if score[leaf] > top[f]:
-                        top[f] = score[leaf]
-                count[f] = kept - first
-                if count[f] == 0:
-                    return NEVER
-                bound += top[f]
-        for r in range(R):
-            step = line_search(
-                a, alive, residual, score, r, mu[r], 0.01 / (1.0 + abs(a.row_limit[r]))
-            )
-            if step != 0.0:
-                mu[r] += step
-                bound += step * a.row_limit[r]
-                for p in range(P):
-                    bound -= unary_top[p]
-                    unary_top[p] = -np.inf
-                    for k in range(a.start[p], a.start[p + 1]):
-                        residual[k] -= step * a.row_cost[r, k]
-                        if alive[k] and residual[k] > unary_top[p]:
-                            unary_top[p] = residual[k]
-                    bound += unary_top[p]
-                for f in a.costly:
-                    bound -= top[f]
-                    top[f] = -np.inf
-                    for leaf in range(a.factor_start[f], a.factor_start[f + 1]):
-                        score[leaf] -= step * a.leaf_cost[r, leaf]
-                        if score[leaf] > top[f]:
-                            top[f] = score[leaf]
-                    bound += top[f]
+                    left += 1
+        if left == 0:
+            return NEVER
+        bound = share(a, box, w, p, n, bound - tops)
+        if bound + ROUNDING * size <= cutoff:  # also where nothing is left
+            return NEVER
+    return bound
+
+
+@njit(**_options)
+def bound_box(a: Any, constant: float, box: Any, w: Any, cutoff: float, sweeps: int) -> float:
+    """Tighten and bound a box, in place; ``NEVER`` if no feasible point in it exceeds ``cutoff``.
+
+    ``w.own[k]`` becomes the bound of the part of the box where option ``k`` is taken.
+    """
+    if not tighten(a, box.alive):
+        return NEVER
+    bound, size = load(a, constant, box, w)
+    if bound <= NEVER:
+        return NEVER
+    for k in range(box.alive.shape[0]):
+        w.own[k] = bound if box.alive[k] else NEVER
+    for turn in range(sweeps):
+        before = bound
+        bound = sweep(a, box, w, bound, size, cutoff, turn % 2 == 0)
+        if bound <= NEVER:
+            return NEVER
+        for r in range(a.row_limit.shape[0]):
+            bound = price_row(a, box, w, r, bound)
         if bound + ROUNDING * size <= cutoff:
             return NEVER
         if before - bound < 1e-4 * (bound - cutoff):
             break
-    if not tighten(a, alive):
-        return NEVER
-    return bound + ROUNDING * size
+    for k in range(box.alive.shape[0]):
+        w.own[k] = min(w.own[k], bound) + ROUNDING * size if box.alive[k] else NEVER
+    return bound + ROUNDING * size if tighten(a, box.alive) else NEVER
+
+
+@njit(**_options)
+def at(boxes: Any, depth: int) -> Any:
+    """One box of a stack, a view."""
+    return Box(
+        boxes.alive[depth], boxes.message[depth], boxes.mu[depth], boxes.live[depth],
+        boxes.count[depth], boxes.active[depth],
+    )  # fmt: skip
+
+
+@njit(**_options)
+def descend(a: Any, boxes: Any, depth: int) -> Any:
+    """A copy of the box at ``depth`` one deeper."""
+    here, below = at(boxes, depth), at(boxes, depth + 1)
+    below.alive[:] = here.alive
+    below.message[:] = here.message
+    below.mu[:] = here.mu
+    below.count[:] = here.count
+    below.active[:] = here.active
+    for f in range(a.factor_start.shape[0] - 1):
+        for j in range(a.factor_start[f], a.factor_start[f] + here.count[f]):
+            below.live[j] = here.live[j]
+    return below
+
+
+@njit(**_options)
+def narrow(a: Any, alive: BoolArray, slot: int, option: int) -> None:
+    """Leave ``option`` alone in its slot."""
+    for k in range(a.start[slot], a.start[slot + 1]):
+        alive[k] = k == option
+
+
+@njit(**_options)
+def expand(a: Any, st: Any, w: Any, depth: int, bound: float, cutoff: float,
+           weight: FloatArray) -> bool:  # fmt: skip
+    """Choose the slot whose options promise the smallest subtrees; false if all are decided."""
+    box = at(st.boxes, depth)
+    floor = cutoff if cutoff > -np.inf else bound - 1.0 - abs(bound)
+    best, least = -1, np.inf
+    for slot in range(weight.shape[0]):
+        total, options = 0.0, 0
+        for k in range(a.start[slot], a.start[slot + 1]):
+            if box.alive[k]:
+                options += 1
+                if w.own[k] > floor:
+                    share = (min(w.own[k], bound) - floor) / max(bound - floor, 1e-300)
+                    total += max(share, LEAST_SHARE) ** 4
+        if options > 1 and total * weight[slot] < least:
+            best, least = slot, total * weight[slot]
+    if best < 0:
+        return False
+    n = 0
+    for k in range(a.start[best], a.start[best + 1]):  # Sorted by insertion, greatest bound last.
+        if box.alive[k]:
+            v, i = min(w.own[k], bound), n
+            while i > 0 and st.bound[depth, i - 1] > v:
+                st.bound[depth, i], st.option[depth, i] = (
+                    st.bound[depth, i - 1], st.option[depth, i - 1],
+                )  # fmt: skip
+                i -= 1
+            st.bound[depth, i], st.option[depth, i] = v, k
+            n += 1
+    st.slot[depth], st.children[depth], st.left[depth] = best, n, n
+    return True
+
+
+@njit(**_options)
+def decided(a: Any, constant: float, box: Any) -> float:
+    """A bound of a box of one point: its own terms, without messages, which may price more."""
+    total, size = constant, abs(constant)
+    for k in range(box.alive.shape[0]):
+        if box.alive[k]:
+            total += a.unary[k]
+            size += abs(a.unary[k])
+    for f in range(a.factor_start.shape[0] - 1):
+        first, top = a.factor_start[f], -np.inf
+        for j in range(first, first + box.count[f]):
+            top = max(top, a.value[box.live[j]])
+        total += top
+        size += abs(top)
+    return total + ROUNDING * size
+
+
+@njit(**_options)
+def search(a: Any, constant: float, plain: Any, plain_constant: float, st: Any, w: Any,
+           cutoff: float, sweeps: int, weight: FloatArray,
+           most_work: int) -> tuple[int, int, int]:  # fmt: skip
+    """Depth first below the boxes of ``st`` until something is to be told: why, nodes, leaves seen.
+
+    After ``POINT`` the box one deeper than ``st.depth`` is decided. Called again it goes on.
+    ``plain`` is the model that ``a`` may have priced cliques into.
+    """
+    nodes, work = 0, 0
+    while st.depth[0] >= 0:
+        depth = st.depth[0]
+        i = st.left[depth] - 1
+        if i < 0 or st.bound[depth, i] <= cutoff:
+            st.depth[0] -= 1
+            continue
+        if work >= most_work:
+            return WORKED, nodes, work
+        st.left[depth] = i
+        box = descend(a, st.boxes, depth)
+        narrow(a, box.alive, st.slot[depth], st.option[depth, i])
+        bound = min(bound_box(a, constant, box, w, cutoff, sweeps), st.bound[depth, i])
+        nodes += 1
+        for f in range(box.count.shape[0]):
+            work += box.count[f]
+        if bound <= cutoff:
+            continue
+        if not expand(a, st, w, depth + 1, bound, cutoff, weight):
+            if decided(plain, plain_constant, box) > cutoff:
+                return POINT, nodes, work
+            continue
+        st.depth[0] = depth + 1
+    return DONE, nodes, work
+
+
+@njit(**_options)
+def probe(a: Any, constant: float, boxes: Any, w: Any, cutoff: float, sweeps: int, slots: int,
+          worth: FloatArray, without: FloatArray) -> bool:  # fmt: skip
+    """Bound the first box with each option taken; options that are closed leave it.
+
+    ``worth[k]`` is lowered to the bound with option ``k``; ``without[p]`` becomes the bound of the box
+    without the best option of slot ``p``. False if the box is closed altogether.
+    """
+    here = at(boxes, 0)
+    for p in range(slots):
+        options = 0
+        for k in range(a.start[p], a.start[p + 1]):
+            options += here.alive[k]
+        if options < 2:
+            continue
+        for k in range(a.start[p], a.start[p + 1]):
+            if here.alive[k]:
+                box = descend(a, boxes, 0)
+                narrow(a, box.alive, p, k)
+                worth[k] = min(worth[k], bound_box(a, constant, box, w, cutoff, sweeps))
+                here.alive[k] = worth[k] > cutoff
+        best, left, most = -1, 0, NEVER
+        for k in range(a.start[p], a.start[p + 1]):
+            if here.alive[k]:
+                left += 1
+                if best < 0 or worth[k] > worth[best]:
+                    best = k
+        for k in range(a.start[p], a.start[p + 1]):
+            if here.alive[k] and k != best:
+                most = max(most, worth[k])
+        if left == 0:
+            return False
+        if left > 2:
+            box = descend(a, boxes, 0)
+            box.alive[best] = False
+            most = min(most, bound_box(a, constant, box, w, cutoff, sweeps))
+        without[p] = most
+    return tighten(a, here.alive)

@@ -258,11 +258,13 @@ def _flat(
             scope_factor.append(f)
             scope_position.append(p)
             scope_leaf.append(scope_leaf[-1] + len(factor.value))
-            distinct, index = np.unique(table, axis=0, return_inverse=True)
-            full = distinct.all(axis=1)
-            number = np.where(full, -1, len(cells) + np.cumsum(~full) - 1)
-            leaf_cell.append(number[index.ravel()])
-            cells += [np.flatnonzero(mask) for mask in distinct[~full]]
+            number = {b"\x01" * table.shape[1]: -1}  # the leaf is not confined here
+            masks = [row.tobytes() for row in table]
+            for mask in masks:
+                if mask not in number:
+                    number[mask] = len(cells)
+                    cells.append(np.flatnonzero(np.frombuffer(mask, dtype=bool)))
+            leaf_cell.append(np.array([number[mask] for mask in masks], dtype=np.int64))
             scope_cells.append(len(cells))
     integer_cost = np.array(unary_cost, dtype=np.int64).reshape(rows, options)
     links, link_limits = _links(problem, positions, start)

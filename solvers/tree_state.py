@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from mathdesign.formulation import BoolArray, FloatArray, IntArray
-from mathdesign.slots import SlotProblem, random_points
+from mathdesign.slots import SlotProblem
 from mathdesign.solvers.base import Clock, SolveOptions
 from mathdesign.solvers.slot_base import Incumbent
 from mathdesign.solvers.slot_incumbent import Neighbourhood
+from mathdesign.solvers.slot_walk import Tables
+from mathdesign.solvers.tree_arrays import Arrays, Work, arrays, work
 from mathdesign.solvers.tree_model import Model, lower
 
 #: Boxes are dropped at a relative distance of at least this above the incumbent: more than the
@@ -23,8 +25,8 @@ LEAST_GAP = 1e-8
 #: Sharpness of the estimate of a subtree's size by its gap.
 POWER = 4.0
 REPORT_EVERY_S = 0.1
-#: Random points behind an attribution.
-SAMPLE = 1000
+#: Weight of a slot's attribution beside the estimate of its subtrees, as a power.
+TELLING = 0.5
 
 
 @dataclass
@@ -38,7 +40,8 @@ class State:
     model: Model = field(init=False)
     near: Neighbourhood = field(init=False)
     kernels: ModuleType = field(init=False)
-    arrays: Any = field(init=False)
+    arrays: Arrays = field(init=False)
+    work: Work = field(init=False)
     reported_s: float = -1.0
 
     def __post_init__(self) -> None:
@@ -49,7 +52,8 @@ class State:
         from mathdesign.solvers import tree_kernels
 
         self.kernels = tree_kernels
-        self.arrays = tree_kernels.arrays(self.model)
+        self.arrays = arrays(self.model)
+        self.work = work(self.arrays)
 
     @property
     def cut(self) -> float:
@@ -61,8 +65,13 @@ class State:
 
     @cached_property
     def attribution(self) -> FloatArray:
-        """For each slot how far its options move the objective on average, over random points."""
-        return attribution(self.problem, self.near, self.options.seed)
+        """For each slot how far its options move the objective on average."""
+        return attribution(self.near.tables, len(self.problem.slots))
+
+    @cached_property
+    def weight(self) -> FloatArray:
+        """What the estimate of a slot's subtrees is multiplied by: the less, the more it tells."""
+        return np.asarray(1.0 / (self.attribution + 1e-12) ** TELLING)
 
     @cached_property
     def slots(self) -> list[tuple[int, int]]:
@@ -96,18 +105,19 @@ class State:
             self.clock.report(self.best.objective, known, self.best.nodes, doing)
 
 
-def attribution(problem: SlotProblem, near: Neighbourhood, seed: int) -> FloatArray:
-    """Mean absolute main effect of each slot: its SHAP value where options are independent.
+def attribution(tables: Tables, slots: int) -> FloatArray:
+    """Mean absolute main effect of each slot over independent uniform options, without budgets.
 
-    (Lundberg and Lee, NeurIPS 2017, for the first-order part.) Only an order to branch in, so that a
-    sample will do.
+    (The first-order part of SHAP, Lundberg and Lee, NeurIPS 2017, for that background.) Only an order
+    to branch in, so that aggregates may count as independent too; the spread is left out.
     """
-    points = random_points(problem.slots, SAMPLE, np.random.default_rng(seed))
-    value = near.at(points)
+    rows = tables.row == 0
+    at = tables.position_start
+    inside = [tables.inside[rows, a:b] for a, b in zip(at, at[1:])]
+    share = [np.maximum(allowed.mean(axis=1), 1e-300) for allowed in inside]
+    worth = tables.value[rows] * np.prod(share, axis=0)
     found = []
-    for p, slot in enumerate(problem.slots):
-        n = len(slot.options)
-        count = np.maximum(np.bincount(points[:, p], minlength=n), 1)
-        mean = np.bincount(points[:, p], value, minlength=n) / count
-        found.append(float(np.abs(mean - value.mean()).mean()))
+    for p in range(slots):
+        effect = tables.unary[0, at[p] : at[p + 1]] + (worth / share[p]) @ inside[p]
+        found.append(float(np.abs(effect - effect.mean()).mean()))
     return np.array(found)

@@ -1,0 +1,194 @@
+"""Compiled kernel of the tabu walk: all one-slot changes of a point scored, move after move.
+
+A leaf counts the slots that keep the point out of it: 0, and every change that stays inside may keep
+it; 1, and only changes of that slot can enter it; more, and no change can. Aggregates are looked up
+for each change. Sums are in double precision, up to rounding: what a walk finds is scored again by
+the problem itself.
+
+Only this module is compiled: numba's cache does not notice edits in imported kernels.
+"""
+
+# numba is untyped
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from mathdesign.formulation import BoolArray, FloatArray, IntArray
+
+_options: dict[str, Any] = {"cache": True, "nogil": True}
+
+
+class Tables(NamedTuple):
+    """A slot problem as the walk reads it. ``K`` options of all slots, ``L`` leaves, ``T`` sums.
+
+    Sum 0 is the objective without its trees, the others are bounded: budgets, rules (forbidden
+    pairs, at most 0) and distances (slots that differ).
+    """
+
+    start: IntArray
+    inside: BoolArray
+    """``(L, options of all positions)``: whether the leaf allows the option."""
+    position_start: IntArray
+    value: FloatArray
+    """Leaf values, and ``row``: 0 for the weighted sum, then one a member of the spread."""
+    row: IntArray
+    offset: FloatArray
+    spread_weight: float
+    link_start: IntArray
+    link_slot: IntArray
+    link_table: FloatArray
+    threshold_start: IntArray
+    threshold: FloatArray
+    constant: FloatArray
+    unary: FloatArray
+    """``(T, K)``."""
+    pair_sum: IntArray
+    pair_first: IntArray
+    pair_second: IntArray
+    pair_start: IntArray
+    pair_value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    scale: FloatArray
+
+
+@njit(**_options)
+def around(t: Tables, point: IntArray, value: FloatArray, broken: FloatArray) -> None:
+    """Objective and violation of every one-slot change, shape ``(K,)`` each."""
+    slots, K = point.shape[0], t.start[-1]
+    derived = t.threshold_start.shape[0] - 1
+    score = np.zeros((t.offset.shape[0], K))
+    for r in range(t.offset.shape[0]):
+        score[r] += t.offset[r]
+    interval = np.zeros((derived, K), dtype=np.int64)
+    for d in range(derived):
+        total = 0.0
+        for j in range(t.link_start[d], t.link_start[d + 1]):
+            total += t.link_table[j, t.start[t.link_slot[j]] + point[t.link_slot[j]]]
+        for slot in range(slots):
+            here = t.start[slot] + point[slot]
+            for k in range(t.start[slot], t.start[slot + 1]):
+                changed = total
+                for j in range(t.link_start[d], t.link_start[d + 1]):
+                    if t.link_slot[j] == slot:
+                        changed += t.link_table[j, k] - t.link_table[j, here]
+                at = 0
+                while (
+                    t.threshold_start[d] + at < t.threshold_start[d + 1]
+                    and t.threshold[t.threshold_start[d] + at] < changed
+                ):
+                    at += 1
+                interval[d, k] = t.position_start[slots + d] + at
+    for leaf in range(t.value.shape[0]):
+        out, which = 0, -1
+        for slot in range(slots):
+            if not t.inside[leaf, t.start[slot] + point[slot]]:
+                out += 1
+                which = slot
+                if out > 1:
+                    break
+        if out > 1:
+            continue
+        first, last = (0, slots) if out == 0 else (which, which + 1)
+        for k in range(t.start[first], t.start[last]):
+            entered = t.inside[leaf, k]
+            for d in range(derived):
+                entered = entered and t.inside[leaf, interval[d, k]]
+            if entered:
+                score[t.row[leaf], k] += t.value[leaf]
+    members = score.shape[0] - 1
+    for k in range(K):
+        value[k] = score[0, k]
+        if members > 0:
+            mean = score[1:, k].sum() / members
+            value[k] += t.spread_weight * np.sqrt(((score[1:, k] - mean) ** 2).sum() / members)
+        broken[k] = 0.0
+    for s in range(t.constant.shape[0]):
+        total = t.constant[s]
+        for slot in range(slots):
+            total += t.unary[s, t.start[slot] + point[slot]]
+        for i in range(t.pair_sum.shape[0]):
+            if t.pair_sum[i] == s:
+                total += pair(t, i, point[t.pair_first[i]], point[t.pair_second[i]])
+        for slot in range(slots):
+            here = t.unary[s, t.start[slot] + point[slot]]
+            for k in range(t.start[slot], t.start[slot + 1]):
+                changed = total + (t.unary[s, k] - here)
+                for i in range(t.pair_sum.shape[0]):
+                    if t.pair_sum[i] == s:
+                        a, b = point[t.pair_first[i]], point[t.pair_second[i]]
+                        if t.pair_first[i] == slot:
+                            changed += pair(t, i, k - t.start[slot], b) - pair(t, i, a, b)
+                        elif t.pair_second[i] == slot:
+                            changed += pair(t, i, a, k - t.start[slot]) - pair(t, i, a, b)
+                if s == 0:
+                    value[k] += changed
+                else:
+                    broken[k] += max(changed - t.high[s], 0.0) / t.scale[s]
+                    broken[k] += max(t.low[s] - changed, 0.0) / t.scale[s]
+
+
+@njit(**_options)
+def pair(t: Tables, i: int, a: int, b: int) -> float:
+    """An entry of a pair table."""
+    options = t.start[t.pair_second[i] + 1] - t.start[t.pair_second[i]]
+    entry: float = t.pair_value[t.pair_start[i] + a * options + b]
+    return entry
+
+
+@njit(**_options)
+def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
+         met: IntArray) -> int:  # fmt: skip
+    """Move ``point`` once for each entry of ``tenure``: how many points are in ``met``.
+
+    ``met`` are the best feasible points passed, as far as they come within ``close`` (relative) of
+    one another and of ``top``.
+    """
+    slots, K = point.shape[0], t.start[-1]
+    slot_of = np.empty(K, dtype=np.int64)
+    for slot in range(slots):
+        slot_of[t.start[slot] : t.start[slot + 1]] = slot
+    value, broken = np.empty(K), np.empty(K)
+    rests = np.zeros(slots, dtype=np.int64)
+    price, spread, found = 1.0, 1.0, 0
+    for move in range(tenure.shape[0]):
+        around(t, point, value, broken)
+        best = -1
+        for k in range(K):
+            if broken[k] == 0.0 and (best < 0 or value[k] > value[best]):
+                best = k
+        if best >= 0 and value[best] >= top - close * (1.0 + abs(value[best])):
+            if value[best] > top + close * (1.0 + abs(value[best])):
+                found = 0
+            top = max(top, value[best])
+            if found < met.shape[0]:
+                met[found] = point
+                met[found, slot_of[best]] = best - t.start[slot_of[best]]
+                found += 1
+                for i in range(found - 1):
+                    if (met[i] == met[found - 1]).all():
+                        found -= 1
+                        break
+        spread = max(spread * 0.9, value.max() - value.min(), 1e-12)
+        pick, most, rested = -1, -np.inf, False
+        for k in range(K):
+            slot = slot_of[k]
+            if k == t.start[slot] + point[slot]:
+                continue
+            free = rests[slot] <= move
+            score = value[k] - 10.0 * price * spread * broken[k]
+            if pick < 0 or (free and not rested) or (free == rested and score > most):
+                pick, most, rested = k, score, free
+        if pick < 0:
+            break
+        price *= 0.9 if broken[pick] == 0.0 else 1.2
+        price = min(max(price, 1e-3), 1e3)
+        slot = slot_of[pick]
+        rests[slot] = move + tenure[move]
+        point[slot] = pick - t.start[slot]
+    return found

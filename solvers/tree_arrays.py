@@ -1,0 +1,182 @@
+"""A tree model, a box of it and a stack of boxes as flat arrays: what the compiled kernels work on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mathdesign.formulation import BoolArray, FloatArray, IntArray
+from mathdesign.solvers.tree_model import Model
+
+
+class Arrays(NamedTuple):
+    """A :class:`Model` as the kernels read it.
+
+    The last cell of every scope is the one of all its options, so that each leaf has a cell there.
+    """
+
+    start: IntArray
+    unary: FloatArray
+    row_cost: FloatArray
+    row_limit: FloatArray
+    integer_cost: IntArray
+    integer_leaf_cost: IntArray
+    integer_limit: IntArray
+    factor_start: IntArray
+    value: FloatArray
+    leaf_cost: FloatArray
+    costly: IntArray
+    scope_factor: IntArray
+    scope_position: IntArray
+    scope_cells: IntArray
+    """Cells of scope ``s``: ``scope_cells[s]`` to ``scope_cells[s + 1]``."""
+    cell_start: IntArray
+    cell_option: IntArray
+    leaf_cell: IntArray
+    scope_shift: IntArray
+    """The cell of ``leaf`` in scope ``s``: ``leaf_cell[scope_shift[s] + leaf]``."""
+    scope_message: IntArray
+    """Where the messages of a scope start."""
+    at_start: IntArray
+    at_scope: IntArray
+    """Scopes of position ``p``: ``at_scope[at_start[p]:at_start[p + 1]]``."""
+    factor_scope: IntArray
+    """Scopes of factor ``f``: ``factor_scope[f]`` to ``factor_scope[f + 1]``."""
+    link_start: IntArray
+    link_slot: IntArray
+    link_table: FloatArray
+    """Tables of the aggregates over all options, a row a link."""
+    threshold_start: IntArray
+    threshold: FloatArray
+
+
+def arrays(model: Model) -> Arrays:
+    """The model with the indices that the kernels want."""
+    sizes = np.diff(model.start)
+    order = np.argsort(model.scope_position, kind="stable")
+    P, F = len(sizes), len(model.factor_start) - 1
+    derived = model.positions.derived
+    tables = []
+    for d in derived:
+        for slot, table in zip(d.feature.slots, d.feature.tables):
+            row = np.zeros(model.options)
+            row[model.start[slot] : model.start[slot + 1]] = table
+            tables.append(row)
+    S = len(model.scope_position)
+    own = np.diff(model.cell_start)
+    all_options = sizes[model.scope_position]
+    last = model.scope_cells[1:]  # where the cell of all options comes after those of the model
+    whole = np.concatenate([np.zeros(0, np.int64), *(np.arange(n) for n in all_options)])
+    scope_of_leaf = np.repeat(np.arange(S), np.diff(model.scope_leaf))
+    return Arrays(
+        **{name: getattr(model, name) for name in Arrays._fields[:13]},
+        scope_cells=model.scope_cells + np.arange(S + 1),
+        cell_start=np.cumsum([0, *np.insert(own, last, all_options)]).astype(np.int64),
+        cell_option=np.insert(
+            model.cell_option, np.repeat(model.cell_start[last], all_options), whole
+        ),
+        leaf_cell=(
+            np.where(model.leaf_cell < 0, last[scope_of_leaf], model.leaf_cell) + scope_of_leaf
+        ).astype(np.int32),
+        scope_shift=model.scope_leaf[:-1] - model.factor_start[model.scope_factor],
+        scope_message=np.cumsum([0, *all_options])[:-1].astype(np.int64),
+        at_start=np.searchsorted(model.scope_position[order], np.arange(P + 1)).astype(np.int64),
+        at_scope=order.astype(np.int64),
+        factor_scope=np.searchsorted(model.scope_factor, np.arange(F + 1)).astype(np.int64),
+        link_start=np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
+        link_slot=np.array([s for d in derived for s in d.feature.slots], dtype=np.int64),
+        link_table=np.array(tables).reshape(len(tables), model.options),
+        threshold_start=np.cumsum([0, *(len(d.thresholds) for d in derived)]).astype(np.int64),
+        threshold=np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
+    )
+
+
+class Box(NamedTuple):
+    """A part of the space, and what bounds it: messages ``(one a scope and option)``, multipliers.
+
+    ``live`` are the leaves of each factor that are reached, the first ``count`` from where the
+    factor starts; ``active`` the scopes that still confine one of them.
+    """
+
+    alive: BoolArray
+    message: FloatArray
+    mu: FloatArray
+    live: IntArray
+    count: IntArray
+    active: BoolArray
+
+
+class Work(NamedTuple):
+    """Room for one bound; nothing in it outlives a call but ``own``."""
+
+    own: FloatArray
+    """For each option the bound of the part of the box where it is taken."""
+    residual: FloatArray
+    theta: FloatArray
+    unary_top: FloatArray
+    cell: FloatArray
+    """The greatest message within each cell."""
+    rest: FloatArray
+    part: BoolArray
+    """Cells that allow some of the options left, not all."""
+    score: FloatArray
+    top: FloatArray
+    marginal: FloatArray
+
+
+class Stack(NamedTuple):
+    """Boxes from the first to the deepest, and at each the children that are left to visit.
+
+    Children are sorted by their bounds; the last is tried first, and ``left`` are not yet tried.
+    """
+
+    boxes: Box
+    option: IntArray
+    bound: FloatArray
+    slot: IntArray
+    children: IntArray
+    left: IntArray
+    depth: IntArray
+    """One entry: the deepest box that has children left, -1 at the end."""
+
+
+def work(a: Arrays) -> Work:
+    """Room for bounds of this model."""
+    K, P, F = len(a.unary), len(a.start) - 1, len(a.factor_start) - 1
+    L, C = len(a.value), len(a.cell_start) - 1
+    return Work(
+        own=np.empty(K), residual=np.empty(K), theta=np.empty(K), unary_top=np.empty(P),
+        cell=np.empty(C), rest=np.empty(C), part=np.empty(C, dtype=bool), score=np.empty(L),
+        top=np.empty(F), marginal=np.empty(message_size(a)),
+    )  # fmt: skip
+
+
+def message_size(a: Arrays) -> int:
+    """How many messages there are: one a scope and option."""
+    return int(np.diff(a.start)[a.scope_position].sum())
+
+
+def box(a: Arrays, alive: BoolArray, message: FloatArray, mu: FloatArray) -> Box:
+    """A box with all leaves and scopes, of its own memory."""
+    leaves, scopes = np.arange(len(a.value), dtype=np.int32), len(a.scope_position)
+    count = np.diff(a.factor_start).astype(np.int32)
+    return Box(alive.copy(), message.copy(), mu.copy(), leaves, count, np.ones(scopes, dtype=bool))
+
+
+def stack(a: Arrays, first: Box, slots: int) -> Stack:
+    """Room for a search below ``first`` that decides a slot at each step."""
+    depths = slots + 2
+    boxes = Box(*(np.empty((depths, *part.shape), part.dtype) for part in first))
+    for room, part in zip(boxes, first):
+        room[0] = part
+    most = int(np.diff(a.start)[:slots].max(initial=1))
+    return Stack(
+        boxes,
+        option=np.zeros((depths, most), dtype=np.int64),
+        bound=np.zeros((depths, most)),
+        slot=np.zeros(depths, dtype=np.int64),
+        children=np.zeros(depths, dtype=np.int64),
+        left=np.zeros(depths, dtype=np.int64),
+        depth=np.zeros(1, dtype=np.int64),
+    )
