@@ -146,15 +146,16 @@ def tabu(
 
     Each ``CHUNK`` of moves begins with an empty memory, at the point where the last one ended.
     """
-    point = start.copy()
+    point, top, found = start.copy(), best.cutoff, 0
     met = np.empty((MOST_TIES, len(start)), dtype=np.int64)
     for first in range(0, moves, CHUNK):
         if clock.stop() is not None:
-            return
+            break
         tenure = rng.integers(*TENURE, endpoint=True, size=min(CHUNK, moves - first))
-        found = slot_walk.walk(near.tables, point, tenure, best.cutoff, CLOSE, met)
-        for some in met[:found]:
-            best.offer(some.tolist())
+        top, found = slot_walk.walk(near.tables, point, tenure, top, CLOSE, met, found)
+    if found:
+        value = best.problem.objective.at(met[:found])
+        best.offer(min(map(tuple, met[:found][value == value.max()].tolist())))
 
 
 def random_start(problem: SlotProblem, rng: np.random.Generator) -> IntArray:

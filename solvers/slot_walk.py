@@ -143,8 +143,8 @@ def pair(t: Tables, i: int, a: int, b: int) -> float:
 
 @njit(**_options)
 def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
-         met: IntArray) -> int:  # fmt: skip
-    """Move ``point`` once for each entry of ``tenure``: how many points are in ``met``.
+         met: IntArray, found: int) -> tuple[float, int]:  # fmt: skip
+    """Move ``point`` once for each entry of ``tenure``: the new ``top``, how many are in ``met``.
 
     ``met`` are the best feasible points passed, as far as they come within ``close`` (relative) of
     one another and of ``top``.
@@ -155,7 +155,7 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
         slot_of[t.start[slot] : t.start[slot + 1]] = slot
     value, broken = np.empty(K), np.empty(K)
     rests = np.zeros(slots, dtype=np.int64)
-    price, spread, found = 1.0, 1.0, 0
+    price, spread = 1.0, 1.0
     for move in range(tenure.shape[0]):
         around(t, point, value, broken)
         best = -1
@@ -191,4 +191,4 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
         slot = slot_of[pick]
         rests[slot] = move + tenure[move]
         point[slot] = pick - t.start[slot]
-    return found
+    return top, found

@@ -27,8 +27,9 @@ from mathdesign.solvers.tree_state import State
 ROOT_SWEEPS = 30
 #: Tabu moves before the root relaxation, and in each of the walks after it.
 FIRST_MOVES, MOVES, WALKS = 10, 150, 1
-#: Leaves looked at by messages alone before cuts are worth their while: about half a second.
-MESSAGE_LEAVES = 1_000_000
+#: Messages alone are tried on so many leaves, about a tenth of a second, and go on while they promise
+#: to end within so many more.
+TRIED, MOST_LEFT = 250_000, 5_000_000
 
 
 class Branch(SlotBackend):
@@ -64,11 +65,11 @@ class Search:
                 while not dive.closed:
                     if reason := state.clock.stop():
                         return reason
-                    if dive.work >= MESSAGE_LEAVES:
-                        return self.begin_anew(*found)
                     dive.run()
                     self.open = dive.open_bounds().tolist()
                     self.tell()
+                    if dive.work >= TRIED and dive.left() > MOST_LEFT:
+                        return self.begin_anew(*found)
         except KeyboardInterrupt:
             return Termination.INTERRUPTED
         self.open = []

@@ -14,7 +14,8 @@ pytest.importorskip("numba")
 @pytest.fixture
 def only_cuts(monkeypatch):
     """No node by messages, and no incumbent to close the root with."""
-    monkeypatch.setattr("mathdesign.solvers.tree_branching.MESSAGE_LEAVES", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.TRIED", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.MOST_LEFT", -1)
     monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
     monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
     monkeypatch.setattr("mathdesign.solvers.tree_cutting.WALKS", 0)
