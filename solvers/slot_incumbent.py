@@ -47,9 +47,11 @@ class Neighbourhood:
             offset[row] += weight * ensemble.offset
         value = [weight * mask.value for (_, weight, _), mask in zip(terms, masks)]
         row = [np.full(len(mask.tree), row) for (row, _, _), mask in zip(terms, masks)]
+        start, inside = np.cumsum([0, *positions.slot_sizes]), _inside(masks, positions)
         self.tables = slot_walk.Tables(
-            start=np.cumsum([0, *positions.slot_sizes]),
-            inside=_inside(masks, positions),
+            start=start,
+            inside=inside,
+            outside=np.ascontiguousarray(~inside[:, : start[-1]].T).astype(np.int16),
             position_start=np.cumsum([0, *positions.sizes]),
             value=np.concatenate([np.zeros(0), *value]),
             row=np.concatenate([np.zeros(0, dtype=np.int64), *row]),
@@ -66,7 +68,9 @@ class Neighbourhood:
         slot = np.repeat(np.arange(len(sizes)), sizes)
         points[np.arange(len(slot)), slot] = np.concatenate([np.arange(n) for n in sizes])
         value, broken = np.empty(len(slot)), np.empty(len(slot))
-        slot_walk.around(self.tables, point, value, broken)
+        out, which = np.empty((2, len(self.tables.value)), dtype=np.int16)
+        slot_walk.count(self.tables, point, out, which)
+        slot_walk.around(self.tables, point, out, which, value, broken)
         return points, value, broken
 
 
@@ -153,9 +157,11 @@ def tabu(
             break
         tenure = rng.integers(*TENURE, endpoint=True, size=min(CHUNK, moves - first))
         top, found = slot_walk.walk(near.tables, point, tenure, top, CLOSE, met, found)
-    if found:
-        value = best.problem.objective.at(met[:found])
-        best.offer(min(map(tuple, met[:found][value == value.max()].tolist())))
+    known = np.array(best.point if best.point is not None else [-1])
+    new = met[:found][(met[:found] != known).any(axis=1)]
+    if len(new):
+        value = best.problem.objective.at(new)
+        best.offer(min(map(tuple, new[value == value.max()].tolist())))
 
 
 def random_start(problem: SlotProblem, rng: np.random.Generator) -> IntArray:

@@ -1,7 +1,7 @@
 """Compiled kernel of the tabu walk: all one-slot changes of a point scored, move after move.
 
-A leaf counts the slots that keep the point out of it: 0, and every change that stays inside may keep
-it; 1, and only changes of that slot can enter it; more, and no change can. Aggregates are looked up
+A leaf counts the slots that keep the point out of it: 0, and every change that stays inside keeps it;
+1, and only changes of that slot (the sum of their numbers) can enter it; more, and no change can. Aggregates are looked up
 for each change. Sums are in double precision, up to rounding: what a walk finds is scored again by
 the problem itself.
 
@@ -33,6 +33,8 @@ class Tables(NamedTuple):
     start: IntArray
     inside: BoolArray
     """``(L, options of all positions)``: whether the leaf allows the option."""
+    outside: IntArray
+    """``(K, L)``: 1 where it does not."""
     position_start: IntArray
     value: FloatArray
     """Leaf values, and ``row``: 0 for the weighted sum, then one a member of the spread."""
@@ -58,7 +60,30 @@ class Tables(NamedTuple):
 
 
 @njit(**_options)
-def around(t: Tables, point: IntArray, value: FloatArray, broken: FloatArray) -> None:
+def count(t: Tables, point: IntArray, out: IntArray, which: IntArray) -> None:
+    """How many slots keep ``point`` out of each leaf, and the sum of their numbers."""
+    out[:], which[:] = 0, 0
+    for slot in range(point.shape[0]):
+        move(t, slot, -1, t.start[slot] + point[slot], out, which)
+
+
+@njit(**_options)
+def move(t: Tables, slot: int, old: int, new: int, out: IntArray, which: IntArray) -> None:
+    """The same after ``slot`` changes from option ``old`` (-1: none) to ``new``, numbered in all."""
+    for leaf in range(out.shape[0]):
+        more = t.outside[new, leaf]
+        out[leaf] += more
+        which[leaf] += slot * more
+    if old >= 0:
+        for leaf in range(out.shape[0]):
+            less = t.outside[old, leaf]
+            out[leaf] -= less
+            which[leaf] -= slot * less
+
+
+@njit(**_options)
+def around(t: Tables, point: IntArray, out: IntArray, which: IntArray, value: FloatArray,
+           broken: FloatArray) -> None:  # fmt: skip
     """Objective and violation of every one-slot change, shape ``(K,)`` each."""
     slots, K = point.shape[0], t.start[-1]
     derived = t.threshold_start.shape[0] - 1
@@ -85,16 +110,9 @@ def around(t: Tables, point: IntArray, value: FloatArray, broken: FloatArray) ->
                     at += 1
                 interval[d, k] = t.position_start[slots + d] + at
     for leaf in range(t.value.shape[0]):
-        out, which = 0, -1
-        for slot in range(slots):
-            if not t.inside[leaf, t.start[slot] + point[slot]]:
-                out += 1
-                which = slot
-                if out > 1:
-                    break
-        if out > 1:
+        if out[leaf] > 1:
             continue
-        first, last = (0, slots) if out == 0 else (which, which + 1)
+        first, last = (0, slots) if out[leaf] == 0 else (which[leaf], which[leaf] + 1)
         for k in range(t.start[first], t.start[last]):
             entered = t.inside[leaf, k]
             for d in range(derived):
@@ -154,10 +172,12 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
     for slot in range(slots):
         slot_of[t.start[slot] : t.start[slot + 1]] = slot
     value, broken = np.empty(K), np.empty(K)
+    out, which = np.empty(t.value.shape[0], np.int16), np.empty(t.value.shape[0], np.int16)
+    count(t, point, out, which)
     rests = np.zeros(slots, dtype=np.int64)
     price, spread = 1.0, 1.0
-    for move in range(tenure.shape[0]):
-        around(t, point, value, broken)
+    for turn in range(tenure.shape[0]):
+        around(t, point, out, which, value, broken)
         best = -1
         for k in range(K):
             if broken[k] == 0.0 and (best < 0 or value[k] > value[best]):
@@ -180,7 +200,7 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
             slot = slot_of[k]
             if k == t.start[slot] + point[slot]:
                 continue
-            free = rests[slot] <= move
+            free = rests[slot] <= turn
             score = value[k] - 10.0 * price * spread * broken[k]
             if pick < 0 or (free and not rested) or (free == rested and score > most):
                 pick, most, rested = k, score, free
@@ -189,6 +209,7 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
         price *= 0.9 if broken[pick] == 0.0 else 1.2
         price = min(max(price, 1e-3), 1e3)
         slot = slot_of[pick]
-        rests[slot] = move + tenure[move]
+        rests[slot] = turn + tenure[turn]
+        move(t, slot, t.start[slot] + point[slot], pick, out, which)
         point[slot] = pick - t.start[slot]
     return top, found

@@ -27,9 +27,10 @@ from mathdesign.solvers.tree_state import State
 
 #: Rounds of cliques in the first box and in others.
 ROOT_ROUNDS, NODE_ROUNDS = 6, 3
-#: Tabu walks before the first node (the cutoff decides how much is closed: the time to prove halves
-#: with the optimum in hand), moves of each, and moves around each solution of the program.
-WALKS, MOVES, NODE_MOVES = 12, 150, 20
+#: Tabu walks before the first node since the last that met a better point (the cutoff decides how much
+#: is closed: the time to prove halves with the optimum in hand), moves of each, and moves around each
+#: solution of the program.
+WALKS, MOVES, NODE_MOVES = 20, 150, 100
 #: Sweeps of the compiled bound when an option is probed.
 PROBE_SWEEPS = 2
 #: Ways to branch that the program looks at: so many by the estimate, so many by attribution; and its
@@ -71,8 +72,7 @@ class Cutting:
 
     def run(self) -> Termination:
         """Nodes until none is left, or a limit."""
-        for _ in range(WALKS):
-            self._walk(random_start(self.state.problem, self.rng), MOVES)
+        self._walks()
         first = True
         while self.open:
             if reason := self.state.clock.stop():
@@ -81,6 +81,15 @@ class Cutting:
             self.tell()
             first = False
         return Termination.COMPLETED
+
+    def _walks(self) -> None:
+        """From random points, until no better point was met for long."""
+        state, walk, enough = self.state, 0, WALKS
+        while walk < enough and not state.clock.stop():
+            walk, before = walk + 1, state.best.objective
+            self._walk(random_start(state.problem, self.rng), MOVES)
+            if state.best.objective != before:
+                enough = WALKS + 2 * walk
 
     def _walk(self, start: IntArray, moves: int) -> None:
         state = self.state
