@@ -33,6 +33,8 @@ class Arrays(NamedTuple):
     """Cells of scope ``s``: ``scope_cells[s]`` to ``scope_cells[s + 1]``."""
     cell_start: IntArray
     cell_option: IntArray
+    cell_bits: np.ndarray
+    """The same as bits, for the first 64 options of the position."""
     leaf_cell: IntArray
     scope_shift: IntArray
     """The cell of ``leaf`` in scope ``s``: ``leaf_cell[scope_shift[s] + leaf]``."""
@@ -68,14 +70,21 @@ def arrays(model: Model) -> Arrays:
     all_options = sizes[model.scope_position]
     last = model.scope_cells[1:]  # where the cell of all options comes after those of the model
     whole = np.concatenate([np.zeros(0, np.int64), *(np.arange(n) for n in all_options)])
+    cell_option = np.insert(
+        model.cell_option, np.repeat(model.cell_start[last], all_options), whole
+    )
+    cell_size = np.insert(own, last, all_options)
+    bits = np.zeros(len(cell_size), dtype=np.uint64)
+    low = cell_option < 64
+    bit = np.left_shift(np.uint64(1), cell_option[low].astype(np.uint64))
+    np.bitwise_or.at(bits, np.repeat(np.arange(len(cell_size)), cell_size)[low], bit)
     scope_of_leaf = np.repeat(np.arange(S), np.diff(model.scope_leaf))
     return Arrays(
         **{name: getattr(model, name) for name in Arrays._fields[:13]},
         scope_cells=model.scope_cells + np.arange(S + 1),
-        cell_start=np.cumsum([0, *np.insert(own, last, all_options)]).astype(np.int64),
-        cell_option=np.insert(
-            model.cell_option, np.repeat(model.cell_start[last], all_options), whole
-        ),
+        cell_start=np.cumsum([0, *cell_size]).astype(np.int64),
+        cell_option=cell_option,
+        cell_bits=bits,
         leaf_cell=(
             np.where(model.leaf_cell < 0, last[scope_of_leaf], model.leaf_cell) + scope_of_leaf
         ).astype(np.int32),

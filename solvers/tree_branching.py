@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mathdesign.formulation import BoolArray, FloatArray
 from mathdesign.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Clock, SolveOptions, Termination
 from mathdesign.solvers.slot_base import SlotBackend, SlotSolution
 from mathdesign.solvers.slot_incumbent import random_start, tabu
-from mathdesign.solvers.tree_arrays import Box, box
+from mathdesign.solvers.tree_arrays import Box, box, message_size
 from mathdesign.solvers.tree_dive import Dive
 from mathdesign.solvers.tree_lp import hall, solve_lp
+from mathdesign.solvers.tree_model import Model
 from mathdesign.solvers.tree_state import State
 
 ROOT_SWEEPS = 30
@@ -30,6 +32,13 @@ FIRST_MOVES, MOVES, WALKS = 10, 150, 1
 #: Messages alone are tried on so many leaves, about a tenth of a second, and go on while they promise
 #: to end within so many more.
 TRIED, MOST_LEFT = 250_000, 5_000_000
+#: Leaves of a tree, on average, from which on branch and cut begins at once.
+DEEP = 16
+
+
+def deep(model: Model) -> bool:
+    """Whether the trees are too deep for messages alone to be worth trying."""
+    return len(model.value) > DEEP * max(len(model.factor_start) - 1, 1)
 
 
 class Branch(SlotBackend):
@@ -61,6 +70,8 @@ class Search:
         try:
             found = self.root()
             if found is not None:
+                if deep(state.model):
+                    return self.begin_anew(*found)
                 dive = Dive(state, state.arrays, state.model.constant, *found)
                 while not dive.closed:
                     if reason := state.clock.stop():
@@ -104,9 +115,7 @@ class Search:
         tabu(state.near, state.best, rng, start, FIRST_MOVES, state.clock)
         if not state.kernels.tighten(state.arrays, alive):
             return None
-        state.clock.report(state.best.objective, None, 0, "root relaxation")
-        duals = solve_lp(state.model, hall(state.model), alive, state.clock.remaining_s)
-        first = box(state.arrays, alive, duals.message, duals.multiplier)
+        first = box(state.arrays, alive, *self._messages(alive))
         for walk in range(WALKS + 1):
             bound = self._bound(first)
             if bound <= state.cut:
@@ -117,6 +126,15 @@ class Search:
                 start = random_start(state.problem, rng) if walk else state.greatest(state.work.own)
                 tabu(state.near, state.best, rng, start, MOVES, state.clock)
         return first, bound
+
+    def _messages(self, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Messages and multipliers to begin with; for deep trees branch and cut finds its own."""
+        model = self.state.model
+        if deep(model):
+            return np.zeros(message_size(self.state.arrays)), np.zeros(len(model.row_limit))
+        self.state.clock.report(self.state.best.objective, None, 0, "root relaxation")
+        duals = solve_lp(model, hall(model), alive, self.state.clock.remaining_s)
+        return duals.message, duals.multiplier
 
     def _bound(self, first: Box) -> float:
         state = self.state

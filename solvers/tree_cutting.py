@@ -26,13 +26,15 @@ from mathdesign.solvers.tree_program import Priced, TreeProgram
 from mathdesign.solvers.tree_state import State
 
 #: Rounds of cliques in the first box and in others.
-ROOT_ROUNDS, NODE_ROUNDS = 6, 3
+ROOT_ROUNDS, NODE_ROUNDS = 8, 5
+#: Rows that a solution does not lean on are forgotten every so many rounds: they slow what follows.
+PURGE_EVERY = 2
 #: Tabu walks before the first node since the last that met a better point (the cutoff decides how much
 #: is closed: the time to prove halves with the optimum in hand), moves of each, and moves around each
 #: solution of the program.
 WALKS, MOVES, NODE_MOVES = 20, 150, 100
 #: Sweeps of the compiled bound when an option is probed.
-PROBE_SWEEPS = 2
+PROBE_SWEEPS = 1
 #: Ways to branch that the program looks at: so many by the estimate, so many by attribution; and its
 #: iterations for each part.
 LOOKS, TELLING, LOOK_ITERATIONS = 2, 2, 50
@@ -166,6 +168,8 @@ class Cutting:
                 return -np.inf
             if round_ == rounds or state.clock.stop() or not program.separate():
                 break
+            if round_ % PURGE_EVERY:
+                program.purge()
         return bound
 
     def _close(self, box: Box) -> bool:

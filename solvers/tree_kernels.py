@@ -49,6 +49,7 @@ DONE, WORKED, POINT = 0, 1, 2
 #: Least share of the way from the cutoff to the bound that a subtree counts with in the choice of a
 #: slot: just above the cutoff it is still a node.
 LEAST_SHARE = 0.01
+ONE, NONE = np.uint64(1), np.uint64(0)
 _options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
@@ -163,23 +164,51 @@ def tighten(a: Any, alive: BoolArray) -> bool:
 
 
 @njit(**_options)
-def greatest(a: Any, box: Any, w: Any) -> None:
-    """The greatest message in each cell of an active scope, ``-inf`` where no option is left."""
-    for s in range(a.scope_position.shape[0]):
-        if not box.active[s]:
-            continue
-        lo, base = a.start[a.scope_position[s]], a.scope_message[s]
-        options = 0
-        for k in range(lo, a.start[a.scope_position[s] + 1]):
-            options += box.alive[k]
-        for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-            top, inside = -np.inf, 0
+def cell_tops(a: Any, box: Any, w: Any, s: int) -> None:
+    """The greatest message in each cell of a scope, ``-inf`` where no option is left.
+
+    ``rest`` becomes by how much it changed. Most cells hold the best or the second best option.
+    """
+    lo, base = a.start[a.scope_position[s]], a.scope_message[s]
+    one, two, first, second = NONE, NONE, -np.inf, -np.inf
+    for k in range(a.start[a.scope_position[s] + 1] - lo):
+        if box.alive[lo + k]:
+            m = box.message[base + k]
+            bit = ONE << np.uint64(k) if k < 64 else NONE
+            if m > first:
+                two, second = one, first
+                one, first = bit, m
+            elif m > second:
+                two, second = bit, m
+    for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
+        if a.cell_bits[c] & one:
+            v = first
+        elif a.cell_bits[c] & two:
+            v = second
+        else:
+            v = -np.inf
             for o in range(a.cell_start[c], a.cell_start[c + 1]):
                 k = a.cell_option[o]
                 if box.alive[lo + k]:
-                    inside += 1
-                    top = max(top, box.message[base + k])
-            w.cell[c], w.part[c] = top, 0 < inside < options
+                    v = max(v, box.message[base + k])
+        w.rest[c] = v - w.cell[c] if v > -np.inf else v
+        w.cell[c] = v
+
+
+@njit(**_options)
+def parts(a: Any, box: Any, w: Any) -> None:
+    """Which cells of active scopes leave some option out that is left; in doubt, they do."""
+    for p in range(a.start.shape[0] - 1):
+        left, wide = NONE, a.start[p + 1] - a.start[p] > 64
+        for k in range(min(a.start[p + 1] - a.start[p], 64)):
+            if box.alive[a.start[p] + k]:
+                left |= ONE << np.uint64(k)
+        for i in range(a.at_start[p], a.at_start[p + 1]):
+            s = a.at_scope[i]
+            if box.active[s]:
+                for c in range(a.scope_cells[s], a.scope_cells[s + 1] - 1):
+                    w.part[c] = wide or (a.cell_bits[c] & left) != left
+                w.part[a.scope_cells[s + 1] - 1] = False
 
 
 @njit(**_options)
@@ -214,7 +243,7 @@ def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
             lo, base = a.start[a.scope_position[s]], a.scope_message[s]
             for k in range(a.start[a.scope_position[s] + 1] - lo):
                 w.residual[lo + k] -= box.message[base + k]
-    greatest(a, box, w)
+    parts(a, box, w)
     for f in range(F):
         first, end = a.factor_start[f], a.factor_start[f] + box.count[f]
         for j in range(first, end):
@@ -225,6 +254,7 @@ def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
             w.score[leaf] = v
         for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
             if box.active[s]:
+                cell_tops(a, box, w, s)
                 for j in range(first, end):
                     leaf = box.live[j]
                     w.score[leaf] += w.cell[a.leaf_cell[a.scope_shift[s] + leaf]]
@@ -416,13 +446,7 @@ def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
         first = a.factor_start[f]
         for k in range(size):
             box.message[base + k] += w.theta[lo + k] / n - w.marginal[base + k]
-        for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
-            v = -np.inf
-            for o in range(a.cell_start[c], a.cell_start[c + 1]):
-                k = a.cell_option[o]
-                if box.alive[lo + k]:
-                    v = max(v, box.message[base + k])
-            w.rest[c], w.cell[c] = (v - w.cell[c] if v > -np.inf else v), v
+        cell_tops(a, box, w, s)
         top, kept = -np.inf, first
         for j in range(first, first + box.count[f]):
             leaf = box.live[j]
@@ -480,7 +504,7 @@ def bound_box(a: Any, constant: float, box: Any, w: Any, cutoff: float, sweeps: 
     if not tighten(a, box.alive):
         return NEVER
     bound, size = load(a, constant, box, w)
-    if bound <= NEVER:
+    if bound + ROUNDING * size <= cutoff:  # also where nothing is left
         return NEVER
     for k in range(box.alive.shape[0]):
         w.own[k] = bound if box.alive[k] else NEVER

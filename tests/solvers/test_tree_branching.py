@@ -89,7 +89,10 @@ def test_any_messages_and_multipliers_give_a_valid_bound():
             message = rng.normal(scale=rng.choice([0, 0.1, 10]), size=size)
             multiplier = np.abs(rng.normal(size=len(model.row_limit)))
             alive = np.ones(model.options, dtype=bool)
-            box, work = tree_arrays.box(arrays, alive, message, multiplier), tree_arrays.work(arrays)
+            box, work = (
+                tree_arrays.box(arrays, alive, message, multiplier),
+                tree_arrays.work(arrays),
+            )
             bound = tree_kernels.bound_box(arrays, model.constant, box, work, -np.inf, sweeps)
             assert bound >= best
 
