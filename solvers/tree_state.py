@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def attribution(tables: Tables, slots: int) -> FloatArray:
     """
     rows = tables.row == 0
     at = tables.position_start
-    inside = [tables.inside[rows, a:b] for a, b in zip(at, at[1:])]
+    inside = [tables.inside[rows, a:b] for a, b in pairwise(at)]
     share = [np.maximum(allowed.mean(axis=1), 1e-300) for allowed in inside]
     worth = tables.value[rows] * np.prod(share, axis=0)
     found = []
