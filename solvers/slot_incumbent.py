@@ -46,7 +46,7 @@ class Neighbourhood:
         for row, weight, ensemble in terms:
             offset[row] += weight * ensemble.offset
         value = [weight * mask.value for (_, weight, _), mask in zip(terms, masks)]
-        row = [np.full(len(mask.tree), row) for (row, _, _), mask in zip(terms, masks)]
+        rows = [np.full(len(mask.tree), row) for (row, _, _), mask in zip(terms, masks)]
         start, inside = np.cumsum([0, *positions.slot_sizes]), _inside(masks, positions)
         self.tables = slot_walk.Tables(
             start=start,
@@ -54,7 +54,7 @@ class Neighbourhood:
             outside=np.ascontiguousarray(~inside[:, : start[-1]].T).astype(np.int16),
             position_start=np.cumsum([0, *positions.sizes]),
             value=np.concatenate([np.zeros(0), *value]),
-            row=np.concatenate([np.zeros(0, dtype=np.int64), *row]),
+            row=np.concatenate([np.zeros(0, dtype=np.int64), *rows]),
             offset=offset,
             spread_weight=float(objective.spread_weight),
             **_links(positions),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mathdesign.formulation import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.tree_model import Model
@@ -104,15 +105,15 @@ def arrays(model: Model) -> Arrays:
 class Box(NamedTuple):
     """A part of the space, and what bounds it: messages ``(one a scope and option)``, multipliers.
 
-    ``live`` are the leaves of each factor that are reached, the first ``count`` from where the
+    ``live`` are the leaves of each factor that are reached, the first ``counts`` from where the
     factor starts; ``active`` the scopes that still confine one of them.
     """
 
     alive: BoolArray
     message: FloatArray
     mu: FloatArray
-    live: IntArray
-    count: IntArray
+    live: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
     active: BoolArray
 
 
@@ -169,16 +170,14 @@ def message_size(a: Arrays) -> int:
 def box(a: Arrays, alive: BoolArray, message: FloatArray, mu: FloatArray) -> Box:
     """A box with all leaves and scopes, of its own memory."""
     leaves, scopes = np.arange(len(a.value), dtype=np.int32), len(a.scope_position)
-    count = np.diff(a.factor_start).astype(np.int32)
-    return Box(alive.copy(), message.copy(), mu.copy(), leaves, count, np.ones(scopes, dtype=bool))
+    counts = np.diff(a.factor_start).astype(np.int32)
+    return Box(alive.copy(), message.copy(), mu.copy(), leaves, counts, np.ones(scopes, dtype=bool))
 
 
 def stack(a: Arrays, first: Box, slots: int) -> Stack:
     """Room for a search below ``first`` that decides a slot at each step."""
     depths = slots + 2
-    boxes = Box(*(np.empty((depths, *part.shape), part.dtype) for part in first))
-    for room, part in zip(boxes, first):
-        room[0] = part
+    boxes = Box(*(_below(part, depths) for part in first))
     most = int(np.diff(a.start)[:slots].max(initial=1))
     return Stack(
         boxes,
@@ -189,3 +188,10 @@ def stack(a: Arrays, first: Box, slots: int) -> Stack:
         left=np.zeros(depths, dtype=np.int64),
         depth=np.zeros(1, dtype=np.int64),
     )
+
+
+def _below(part: npt.NDArray[Any], depths: int) -> npt.NDArray[Any]:
+    """Room for ``part`` at all depths; only the first is filled, and memory taken as it is needed."""
+    room = np.empty((depths, *part.shape), part.dtype)
+    room[0] = part
+    return room

@@ -218,7 +218,7 @@ def leave(a: Any, box: Any, w: Any, s: int) -> None:
     first, lo = a.factor_start[f], a.start[a.scope_position[s]]
     box.active[s] = False
     top = w.cell[a.scope_cells[s + 1] - 1]
-    for j in range(first, first + box.count[f]):
+    for j in range(first, first + box.counts[f]):
         w.score[box.live[j]] -= top
     for k in range(a.start[a.scope_position[s] + 1] - lo):
         w.residual[lo + k] += box.message[base + k]
@@ -245,7 +245,7 @@ def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
                 w.residual[lo + k] -= box.message[base + k]
     parts(a, box, w)
     for f in range(F):
-        first, end = a.factor_start[f], a.factor_start[f] + box.count[f]
+        first, end = a.factor_start[f], a.factor_start[f] + box.counts[f]
         for j in range(first, end):
             leaf = box.live[j]
             v = a.value[leaf]
@@ -264,7 +264,7 @@ def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
             if w.score[leaf] > -np.inf:
                 box.live[kept] = leaf
                 kept += 1
-        box.count[f] = kept - first
+        box.counts[f] = kept - first
         if kept == first:
             return NEVER, size
         for s in range(a.factor_scope[f], a.factor_scope[f + 1]):
@@ -308,7 +308,7 @@ def dual_value(a: Any, box: Any, w: Any, r: int, step: float) -> tuple[float, fl
     for f in a.costly:
         best, cost = -np.inf, 0.0
         first = a.factor_start[f]
-        for j in range(first, first + box.count[f]):
+        for j in range(first, first + box.counts[f]):
             leaf = box.live[j]
             v = w.score[leaf] - step * a.leaf_cost[r, leaf]
             if v > best:
@@ -383,7 +383,7 @@ def price_row(a: Any, box: Any, w: Any, r: int, bound: float) -> float:
         bound -= w.top[f]
         w.top[f] = -np.inf
         first = a.factor_start[f]
-        for j in range(first, first + box.count[f]):
+        for j in range(first, first + box.counts[f]):
             leaf = box.live[j]
             w.score[leaf] -= step * a.leaf_cost[r, leaf]
             w.top[f] = max(w.top[f], w.score[leaf])
@@ -407,7 +407,7 @@ def collect(a: Any, box: Any, w: Any, p: int) -> tuple[float, int]:
         first = a.factor_start[f]
         for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
             w.rest[c] = -np.inf
-        for j in range(first, first + box.count[f]):
+        for j in range(first, first + box.counts[f]):
             leaf = box.live[j]
             c = a.leaf_cell[shift + leaf]
             w.rest[c] = max(w.rest[c], w.score[leaf] - w.cell[c])
@@ -448,7 +448,7 @@ def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
             box.message[base + k] += w.theta[lo + k] / n - w.marginal[base + k]
         cell_tops(a, box, w, s)
         top, kept = -np.inf, first
-        for j in range(first, first + box.count[f]):
+        for j in range(first, first + box.counts[f]):
             leaf = box.live[j]
             v = w.score[leaf] + w.rest[a.leaf_cell[shift + leaf]]
             w.score[leaf] = v
@@ -456,7 +456,7 @@ def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
                 top = max(top, v)
                 box.live[kept] = leaf
                 kept += 1
-        box.count[f] = kept - first
+        box.counts[f] = kept - first
         if kept == first:
             return NEVER
         w.top[f] = top
@@ -529,7 +529,7 @@ def at(boxes: Any, depth: int) -> Any:
     """One box of a stack, a view."""
     return Box(
         boxes.alive[depth], boxes.message[depth], boxes.mu[depth], boxes.live[depth],
-        boxes.count[depth], boxes.active[depth],
+        boxes.counts[depth], boxes.active[depth],
     )  # fmt: skip
 
 
@@ -540,10 +540,10 @@ def descend(a: Any, boxes: Any, depth: int) -> Any:
     below.alive[:] = here.alive
     below.message[:] = here.message
     below.mu[:] = here.mu
-    below.count[:] = here.count
+    below.counts[:] = here.counts
     below.active[:] = here.active
     for f in range(a.factor_start.shape[0] - 1):
-        for j in range(a.factor_start[f], a.factor_start[f] + here.count[f]):
+        for j in range(a.factor_start[f], a.factor_start[f] + here.counts[f]):
             below.live[j] = here.live[j]
     return below
 
@@ -599,7 +599,7 @@ def decided(a: Any, constant: float, box: Any) -> float:
             size += abs(a.unary[k])
     for f in range(a.factor_start.shape[0] - 1):
         first, top = a.factor_start[f], -np.inf
-        for j in range(first, first + box.count[f]):
+        for j in range(first, first + box.counts[f]):
             top = max(top, a.value[box.live[j]])
         total += top
         size += abs(top)
@@ -629,8 +629,8 @@ def search(a: Any, constant: float, plain: Any, plain_constant: float, st: Any, 
         narrow(a, box.alive, st.slot[depth], st.option[depth, i])
         bound = min(bound_box(a, constant, box, w, cutoff, sweeps), st.bound[depth, i])
         nodes += 1
-        for f in range(box.count.shape[0]):
-            work += box.count[f]
+        for f in range(box.counts.shape[0]):
+            work += box.counts[f]
         if bound <= cutoff:
             continue
         if not expand(a, st, w, depth + 1, bound, cutoff, weight):

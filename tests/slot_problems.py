@@ -18,12 +18,10 @@ from mathdesign.slots import (
 )
 
 
-def random_slot_problem(rng, largest=2_000, aggregates=True, spread=True):
+def random_slot_problem(rng, largest=2_000, aggregates=True, spread=True, sizes=None):
     """A problem with at most ``largest`` points. About one in six is infeasible."""
-    while True:
+    while sizes is None or np.prod(sizes) > largest:
         sizes = rng.integers(1, 7, size=rng.integers(1, 7)).tolist()
-        if np.prod(sizes) <= largest:
-            break
     slots = tuple(random_slot(rng, i, n) for i, n in enumerate(sizes))
     features = random_features(rng, slots, aggregates)
     ensembles = tuple(
@@ -56,7 +54,7 @@ def random_slot_problem(rng, largest=2_000, aggregates=True, spread=True):
 
 
 def random_slot(rng, i, n):
-    values = tuple(float(v) for v in np.sort(rng.choice(40, n, replace=False)))
+    values = tuple(float(v) for v in np.sort(rng.choice(max(40, n), n, replace=False)))
     ordered = rng.random() < 0.5
     return Slot(f"s{i}", tuple(f"o{k}" for k in range(n)), values if ordered else None)
 

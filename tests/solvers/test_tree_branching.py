@@ -29,9 +29,9 @@ def check(problem, answer, bounds):
     return best
 
 
-def check_proof(seed):
+def check_proof(seed, **shape):
     """The optimum of a random problem, proven, and every bound on the way valid."""
-    problem = random_slot_problem(np.random.default_rng(seed))
+    problem = random_slot_problem(np.random.default_rng(seed), **shape)
     reports = []
     answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
     best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
@@ -63,6 +63,41 @@ def check_stops(longest):
 def test_branching_returns_the_optimum_and_valid_bounds(block):
     for seed in range(20 * block, 20 * (block + 1)):
         check_proof(seed)
+
+
+def test_slots_of_more_options_than_a_word_has_bits():
+    for seed in range(12):
+        check_proof(seed, sizes=[3, 130, 4])
+
+
+def test_the_work_left_is_estimated_and_a_dive_goes_on_where_it_stopped(monkeypatch):
+    from mathdesign.solvers.base import Clock
+    from mathdesign.solvers.tree_arrays import box, message_size
+    from mathdesign.solvers.tree_dive import Dive
+    from mathdesign.solvers.tree_state import State
+
+    monkeypatch.setattr("mathdesign.solvers.tree_dive.CHUNK", 1)
+    several = 0
+    for seed in range(60):
+        problem = random_slot_problem(np.random.default_rng(seed), spread=False)
+        options = SolveOptions(gap=0)
+        state = State(problem, options, Clock(options))
+        alive = np.ones(state.model.options, dtype=bool)
+        if state.model.infeasible or not state.kernels.tighten(state.arrays, alive):
+            continue
+        message = np.zeros(message_size(state.arrays))
+        first = box(state.arrays, alive, message, np.zeros(len(state.model.row_limit)))
+        dive = Dive(state, state.arrays, state.model.constant, first, np.inf)
+        best, _ = best_by_enumeration(problem)
+        turns = 0
+        while not dive.closed:
+            assert max(dive.open_bounds().max(), state.best.cutoff) >= best - 1e-9
+            assert dive.left() >= 0
+            dive.run()
+            turns += 1
+        assert state.best.cutoff == pytest.approx(best, rel=TOLERANCE, abs=TOLERANCE)
+        several += turns > 3
+    assert several > 10
 
 
 def test_a_stopped_search_still_bounds(monkeypatch):

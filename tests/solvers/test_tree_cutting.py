@@ -13,11 +13,13 @@ pytest.importorskip("numba")
 
 @pytest.fixture
 def only_cuts(monkeypatch):
-    """No node by messages, and no incumbent to close the root with."""
+    """No node by messages, no dive that closes a box, and no incumbent to close the root with."""
     monkeypatch.setattr("mathdesign.solvers.tree_branching.TRIED", 0)
     monkeypatch.setattr("mathdesign.solvers.tree_branching.MOST_LEFT", -1)
     monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
     monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_dive.CHUNK", 1)
+    monkeypatch.setattr("mathdesign.solvers.tree_cutting.MOST_LEFT", -1)
     monkeypatch.setattr("mathdesign.solvers.tree_cutting.WALKS", 0)
     monkeypatch.setattr("mathdesign.solvers.tree_cutting.NODE_MOVES", 1)
 
@@ -39,6 +41,16 @@ def taken(model, points):
 @pytest.mark.parametrize("block", range(10))
 def test_cutting_returns_the_optimum_and_valid_bounds(block, only_cuts):
     for seed in range(20 * block, 20 * (block + 1)):
+        check_proof(seed)
+
+
+def test_dives_below_boxes_with_cliques_return_the_optimum(monkeypatch):
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.DEEP", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.FIRST_MOVES", 1)
+    monkeypatch.setattr("mathdesign.solvers.tree_branching.WALKS", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_cutting.WALKS", 0)
+    monkeypatch.setattr("mathdesign.solvers.tree_cutting.NODE_MOVES", 1)
+    for seed in range(200, 300):
         check_proof(seed)
 
 
