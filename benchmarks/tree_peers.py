@@ -1,15 +1,16 @@
-"""The maximum of a tree ensemble, proven: us against OMLT, ENTMOOT and PySCIPOpt-ML, in one run.
+"""The maximum of a tree ensemble, proven: us against OMLT, ENTMOOT, PySCIPOpt-ML and toulbar2.
 
 Every peer gets the same LightGBM model twice: as trained ("shipped"), and with each threshold moved
 halfway between the feature's neighbouring values ("snapped"), because thresholds of 1e-35 on one-hot
-features are below any solver's tolerance. Choices, links to the features and budgets are the same
+features are below any solver's tolerance. toulbar2, a solver of weighted constraints, gets a variable a
+tree, of its leaves, tied to the slots that confine them. Choices, links to the features and budgets are the same
 rows for all of them. Truth is enumeration where the space allows it, else our proven optimum, which
 the snapped peers confirm or contradict.
 
     python benchmarks/tree_peers.py --spaces px --shapes 30x8,300x4 --seeds 5 --limit 60
 
 `--python` names the interpreter that has the peers installed (omlt, onnxmltools, entmoot,
-pyscipopt-ml, highspy), where that is another one. A cell is seconds and verdict; WRONG shows the
+pyscipopt-ml, highspy, pytoulbar2), where that is another one. A cell is seconds and verdict; WRONG shows the
 value that the peer calls optimal and what its design is truly worth.
 """
 
@@ -27,6 +28,8 @@ from typing import Any
 import numpy as np
 
 PEERS = ("omlt", "entmoot", "pyscipopt_ml")
+#: toulbar2 embeds no trees by itself: leaves are posed by us, so that there is nothing to snap.
+POSED = ("toulbar2",)
 TOLERANCE = 1e-6
 
 
@@ -44,7 +47,7 @@ def main() -> None:
     parser.add_argument("--spaces", default="px")
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--budgets", default="", help="Names; default: all of the space.")
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--peers", default=",".join((*PEERS, *POSED)))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--limit", type=float, default=60.0, help="Seconds for a peer.")
     parser.add_argument("--ours", type=float, default=300.0, help="Seconds for us.")
@@ -80,7 +83,7 @@ def main() -> None:
                     )
                     tally.setdefault("mathdesign", []).append((state, seconds, confirmed))
                     for peer in peers:
-                        for mode in ("shipped", "snapped"):
+                        for mode in ("posed",) if peer in POSED else ("shipped", "snapped"):
                             text = booster.model_to_string()
                             text = snapped(text, found) if mode == "snapped" else text
                             words = instance(found, budget, text, peer, options.limit)
@@ -186,8 +189,11 @@ def child(words: dict[str, Any]) -> dict[str, Any]:
     import lightgbm
 
     booster = lightgbm.Booster(model_str=words["model"])
-    solve = {"omlt": by_omlt, "entmoot": by_entmoot, "pyscipopt_ml": by_pyscipopt}[words["peer"]]
-    return solve(words, booster)
+    peers = {
+        "omlt": by_omlt, "entmoot": by_entmoot, "pyscipopt_ml": by_pyscipopt, "toulbar2": by_toulbar2
+    }  # fmt: skip
+    answer: dict[str, Any] = peers[words["peer"]](words, booster)
+    return answer
 
 
 def pyomo_choices(model: Any, words: dict[str, Any]) -> list[Any]:
@@ -356,6 +362,58 @@ def by_pyscipopt(words: dict[str, Any], booster: Any) -> dict[str, Any]:
         max(range(n), key=lambda k, i=i: scip.getVal(choice[i, k])) for i, n in enumerate(sizes)
     ]
     return {"status": "optimal", "seconds": seconds, "claimed": scip.getObjVal(), "point": point}
+
+
+def by_toulbar2(words: dict[str, Any], booster: Any) -> dict[str, Any]:
+    """A variable a slot and one a tree, whose values are its leaves."""
+    import pytoulbar2
+
+    never, slots = 1000.0, words["sizes"]
+    if any(row["pairs"] for row in words["rows"]):
+        return {"status": "error", "seconds": 0.0, "error": "budgets on pairs are not posed"}
+    network = pytoulbar2.CFN(never, 8)
+    for i, n in enumerate(slots):
+        network.AddVariable(f"x{i}", range(n))
+    base = 0.0
+    for t, tree in enumerate(booster.dump_model()["tree_info"]):
+        leaves = list(leaf_boxes(tree["tree_structure"], words))
+        value = np.array([v for v, _ in leaves])
+        base += value.max()
+        leaf = network.AddVariable(f"z{t}", range(len(leaves)))
+        network.AddFunction([leaf], (value.max() - value).tolist())
+        for i in range(len(slots)):
+            allowed = np.array([box[i] for _, box in leaves])
+            if not allowed.all():
+                network.AddFunction([leaf, i], np.where(allowed, 0.0, never).ravel().tolist())
+    for row in words["rows"]:
+        terms = [(i, k, int(c)) for i, t in enumerate(row["unary"]) for k, c in enumerate(t) if c]
+        network.AddGeneralizedLinearConstraint(terms, "<=", int(row["upper"]))
+    start = time.perf_counter()
+    found = network.Solve(timeLimit=int(words["limit"]))
+    seconds = time.perf_counter() - start
+    if not found or seconds >= words["limit"]:
+        return {"status": "stopped", "seconds": seconds}
+    return {
+        "status": "optimal", "seconds": seconds, "claimed": base - found[1],
+        "point": found[0][: len(slots)],
+    }  # fmt: skip
+
+
+def leaf_boxes(root: dict[str, Any], words: dict[str, Any]) -> Any:
+    """Each leaf's value, and for each slot which options reach it; features of one slot only."""
+    stack = [(root, [np.ones(n, dtype=bool) for n in words["sizes"]])]
+    while stack:
+        node, box = stack.pop()
+        if "split_index" not in node:
+            yield float(node["leaf_value"]), box
+            continue
+        feature = words["features"][node["split_feature"]]
+        (slot,), (table,) = feature["slots"], feature["tables"]
+        left = np.array(table) <= float(node["threshold"])
+        for child_node, side in ((node["left_child"], left), (node["right_child"], ~left)):
+            part = [*box[:slot], box[slot] & side, *box[slot + 1 :]]
+            if part[slot].any():
+                stack.append((child_node, part))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ within its rounding error of the best are scored by the problem itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -143,7 +144,9 @@ class _Scorer:
         self.ensembles = [_Product(self.problem, e) for _, e in objective.ensembles]
         self.spread = [_Product(self.problem, e) for e in objective.spread]
         leaves = max([len(p.masks.tree) for p in [*self.ensembles, *self.spread]], default=1)
-        self.tail_size = max(1, min(TAIL_ENTRIES // max(leaves, 1), BLOCK))
+        # Looking leaves up takes time for each row of a half, not for each pair: so even halves.
+        even = 4 * math.isqrt(self.problem.size)
+        self.tail_size = max(1, min(TAIL_ENTRIES // max(leaves, 1), BLOCK, even))
         tables = objective.tables
         largest = abs(float(tables.constant)) + sum(float(np.abs(u).max()) for u in tables.unary)
         largest += sum(float(np.abs(p.table).max()) for p in tables.pairs)
