@@ -1,15 +1,20 @@
-"""Training-free metrics as one score: weights by Bayesian optimisation, then greedy queries.
+r"""Training-free metrics as one search: Bayesian optimisation over the designs, placed by metrics.
 
-RoBoT (arXiv 2403.07591): a weighted sum of metrics ranks a pool of designs; the value of the
-design ranked first judges the weights. What is left of the query budget is spent on walking down
-the best ranking. Two differences from the published code (decision 0028): metrics enter by their
-ranks, because an outlier decides the scale of a min-max normalised metric; and optuna's
-tree-structured Parzen estimator proposes the weights, not a Gaussian process.
+After RoBoT (arXiv 2403.07591): a weighted sum of metrics ranks a pool, Bayesian optimisation spends
+few queries on making that ranking better. RoBoT's optimiser learns weights, and learns them only
+from the design that each ranks first. Here every query counts for every design near it (decision
+0028): the value of a design is a Gaussian process over the metrics' scores
+
+    mean  m(x) = (x_1 + ... + x_d) / d,    covariance  k(x, y) = exp(-|x - y|^2 / 2d)
+
+and the next query is where the upper confidence bound is greatest (Srinivas et al., arXiv
+0912.3995). Before the first query that is the sum of all metrics with equal weights. Metrics and
+values enter as normal scores of their ranks, so no outlier decides a scale and 0 and 1 are mean
+and deviation of both; the process therefore needs no fitting, and the search has no randomness.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,10 +22,10 @@ import numpy as np
 
 from mathdesign.formulation import FloatArray
 
-#: Of the queries, at most this share goes to the weights; the rest walks down the best ranking.
-SHARE = 0.7
-#: Weights drawn at random before the estimator proposes any.
-STARTUP = 5
+#: Deviation of a queried value about the process, in deviations of all values.
+NOISE = 0.5
+#: Deviations above the mean at which a design is judged.
+CONFIDENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,8 @@ class EnsembleResult:
 
     best: int
     value: float
-    weights: tuple[float, ...]
     queried: tuple[int, ...]
     """Positions in the order in which they were asked."""
-    exploited: int
-    """How many of them came from walking down the best ranking."""
 
 
 def ranked(metrics: FloatArray) -> FloatArray:
@@ -51,39 +53,52 @@ def ranked(metrics: FloatArray) -> FloatArray:
     return np.asarray(scaled, dtype=np.float64)
 
 
+def normal_scores(metrics: FloatArray) -> FloatArray:
+    """Each column as the normal quantiles of its ranks (Blom 1958): mean 0, deviation about 1."""
+    from scipy.special import ndtri
+
+    count = len(metrics)
+    return np.asarray(ndtri((ranked(metrics) * (count - 1) + 0.5) / count), dtype=np.float64)
+
+
 def search_ensemble(
-    metrics: FloatArray, measure: Callable[[int], float], queries: int, seed: int = 0
+    metrics: FloatArray, measure: Callable[[int], float], queries: int
 ) -> EnsembleResult:
     """At most ``queries`` calls of ``measure`` (greater is better) on a pool of designs.
 
-    ``metrics`` has shape ``(designs, metrics)``. Ties in a ranking go to the earlier design. Same
-    seed, same result. Raises ``ValueError`` for an empty pool or no queries.
+    ``metrics`` has shape ``(designs, metrics)``. Of equally good designs the earlier is asked, and
+    returned. Raises ``ValueError`` for an empty pool, no queries or a value that is not finite.
     """
-    import optuna
-
-    if queries < 1 or not len(metrics):
-        raise ValueError("a search needs a design and a query at least")
-    scaled = ranked(metrics)
+    if queries < 1 or not metrics.size:
+        raise ValueError("a search needs a design, a metric and a query at least")
+    scores = normal_scores(metrics)
+    bound = scores.mean(axis=1)
     values: dict[int, float] = {}
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
-    )
-    for _ in range(math.ceil(SHARE * queries)):
-        trial = study.ask()
-        weights = [trial.suggest_float(f"w{i}", -1.0, 1.0) for i in range(scaled.shape[1])]
-        first = int(np.argmax(scaled @ np.array(weights)))
-        if first not in values:
-            values[first] = measure(first)
-        study.tell(trial, values[first])
-    names = [f"w{i}" for i in range(scaled.shape[1])]
-    best = tuple(float(study.best_params[name]) for name in names)
-    asked = len(values)
-    for position in np.argsort(-(scaled @ np.array(best)), kind="stable"):
-        if len(values) >= min(queries, len(metrics)):
-            break
-        if int(position) not in values:
-            values[int(position)] = measure(int(position))
+    while len(values) < min(queries, len(metrics)):
+        bound[list(values)] = -np.inf
+        asked = int(np.argmax(bound))
+        values[asked] = float(measure(asked))
+        if not np.isfinite(values[asked]):
+            raise ValueError(f"the value of design {asked} is not finite")
+        mean, deviation = posterior(scores, values)
+        bound = mean + CONFIDENCE * deviation
     winner = max(values, key=lambda p: (values[p], -p))
-    return EnsembleResult(winner, values[winner], best, tuple(values), len(values) - asked)
+    return EnsembleResult(winner, values[winner], tuple(values))
+
+
+def posterior(scores: FloatArray, values: dict[int, float]) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of every design's normal score, given the ``values`` of some.
+
+    Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), algorithm 2.1.
+    """
+    from scipy.linalg import solve_triangular
+    from scipy.spatial.distance import cdist
+
+    asked = list(values)
+    prior = scores.mean(axis=1)
+    seen = normal_scores(np.array(list(values.values()))[:, None])[:, 0]
+    near = np.exp(-cdist(scores[asked], scores, "sqeuclidean") / (2 * scores.shape[1]))
+    root = np.linalg.cholesky(near[:, asked] + NOISE**2 * np.eye(len(asked)))
+    half = solve_triangular(root, near, lower=True)
+    mean = prior + half.T @ solve_triangular(root, seen - prior[asked], lower=True)
+    return mean, np.sqrt(np.maximum(0.0, 1.0 - (half**2).sum(axis=0)))

@@ -1,11 +1,11 @@
-"""Metrics as an ensemble: finds what a weighted sum can find, within its queries, repeatably."""
+"""Metrics as an ensemble: finds what metrics know together, within its queries, repeatably."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mathdesign.search.ensemble import ranked, search_ensemble
+from mathdesign.search.ensemble import NOISE, normal_scores, posterior, ranked, search_ensemble
 
 
 def pool(seed: int):
@@ -13,6 +13,10 @@ def pool(seed: int):
     rng = np.random.default_rng(seed)
     a, b, noise = rng.normal(size=(3, 400))
     return np.column_stack([a, b, noise]), a + b
+
+
+def found(metrics, value, queries=20):
+    return search_ensemble(metrics, lambda p: float(value[p]), queries)
 
 
 def test_never_more_queries_than_allowed_and_the_best_of_them():
@@ -23,20 +27,63 @@ def test_never_more_queries_than_allowed_and_the_best_of_them():
         asked.append(position)
         return float(value[position])
 
-    found = search_ensemble(metrics, measure, 20, seed=1)
-    assert len(asked) == len(set(asked)) == 20 == len(found.queried)
-    assert found.value == max(value[asked])
-    assert found == search_ensemble(metrics, lambda p: float(value[p]), 20, seed=1)
+    result = search_ensemble(metrics, measure, 20)
+    assert len(asked) == len(set(asked)) == 20 and result.queried == tuple(asked)
+    assert result.value == max(value[asked]) == value[result.best]
+    assert result == found(metrics, value)
+
+
+def test_asks_every_design_of_a_small_pool_once():
+    metrics, value = pool(0)
+    assert sorted(found(metrics[:7], value[:7], 20).queried) == list(range(7))
+    assert found(np.ones((1, 1)), [3.0]).value == 3.0
+
+
+def test_begins_with_equal_weights():
+    metrics, value = pool(0)
+    first = int(np.argmax(normal_scores(metrics).mean(axis=1)))
+    assert found(metrics, value, 1).queried == (first,)
 
 
 def test_better_than_random_on_a_sum_of_metrics():
     wins = 0
     for seed in range(10):
         metrics, value = pool(seed)
-        found = search_ensemble(metrics, lambda p, v=value: float(v[p]), 20, seed=seed)
         drawn = np.random.default_rng(seed).choice(len(value), 20, replace=False)
-        wins += found.value >= value[drawn].max()
+        wins += found(metrics, value).value >= value[drawn].max()
     assert wins >= 9
+
+
+@pytest.mark.parametrize(
+    "weights", [(-1.0, 0.0, 0.0), (1.0, -1.0, 0.0), (-1.0, -1.0, -1.0)], ids=str
+)
+def test_queries_turn_a_metric_that_is_the_wrong_way_round(weights):
+    """The prior takes every metric as good; what is measured says otherwise."""
+    for seed in range(10):
+        metrics, _ = pool(seed)
+        value = metrics @ np.array(weights)
+        result = found(metrics, value, 40)
+        assert (value > result.value).sum() < 20, "in the best twentieth"
+
+
+def test_finds_a_peak_that_no_weighted_sum_ranks_first():
+    for seed in range(10):
+        metrics, _ = pool(seed)
+        value = -(normal_scores(metrics)[:, :2] ** 2).sum(axis=1)
+        assert (value > found(metrics, value, 40).value).sum() < 20
+
+
+def test_posterior_is_that_of_the_joint_normal():
+    metrics, value = pool(3)
+    scores, asked = normal_scores(metrics[:30]), [4, 9, 17]
+    mean, deviation = posterior(scores, {p: float(value[p]) for p in asked})
+    gaps = ((scores[:, None] - scores[None]) ** 2).sum(axis=2)
+    near = np.exp(-gaps / (2 * scores.shape[1]))
+    gain = near[:, asked] @ np.linalg.inv(near[np.ix_(asked, asked)] + NOISE**2 * np.eye(3))
+    prior = scores.mean(axis=1)
+    seen = normal_scores(value[asked][:, None])[:, 0]
+    assert mean == pytest.approx(prior + gain @ (seen - prior[asked]))
+    assert deviation**2 == pytest.approx(1 - (gain * near[:, asked]).sum(axis=1))
 
 
 def test_missing_values_are_worst_and_an_empty_metric_is_named():
@@ -44,11 +91,23 @@ def test_missing_values_are_worst_and_an_empty_metric_is_named():
     assert scaled.tolist() == [[0.5, 0.0], [1.0, 0.5], [0.0, 1.0]]
     with pytest.raises(ValueError, match="metric 1"):
         ranked(np.array([[1.0, np.nan]]))
-    with pytest.raises(ValueError, match="a query"):
-        search_ensemble(np.ones((2, 1)), lambda p: 1.0, 0)
+
+
+def test_refuses_an_empty_search_and_names_a_value_that_is_not_finite():
+    for metrics, queries in ((np.ones((2, 1)), 0), (np.ones((0, 1)), 5), (np.ones((2, 0)), 5)):
+        with pytest.raises(ValueError, match="a query"):
+            search_ensemble(metrics, lambda p: 1.0, queries)
+    with pytest.raises(ValueError, match="design 1 is not finite"):
+        search_ensemble(np.array([[1.0], [2.0]]), lambda p: np.nan, 2)
 
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=30), st.floats(0.01, 100))
 def test_a_rising_change_of_a_metric_changes_nothing(values, factor):
     metric = np.array(values, dtype=float)[:, None]
     assert (ranked(metric) == ranked(factor * metric**3 + factor)).all()
+
+
+@given(st.integers(0, 100), st.floats(0.1, 10))
+def test_a_rising_change_of_the_values_changes_no_query(seed, factor):
+    metrics, value = pool(seed)
+    assert found(metrics, value).queried == found(metrics, factor * value**3 - 7).queried
