@@ -13,6 +13,7 @@ Only this module is compiled: numba's cache does not notice edits in imported ke
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from numba import njit
 from mathdesign.formulation import BoolArray, FloatArray, IntArray
 
 _options: dict[str, Any] = {"cache": True, "nogil": True}
+#: Of functions that only kernels call: no time goes into compiling wrappers for Python.
+_inner: dict[str, Any] = {**_options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class Tables(NamedTuple):
@@ -62,12 +65,13 @@ class Tables(NamedTuple):
 @njit(**_options)
 def count(t: Tables, point: IntArray, out: IntArray, which: IntArray) -> None:
     """How many slots keep ``point`` out of each leaf, and the sum of their numbers."""
-    out[:], which[:] = 0, 0
+    for leaf in range(out.shape[0]):
+        out[leaf], which[leaf] = 0, 0
     for slot in range(point.shape[0]):
         move(t, slot, -1, t.start[slot] + point[slot], out, which)
 
 
-@njit(**_options)
+@njit(**_inner)
 def move(t: Tables, slot: int, old: int, new: int, out: IntArray, which: IntArray) -> None:
     """The same after ``slot`` changes from option ``old`` (-1: none) to ``new``, numbered in all."""
     for leaf in range(out.shape[0]):
@@ -87,9 +91,10 @@ def around(t: Tables, point: IntArray, out: IntArray, which: IntArray, value: Fl
     """Objective and violation of every one-slot change, shape ``(K,)`` each."""
     slots, K = point.shape[0], t.start[-1]
     derived = t.threshold_start.shape[0] - 1
-    score = np.zeros((t.offset.shape[0], K))
+    score = np.empty((t.offset.shape[0], K))
     for r in range(t.offset.shape[0]):
-        score[r] += t.offset[r]
+        for k in range(K):
+            score[r, k] = t.offset[r]
     interval = np.zeros((derived, K), dtype=np.int64)
     for d in range(derived):
         total = 0.0
@@ -121,10 +126,12 @@ def around(t: Tables, point: IntArray, out: IntArray, which: IntArray, value: Fl
                 score[t.row[leaf], k] += t.value[leaf]
     members = score.shape[0] - 1
     for k in range(K):
-        value[k] = score[0, k]
-        if members > 0:
-            mean = score[1:, k].sum() / members
-            value[k] += t.spread_weight * np.sqrt(((score[1:, k] - mean) ** 2).sum() / members)
+        mean, square = 0.0, 0.0
+        for r in range(1, members + 1):
+            mean += score[r, k] / members
+        for r in range(1, members + 1):
+            square += (score[r, k] - mean) ** 2 / members
+        value[k] = score[0, k] + t.spread_weight * math.sqrt(square)
         broken[k] = 0.0
     for s in range(t.constant.shape[0]):
         total = t.constant[s]
@@ -151,7 +158,7 @@ def around(t: Tables, point: IntArray, out: IntArray, which: IntArray, value: Fl
                     broken[k] += max(t.low[s] - changed, 0.0) / t.scale[s]
 
 
-@njit(**_options)
+@njit(**_inner)
 def pair(t: Tables, i: int, a: int, b: int) -> float:
     """An entry of a pair table."""
     options = t.start[t.pair_second[i] + 1] - t.start[t.pair_second[i]]
@@ -170,7 +177,8 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
     slots, K = point.shape[0], t.start[-1]
     slot_of = np.empty(K, dtype=np.int64)
     for slot in range(slots):
-        slot_of[t.start[slot] : t.start[slot + 1]] = slot
+        for k in range(t.start[slot], t.start[slot + 1]):
+            slot_of[k] = slot
     value, broken = np.empty(K), np.empty(K)
     out, which = np.empty(t.value.shape[0], np.int16), np.empty(t.value.shape[0], np.int16)
     count(t, point, out, which)
@@ -187,14 +195,20 @@ def walk(t: Tables, point: IntArray, tenure: IntArray, top: float, close: float,
                 found = 0
             top = max(top, value[best])
             if found < met.shape[0]:
-                met[found] = point
+                for slot in range(slots):
+                    met[found, slot] = point[slot]
                 met[found, slot_of[best]] = best - t.start[slot_of[best]]
-                found += 1
-                for i in range(found - 1):
-                    if (met[i] == met[found - 1]).all():
-                        found -= 1
-                        break
-        spread = max(spread * 0.9, value.max() - value.min(), 1e-12)
+                new = True
+                for i in range(found):
+                    same = True
+                    for slot in range(slots):
+                        same = same and met[i, slot] == met[found, slot]
+                    new = new and not same
+                found += new
+        least, most = np.inf, -np.inf
+        for k in range(K):
+            least, most = min(least, value[k]), max(most, value[k])
+        spread = max(spread * 0.9, most - least, 1e-12)
         pick, most, rested = -1, -np.inf, False
         for k in range(K):
             slot = slot_of[k]

@@ -37,8 +37,10 @@ DEEP = 16
 
 
 def deep(model: Model) -> bool:
-    """Whether the trees are too deep for messages alone to be worth trying."""
-    return len(model.value) > DEEP * max(len(model.factor_start) - 1, 1)
+    """Whether the trees are too deep for messages alone to be worth trying; pair tables are none."""
+    scopes = np.bincount(model.scope_factor, minlength=len(model.factor_start) - 1)
+    leaves = np.diff(model.factor_start)[scopes > 2]
+    return bool(len(leaves)) and float(leaves.mean()) > DEEP
 
 
 class Branch(SlotBackend):

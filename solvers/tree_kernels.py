@@ -51,6 +51,8 @@ DONE, WORKED, POINT = 0, 1, 2
 LEAST_SHARE = 0.01
 ONE, NONE = np.uint64(1), np.uint64(0)
 _options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+#: Of functions that only kernels call; a third of the time to compile is wrappers for Python.
+_inner: dict[str, Any] = {**_options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @njit(**_options)
@@ -163,7 +165,7 @@ def tighten(a: Any, alive: BoolArray) -> bool:
     return True
 
 
-@njit(**_options)
+@njit(**_inner)
 def cell_tops(a: Any, box: Any, w: Any, s: int) -> None:
     """The greatest message in each cell of a scope, ``-inf`` where no option is left.
 
@@ -195,7 +197,7 @@ def cell_tops(a: Any, box: Any, w: Any, s: int) -> None:
         w.cell[c] = v
 
 
-@njit(**_options)
+@njit(**_inner)
 def parts(a: Any, box: Any, w: Any) -> None:
     """Which cells of active scopes leave some option out that is left; in doubt, they do."""
     for p in range(a.start.shape[0] - 1):
@@ -211,7 +213,7 @@ def parts(a: Any, box: Any, w: Any) -> None:
                 w.part[a.scope_cells[s + 1] - 1] = False
 
 
-@njit(**_options)
+@njit(**_inner)
 def leave(a: Any, box: Any, w: Any, s: int) -> None:
     """Take a scope that confines no leaf any more out of the bound."""
     f, base = a.scope_factor[s], a.scope_message[s]
@@ -224,7 +226,7 @@ def leave(a: Any, box: Any, w: Any, s: int) -> None:
         w.residual[lo + k] += box.message[base + k]
 
 
-@njit(**_options)
+@njit(**_inner)
 def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
     """Score options and leaves by the messages: the bound, and the sum of absolute terms.
 
@@ -292,7 +294,7 @@ def load(a: Any, constant: float, box: Any, w: Any) -> tuple[float, float]:
     return bound, size
 
 
-@njit(**_options)
+@njit(**_inner)
 def dual_value(a: Any, box: Any, w: Any, r: int, step: float) -> tuple[float, float]:
     """Part of the bound that depends on multiplier ``r``, after a step, and its slope."""
     value, slope = (box.mu[r] + step) * a.row_limit[r], a.row_limit[r]
@@ -318,7 +320,7 @@ def dual_value(a: Any, box: Any, w: Any, r: int, step: float) -> tuple[float, fl
     return value, slope
 
 
-@njit(**_options)
+@njit(**_inner)
 def line_search(a: Any, box: Any, w: Any, r: int) -> float:
     """The step of multiplier ``r`` to the least bound, by intersecting tangents."""
     mu = box.mu[r]
@@ -363,7 +365,7 @@ def line_search(a: Any, box: Any, w: Any, r: int) -> float:
     return max(best, -mu)
 
 
-@njit(**_options)
+@njit(**_inner)
 def price_row(a: Any, box: Any, w: Any, r: int, bound: float) -> float:
     """Move multiplier ``r`` to where the bound is least: the bound."""
     step = line_search(a, box, w, r)
@@ -391,7 +393,7 @@ def price_row(a: Any, box: Any, w: Any, r: int, bound: float) -> float:
     return bound
 
 
-@njit(**_options)
+@njit(**_inner)
 def collect(a: Any, box: Any, w: Any, p: int) -> tuple[float, int]:
     """Max-marginals of position ``p``, summed in ``theta``: what its terms are worth now, how many."""
     lo, n = a.start[p], 1
@@ -427,7 +429,7 @@ def collect(a: Any, box: Any, w: Any, p: int) -> tuple[float, int]:
     return tops, n
 
 
-@njit(**_options)
+@njit(**_inner)
 def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
     """Give each term of position ``p`` its ``n``-th of ``theta``: the bound, or ``NEVER``."""
     lo = a.start[p]
@@ -464,7 +466,7 @@ def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
     return bound
 
 
-@njit(**_options)
+@njit(**_inner)
 def sweep(
     a: Any, box: Any, w: Any, bound: float, size: float, cutoff: float, forward: bool
 ) -> float:
@@ -533,22 +535,26 @@ def at(boxes: Any, depth: int) -> Any:
     )  # fmt: skip
 
 
-@njit(**_options)
+@njit(**_inner)
 def descend(a: Any, boxes: Any, depth: int) -> Any:
     """A copy of the box at ``depth`` one deeper."""
     here, below = at(boxes, depth), at(boxes, depth + 1)
-    below.alive[:] = here.alive
-    below.message[:] = here.message
-    below.mu[:] = here.mu
-    below.counts[:] = here.counts
-    below.active[:] = here.active
+    for k in range(here.alive.shape[0]):
+        below.alive[k] = here.alive[k]
+    for m in range(here.message.shape[0]):
+        below.message[m] = here.message[m]
+    for r in range(here.mu.shape[0]):
+        below.mu[r] = here.mu[r]
+    for s in range(here.active.shape[0]):
+        below.active[s] = here.active[s]
     for f in range(a.factor_start.shape[0] - 1):
+        below.counts[f] = here.counts[f]
         for j in range(a.factor_start[f], a.factor_start[f] + here.counts[f]):
             below.live[j] = here.live[j]
     return below
 
 
-@njit(**_options)
+@njit(**_inner)
 def narrow(a: Any, alive: BoolArray, slot: int, option: int) -> None:
     """Leave ``option`` alone in its slot."""
     for k in range(a.start[slot], a.start[slot + 1]):
@@ -589,7 +595,7 @@ def expand(a: Any, st: Any, w: Any, depth: int, bound: float, cutoff: float,
     return True
 
 
-@njit(**_options)
+@njit(**_inner)
 def decided(a: Any, constant: float, box: Any) -> float:
     """A bound of a box of one point: its own terms, without messages, which may price more."""
     total, size = constant, abs(constant)
