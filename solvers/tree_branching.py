@@ -1,12 +1,11 @@
 """``branch``: depth-first branch and bound over boxes of options, bounded by tree messages.
 
 Bound, tightening and validity: :mod:`mathdesign.solvers.tree_kernels`. Root: a short tabu search
-for an incumbent, the duals of the Hall relaxation as first messages. Then the slot is branched on
-whose options promise the smallest subtrees, slots of greater attribution first where that is close
-(it helps on deep trees, and is noise on small ones: `benchmarks/branching_order.py`); one child an
-option that is left. Children inherit the messages of their parent. What that has not closed within ``MESSAGE_LEAVES`` is begun anew by branch
-and cut (:mod:`.tree_cutting`): hundreds of times slower a node, thousands of times fewer nodes where
-trees are deep.
+for an incumbent, the duals of the Hall relaxation as first messages. Then depth first
+(:mod:`.tree_dive`): the slot is branched on whose options promise the smallest subtrees, slots of
+greater attribution first where that is close; one child an option that is left. Children inherit the
+messages of their parent. What does not promise to end, and all deep trees, begin anew by branch and
+cut (:mod:`.tree_cutting`): thousands of times slower a node, and as many times fewer nodes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Depth-first search below one box, bounded by messages alone, in compiled code.
 
 A box where little is left to decide, or whose bound is close to the cutoff, is closed here in
-hundreds of nodes a millisecond or two each at the top, tens of microseconds deeper down. The work is
-counted in leaves, not in seconds, so that a run repeats exactly.
+hundreds or thousands of nodes of some tens of microseconds. Work is counted in leaves, not in
+seconds, so that a run repeats exactly.
 """
 
 from __future__ import annotations
