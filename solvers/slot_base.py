@@ -80,10 +80,6 @@ class Incumbent:
         self.point, self.objective = ours, value
         return True
 
-    def lower_bound_to(self, bound: float) -> None:
-        """Take in a valid upper bound on every point not yet seen."""
-        self.bound = min(self.bound, max(bound, self.cutoff))
-
     def solution(self, backend: str, reason: Termination, clock: Clock, gap: float) -> SlotSolution:
         """The answer so far. A bound of ``-inf`` without a point is proof of infeasibility."""
         infeasible = self.objective is None and self.bound == -math.inf

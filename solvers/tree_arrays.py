@@ -162,7 +162,7 @@ def work(a: Arrays) -> Work:
     )  # fmt: skip
 
 
-def message_size(a: Arrays) -> int:
+def message_size(a: Arrays | Model) -> int:
     """How many messages there are: one a scope and option."""
     return int(np.diff(a.start)[a.scope_position].sum())
 

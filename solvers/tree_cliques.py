@@ -130,8 +130,8 @@ def cliques(
 ) -> list[IntArray]:
     """At most ``most`` cliques whose sum over ``part`` exceeds 1, most violated first, lifted.
 
-    ``bits`` are the masks within the box; nodes that are not ``left`` are 0 there and not lifted
-    in. Nodes of greater ``worth`` are lifted first.
+    ``bits`` are the masks within the box; nodes that are not ``left`` have no ``part`` and are not
+    lifted in. Nodes of greater ``worth`` are lifted first.
     """
     support = np.flatnonzero(part > LEAST_PART)
     support = support[np.argsort(-part[support], kind="stable")]

@@ -43,11 +43,11 @@ from mathdesign.formulation import BoolArray, FloatArray
 from mathdesign.solvers.tree_arrays import Box
 
 ROUNDING = 1e-11
-NEVER = -1e300
+NEVER = -np.inf
 #: Why a search came back: nothing is left, the work allowed is done, a point is to be scored.
 DONE, WORKED, POINT = 0, 1, 2
 #: Least share of the way from the cutoff to the bound that a subtree counts with in the choice of a
-#: slot: just above the cutoff it is still a node.
+#: slot: just above the cutoff it is still a node. (:meth:`.tree_state.State.size` has the same estimate.)
 LEAST_SHARE = 0.01
 ONE, NONE = np.uint64(1), np.uint64(0)
 _options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -185,7 +185,7 @@ def cell_tops(a: Any, box: Any, w: Any, s: int) -> None:
     for c in range(a.scope_cells[s], a.scope_cells[s + 1]):
         if a.cell_bits[c] & one:
             v = first
-        elif a.cell_bits[c] & two:
+        elif one != NONE and a.cell_bits[c] & two:  # the best may be none of the first 64
             v = second
         else:
             v = -np.inf
@@ -519,7 +519,7 @@ def bound_box(a: Any, constant: float, box: Any, w: Any, cutoff: float, sweeps: 
             bound = price_row(a, box, w, r, bound)
         if bound + ROUNDING * size <= cutoff:
             return NEVER
-        if before - bound < 1e-4 * (bound - cutoff):
+        if cutoff > -np.inf and before - bound < 1e-4 * (bound - cutoff):
             break
     for k in range(box.alive.shape[0]):
         w.own[k] = min(w.own[k], bound) + ROUNDING * size if box.alive[k] else NEVER
@@ -576,7 +576,7 @@ def expand(a: Any, st: Any, w: Any, depth: int, bound: float, cutoff: float,
                 if w.own[k] > floor:
                     share = (min(w.own[k], bound) - floor) / max(bound - floor, 1e-300)
                     total += max(share, LEAST_SHARE) ** 4
-        if options > 1 and total * weight[slot] < least:
+        if options > 1 and (best < 0 or total * weight[slot] < least):
             best, least = slot, total * weight[slot]
     if best < 0:
         return False
@@ -635,6 +635,7 @@ def search(a: Any, constant: float, plain: Any, plain_constant: float, st: Any, 
         narrow(a, box.alive, st.slot[depth], st.option[depth, i])
         bound = min(bound_box(a, constant, box, w, cutoff, sweeps), st.bound[depth, i])
         nodes += 1
+        work += 1
         for f in range(box.counts.shape[0]):
             work += box.counts[f]
         if bound <= cutoff:

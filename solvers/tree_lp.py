@@ -23,6 +23,7 @@ import scipy.sparse as sp
 from mathdesign.formulation import BoolArray, FloatArray
 from mathdesign.solvers.highs import highs_model, quiet_highs
 from mathdesign.solvers.milp_arrays import Milp
+from mathdesign.solvers.tree_arrays import message_size
 from mathdesign.solvers.tree_model import Model
 
 
@@ -136,8 +137,3 @@ def messages(model: Model, price: FloatArray) -> FloatArray:
                 message[at + options] -= price[c]
         at += model.start[p + 1] - model.start[p]
     return message
-
-
-def message_size(model: Model) -> int:
-    """How many messages there are: one a scope and option."""
-    return int(np.diff(model.start)[model.scope_position].sum())

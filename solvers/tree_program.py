@@ -36,7 +36,7 @@ from mathdesign.solvers.tree_model import Model
 #: Rows violated by less than this are kept to; slack by more they are not needed.
 TOLERANCE = 1e-6
 #: Cliques added at a time.
-MOST_CLIQUES = 100
+MOST_CLIQUES = 60
 CLIQUE = -1
 INFEASIBLE = highspy.HighsModelStatus.kInfeasible
 UNLIMITED_S = 1e9
@@ -168,7 +168,7 @@ class TreeProgram:
     def _price(self, dual: FloatArray, cost: FloatArray, constant: float) -> float:
         """The bound of these duals; sets ``own``, ``multiplier`` and ``price``."""
         # Maximisation: HiGHS gives the multiplier of a `<=` row as a number that is not negative.
-        dual = np.maximum(dual, 0.0)
+        dual = np.where(np.isfinite(dual), np.maximum(dual, 0.0), 0.0)
         first = self.head - len(self.row_limit)
         self.multiplier, self.price = dual[first : self.head], dual[self.head :]
         paid = float(self.price[self.kind == CLIQUE].sum())

@@ -3,6 +3,17 @@
 import numpy as np
 import pytest
 
+from mathdesign.formulation import Budget
+from mathdesign.slots import (
+    Ensemble,
+    Feature,
+    PairTable,
+    Slot,
+    SlotObjective,
+    SlotProblem,
+    TableSum,
+    Tree,
+)
 from mathdesign.solvers.base import SolveOptions, Status, Termination
 from mathdesign.solvers.slot_incumbent import Neighbourhood
 from mathdesign.solvers.slot_solve import solve_slots
@@ -68,6 +79,72 @@ def test_branching_returns_the_optimum_and_valid_bounds(block):
 def test_slots_of_more_options_than_a_word_has_bits():
     for seed in range(12):
         check_proof(seed, sizes=[3, 130, 4])
+
+
+def test_bounds_of_slots_of_more_options_than_a_word_has_bits():
+    from mathdesign.solvers import tree_arrays, tree_kernels
+
+    for seed in range(120):
+        sizes = [[3, 130, 4], [90, 4, 4], [5, 80, 4]][seed % 3]
+        problem = random_slot_problem(np.random.default_rng(seed), sizes=sizes, spread=False)
+        best, _ = best_by_enumeration(problem)
+        model = lower(problem)
+        if model.infeasible:
+            continue
+        arrays = tree_arrays.arrays(model)
+        message = np.zeros(tree_arrays.message_size(model))
+        alive = np.ones(model.options, dtype=bool)
+        for sweeps in (0, 1, 2, 5):
+            box = tree_arrays.box(arrays, alive, message, np.zeros(len(model.row_limit)))
+            work = tree_arrays.work(arrays)
+            bound = tree_kernels.bound_box(arrays, model.constant, box, work, -np.inf, sweeps)
+            assert bound >= best - 1e-9 * max(1, abs(best))
+
+
+def test_the_best_option_may_be_none_of_the_first_64():
+    from mathdesign.solvers import tree_arrays, tree_kernels
+
+    table = np.zeros(70)
+    table[[3, 68]] = 1.0, 5.0
+    slots = (Slot("wide", tuple(map(str, range(70)))), Slot("other", ("a", "b", "c")))
+    features = (Feature("high", (0,), (np.arange(70.0),)), Feature("b", (1,), (np.eye(3)[1],)))
+    tree = Tree(
+        np.array([0, 1]), np.array([60.5, 0.5]), np.array([~0, ~1]), np.array([1, ~2]),
+        np.array([0.0, 1.0, 2.0]),
+    )  # fmt: skip
+    tables = TableSum(0.0, (np.zeros(70), np.zeros(3)))
+    objective = SlotObjective(tables, ((1.0, Ensemble(features, (tree,))),))
+    model = lower(SlotProblem("wide", slots, objective))
+    arrays = tree_arrays.arrays(model)
+    message = np.zeros(tree_arrays.message_size(model))
+    message[:70] = table
+    alive = np.ones(model.options, dtype=bool)
+    box, work = tree_arrays.box(arrays, alive, message, np.zeros(0)), tree_arrays.work(arrays)
+    bound = tree_kernels.bound_box(arrays, model.constant, box, work, -np.inf, 0)
+    assert bound == pytest.approx(2.0 + 5.0)  # leaf, and the message; the slot gives back 0
+
+
+def test_rules_without_a_point_are_infeasible_whatever_else_is_free():
+    differ = 1 - np.eye(2, dtype=np.int64)
+    for free in (0, 1, 4, 6):
+        slots = tuple(Slot(f"s{i}", ("a", "b")) for i in range(3 + free))
+        zero = TableSum(0.0, tuple(np.zeros(2) for _ in slots))
+        rules = tuple(PairTable(i, j, differ) for i, j in ((0, 1), (1, 2), (0, 2)))
+        problem = SlotProblem("odd cycle", slots, SlotObjective(zero), rules=rules)
+        answer = solve_slots(problem, SolveOptions(gap=0.0), "branch")
+        assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
+
+
+def test_a_model_without_trees_keeps_to_the_time_limit():
+    rng = np.random.default_rng(0)
+    slots = tuple(Slot(f"s{i}", tuple("abcd")) for i in range(30))
+    value = TableSum(0.0, tuple(rng.random(4) for _ in slots))
+    metrics = {f"m{j}": TableSum(0, tuple(rng.integers(0, 99, 4) for _ in slots)) for j in range(5)}
+    budgets = tuple(Budget(name, 1100) for name in metrics)
+    problem = SlotProblem("knapsacks", slots, SlotObjective(value), metrics, budgets)
+    answer = solve_slots(problem, SolveOptions(gap=0.0, time_limit_s=0.5), "branch")
+    assert answer.seconds < 5
+    assert answer.objective is None or answer.bound >= answer.objective
 
 
 def test_the_work_left_is_estimated_and_a_dive_goes_on_where_it_stopped(monkeypatch):
