@@ -36,7 +36,7 @@ from mathdesign.solvers.tree_model import Model
 #: Rows violated by less than this are kept to; slack by more they are not needed.
 TOLERANCE = 1e-6
 #: Cliques added at a time.
-MOST_CLIQUES = 60
+MOST_CLIQUES = 100
 CLIQUE = -1
 INFEASIBLE = highspy.HighsModelStatus.kInfeasible
 UNLIMITED_S = 1e9
