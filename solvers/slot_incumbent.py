@@ -57,7 +57,7 @@ class Neighbourhood:
             row=np.concatenate([np.zeros(0, dtype=np.int64), *rows]),
             offset=offset,
             spread_weight=float(objective.spread_weight),
-            **_links(positions),
+            **positions.links(),
             **_sums(self.problem),
         )
 
@@ -77,22 +77,6 @@ class Neighbourhood:
 def _inside(masks: list[LeafMasks], positions: Positions) -> np.ndarray:
     whole = [np.concatenate(mask.allowed, axis=1) for mask in masks]
     return np.concatenate([np.zeros((0, sum(positions.sizes)), dtype=bool), *whole])
-
-
-def _links(positions: Positions) -> dict[str, np.ndarray]:
-    """The features behind derived positions: one table a slot that each of them sums over."""
-    start, derived = np.cumsum([0, *positions.slot_sizes]), positions.derived
-    links = [(s, table) for d in derived for s, table in zip(d.feature.slots, d.feature.tables)]
-    table = np.zeros((len(links), start[-1]))
-    for j, (slot, entries) in enumerate(links):
-        table[j, start[slot] : start[slot + 1]] = entries
-    return {
-        "link_start": np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
-        "link_slot": np.array([slot for slot, _ in links], dtype=np.int64),
-        "link_table": table,
-        "threshold_start": np.cumsum([0, *(len(d.thresholds) for d in derived)]).astype(np.int64),
-        "threshold": np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
-    }
 
 
 def _sums(problem: SlotProblem) -> dict[str, np.ndarray]:

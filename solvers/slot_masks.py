@@ -71,6 +71,27 @@ class Positions:
         """Points of shape ``(n, slots)`` with the derived options appended."""
         return np.column_stack([points, *(d.at(points) for d in self.derived)]).astype(np.int64)
 
+    def links(self) -> dict[str, np.ndarray]:
+        """The features behind derived positions as flat arrays, for compiled code.
+
+        Feature ``d`` sums the rows ``link_start[d]`` to ``link_start[d + 1]`` of ``link_table``, each
+        the table of slot ``link_slot`` over the options of all slots, and has the thresholds from
+        ``threshold_start[d]`` to ``threshold_start[d + 1]``.
+        """
+        start, derived = np.cumsum([0, *self.slot_sizes]), self.derived
+        links = [(s, table) for d in derived for s, table in zip(d.feature.slots, d.feature.tables)]
+        table = np.zeros((len(links), start[-1]))
+        for j, (slot, entries) in enumerate(links):
+            table[j, start[slot] : start[slot + 1]] = entries
+        ends = [len(d.thresholds) for d in derived]
+        return {
+            "link_start": np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
+            "link_slot": np.array([slot for slot, _ in links], dtype=np.int64),
+            "link_table": table,
+            "threshold_start": np.cumsum([0, *ends]).astype(np.int64),
+            "threshold": np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
+        }
+
     def split(self, feature: Feature, threshold: float) -> tuple[int, BoolArray]:
         """The position that ``feature`` lives on, and its options that go left."""
         slots = sorted(set(feature.slots))

@@ -49,7 +49,7 @@ class Arrays(NamedTuple):
     link_start: IntArray
     link_slot: IntArray
     link_table: FloatArray
-    """Tables of the aggregates over all options, a row a link."""
+    """Tables of the aggregates over the options of all slots, a row a link."""
     threshold_start: IntArray
     threshold: FloatArray
 
@@ -59,13 +59,6 @@ def arrays(model: Model) -> Arrays:
     sizes = np.diff(model.start)
     order = np.argsort(model.scope_position, kind="stable")
     P, F = len(sizes), len(model.factor_start) - 1
-    derived = model.positions.derived
-    tables = []
-    for d in derived:
-        for slot, table in zip(d.feature.slots, d.feature.tables):
-            row = np.zeros(model.options)
-            row[model.start[slot] : model.start[slot + 1]] = table
-            tables.append(row)
     S = len(model.scope_position)
     own = np.diff(model.cell_start)
     all_options = sizes[model.scope_position]
@@ -94,11 +87,7 @@ def arrays(model: Model) -> Arrays:
         at_start=np.searchsorted(model.scope_position[order], np.arange(P + 1)).astype(np.int64),
         at_scope=order.astype(np.int64),
         factor_scope=np.searchsorted(model.scope_factor, np.arange(F + 1)).astype(np.int64),
-        link_start=np.cumsum([0, *(len(d.feature.slots) for d in derived)]).astype(np.int64),
-        link_slot=np.array([s for d in derived for s in d.feature.slots], dtype=np.int64),
-        link_table=np.array(tables).reshape(len(tables), model.options),
-        threshold_start=np.cumsum([0, *(len(d.thresholds) for d in derived)]).astype(np.int64),
-        threshold=np.concatenate([np.zeros(0), *(d.thresholds for d in derived)]),
+        **model.positions.links(),
     )
 
 

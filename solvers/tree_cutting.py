@@ -2,8 +2,8 @@
 
 A node solves :class:`~mathdesign.solvers.tree_program.TreeProgram`, closes what its duals close, and
 adds cliques. From the duals a search by messages (:mod:`.tree_dive`) goes on below it, as far as it
-promises to end sooner than two more nodes would. Otherwise every option that is left is *probed*: the compiled bound of the part of the box
-where it is taken, from the duals just found. Probing closes options, and it ranks the ways to branch:
+promises to end sooner than two more nodes would. Otherwise every option that is left is *probed*: the
+compiled bound of the part of the box where it is taken, from the duals just found. Probing closes options, and it ranks the ways to branch:
 on the best option of a slot, itself against all the others of the slot together. The most promising
 few ways are looked at by the program itself, a few iterations each. Measured on 100 trees of 31
 leaves over 21 slots under two budgets (`benchmarks/tree_peers.py`): one child an option needs twice
