@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathdesign.search.ensemble import NOISE, normal_scores, posterior, ranked, search_ensemble
@@ -101,12 +101,14 @@ def test_refuses_an_empty_search_and_names_a_value_that_is_not_finite():
         search_ensemble(np.array([[1.0], [2.0]]), lambda p: np.nan, 2)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=30), st.floats(0.01, 100))
 def test_a_rising_change_of_a_metric_changes_nothing(values, factor):
     metric = np.array(values, dtype=float)[:, None]
     assert (ranked(metric) == ranked(factor * metric**3 + factor)).all()
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.integers(0, 100), st.floats(0.1, 10))
 def test_a_rising_change_of_the_values_changes_no_query(seed, factor):
     metrics, value = pool(seed)
