@@ -13,9 +13,10 @@ import argparse
 import numpy as np
 from tree_instances import space
 
-from mathdesign.solvers import tree_branching, tree_state
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.trees import branching as tree_branching
+from mathdesign.solvers.trees import state as tree_state
 
 OURS = tree_state.TELLING
 CASES = (("30x8", "none"), ("30x8", "both50%"), ("300x4", "none"), ("300x4", "both50%"),

@@ -18,9 +18,9 @@ import pandas as pd
 
 from mathdesign.evidence.calibrate import calibrate
 from mathdesign.evidence.regret import denoised, limits, pick
+from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.pose import log_values
 from mathdesign.surrogate.fit import sample_of
-from mathdesign.tablespaces import SPACES
-from mathdesign.tablespaces.designing import log_values
 
 TABLES = Path(__file__).parents[2] / "shared/data/nats_sss"
 

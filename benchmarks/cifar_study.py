@@ -20,13 +20,13 @@ from typing import Any
 from rich.console import Console
 
 from mathdesign import api
-from mathdesign.evidence import shown
+from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import Candidate, candidates
 from mathdesign.evidence.study import Recipe, StudyProgress, estimate_s, run_study
+from mathdesign.kinds.load import load
 from mathdesign.report.terminal import print_table
-from mathdesign.spec import load
-from mathdesign.spec.schema import Spec
-from mathdesign.validators.training import TrainingOptions
+from mathdesign.spaces.convnet.words import Spec
+from mathdesign.validators.training.images import TrainingOptions
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data/cifar10/train.parquet"

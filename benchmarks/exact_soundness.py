@@ -21,11 +21,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mathdesign.formulation import DesignProblem
-from mathdesign.solvers import exact, exact_search
+from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import Progress, SolveOptions, Status
-from mathdesign.solvers.brute import Brute
-from mathdesign.solvers.exact import Exact
+from mathdesign.solvers.exact import engine as exact
+from mathdesign.solvers.exact import search as exact_search
+from mathdesign.solvers.exact.engine import Exact
+from mathdesign.solvers.scan.brute import Brute
 from tests.strategies import random_problem
 
 

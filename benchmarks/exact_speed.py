@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from exact_problems import INVERTED_BUDGETS, KNOWN_OPTIMA, RESNET_BUDGETS, named, resnet
 
 from mathdesign.solvers.base import Progress, SolveOptions
-from mathdesign.solvers.exact import Exact
+from mathdesign.solvers.exact.engine import Exact
 
 NAMES = (*RESNET_BUDGETS, *INVERTED_BUDGETS, *(f"{n}-defect" for n in INVERTED_BUDGETS))
 

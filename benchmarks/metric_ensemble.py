@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mathdesign.formulation import FloatArray
+from mathdesign.programs.base import FloatArray
 from mathdesign.search.ensemble import ranked, search_ensemble
 
 DATA = Path(__file__).parents[2] / "shared/data/nasbench201"

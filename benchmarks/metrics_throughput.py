@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mathdesign.metrics.evaluate import CHUNK, Evaluator
-from mathdesign.network import Network
-from mathdesign.spec import quick, to_program
-from mathdesign.validators.recheck import count
+from mathdesign.kinds.load import quick
+from mathdesign.programs.evaluate import CHUNK, Evaluator
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.spaces.convnet.pose import to_program
+from mathdesign.validators.convnet.recheck import count
 
 CANDIDATES = 1_000_000
 

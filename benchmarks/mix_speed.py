@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import mathdesign
-from mathdesign.transformerspaces.pose import to_mix_problem
+from mathdesign.spaces.transformer.pose import to_mix_problem
 
 BERT = """
 name: {name}

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from tree_instances import DATA
 
+from mathdesign.spaces.lists.named import SPACES
 from mathdesign.surrogate.fit import fit, kendall, sample_of
-from mathdesign.tablespaces import SPACES
 
 TABLES = {
     "nb201_cifar10": ("nasbench201", "nasbench201/nb201.csv.gz", "val_acc_cifar10"),

@@ -14,10 +14,11 @@ import time
 import numpy as np
 
 from mathdesign.bench.published import PUBLISHED_OBJECTIVES, named
-from mathdesign.formulation import DEPTH, DesignProblem
-from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.pose import EntropyOptions
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Evaluator
+from mathdesign.programs.stages import DEPTH
 from mathdesign.solvers import Solution, SolveOptions, backend
+from mathdesign.spaces.convnet.program import EntropyOptions
 
 PAPER = EntropyOptions(variant="paper", depth_penalty=10.0)
 

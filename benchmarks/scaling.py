@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from mathdesign.bench.published import resnet
-from mathdesign.formulation import DesignProblem
+from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers import SolveOptions, backend
 
 R18 = (1_820_000_000, 11_690_000)

@@ -16,10 +16,10 @@ import pandas as pd
 from predictor_tau import TABLES
 from tree_instances import DATA
 
-from mathdesign.formulation import Budget
+from mathdesign.programs.base import Budget
+from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.search.loop import SearchOptions, search
-from mathdesign.slots import SlotObjective, SlotProblem, TableSum
-from mathdesign.tablespaces import SPACES
+from mathdesign.spaces.lists.named import SPACES
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from mathdesign.bench.published import named, resnet
-from mathdesign.formulation import DesignProblem
-from mathdesign.metrics.evaluate import Evaluator
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import SolveOptions, backend
 
 R18 = (1_820_000_000, 11_690_000)

@@ -13,11 +13,11 @@ import argparse
 from dataclasses import replace
 
 import mathdesign
-from mathdesign.export.transformer_module import build
-from mathdesign.transformer.architecture import Layer, Stack, Style, Transformer
-from mathdesign.validators.text_data import encoding, load_text
-from mathdesign.validators.text_training import TextOptions, train_text
-from mathdesign.validators.training import initialised
+from mathdesign.export.transformer.module import build
+from mathdesign.spaces.transformer.network import Layer, Stack, Style, Transformer
+from mathdesign.validators.training.images import initialised
+from mathdesign.validators.training.text import TextOptions, train_text
+from mathdesign.validators.training.text_data import encoding, load_text
 
 LIMIT, CONTEXT, VOCABULARY = 2_000_000, 128, 256
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mathdesign.formulation import Budget
-from mathdesign.slots import (
+from mathdesign.programs.base import Budget
+from mathdesign.programs.slots import (
     Ensemble,
     Feature,
     PairTable,

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design, problem, solve
-    from mathdesign.formulation import DesignProblem
+    from mathdesign.kinds.load import load, loads, quick
+    from mathdesign.programs.chain import DesignProblem
     from mathdesign.result import Certificate, Design
     from mathdesign.solvers import Solution, SolveOptions
-    from mathdesign.spec import Spec, SpecError, load, loads, quick
+    from mathdesign.spaces.convnet.words import Spec
+    from mathdesign.spec.faults import SpecError
     from mathdesign.tables.build import design_table
     from mathdesign.tables.pareto import pareto
 
@@ -32,14 +34,14 @@ _HOME = {
     "design": "api",
     "Certificate": "result",
     "Design": "result",
-    "DesignProblem": "formulation",
+    "DesignProblem": "programs.chain",
     "Solution": "solvers",
     "SolveOptions": "solvers",
-    "Spec": "spec",
-    "SpecError": "spec",
-    "load": "spec",
-    "loads": "spec",
-    "quick": "spec",
+    "Spec": "spaces.convnet.words",
+    "SpecError": "spec.faults",
+    "load": "kinds.load",
+    "loads": "kinds.load",
+    "quick": "kinds.load",
     "design_table": "tables.build",
     "pareto": "tables.pareto",
 }

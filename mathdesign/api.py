@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from mathdesign.explain import Explanation, explain
-from mathdesign.formulation import DesignProblem
 from mathdesign.kinds import kind_of_spec
-from mathdesign.network import Network
-from mathdesign.portfolio import Choice, choose
+from mathdesign.programs.chain import DesignProblem
 from mathdesign.result import Answer, BudgetUse, Certificate, Design
 from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
-from mathdesign.spec import Program, Spec, Specification, to_program
-from mathdesign.spec.schema import SolveSpec
-from mathdesign.validators.recheck import verify
+from mathdesign.solvers.portfolio import Choice, choose
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.spaces.convnet.pose import Program, to_program
+from mathdesign.spaces.convnet.words import Spec
+from mathdesign.spec.blocks import SolveSpec, Specification
+from mathdesign.validators.convnet.recheck import verify
 
 #: Packages whose versions can change an answer.
 VERSIONED = ("mathdesign", "numpy", "highspy", "scipy", "numba")

@@ -1,6 +1,6 @@
 """Why nothing fits: what each budget could reach at least, alone and with all the others.
 
-Alone, the least value of an additive metric is a shortest path (:mod:`mathdesign.chain`): exact.
+Alone, the least value of an additive metric is a shortest path (:mod:`mathdesign.programs.reach`): exact.
 All together, the design is sought that keeps effectiveness and minimum budgets and has the least
 sum of metric/limit over the upper budgets; its values are what the user can ask for.
 """
@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from mathdesign.chain import extreme, least_effectiveness
-from mathdesign.formulation import Budget, DesignProblem, Objective
-from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.portfolio import choose
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Evaluator
+from mathdesign.programs.reach import extreme, least_effectiveness
+from mathdesign.programs.stages import Objective
 from mathdesign.solvers.base import Progress, SolveOptions, Status
+from mathdesign.solvers.portfolio import choose
 
 
 @dataclass(frozen=True, slots=True)

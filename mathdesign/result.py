@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mathdesign.files import yaml_text
 from mathdesign.kinds import kind_of_answer
-from mathdesign.network import Network, NetworkError
+from mathdesign.spaces.convnet.network import Network, NetworkError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -129,13 +129,13 @@ class Design:
 
     def build(self) -> nn.Module:
         """The network as a plain ``torch.nn`` module, the same as the exported source builds."""
-        from mathdesign.export.torch_module import build
+        from mathdesign.export.convnet import build
 
         return build(self.network)
 
     def source(self) -> str:
         """Python source of a module that builds the network with torch alone."""
-        from mathdesign.export.torch_module import source
+        from mathdesign.export.convnet import source
 
         return source(self.network, objective=self.certificate.objective)
 

@@ -29,16 +29,16 @@ __all__ = [
 ]
 
 BACKENDS: dict[str, str] = {
-    "brute": "mathdesign.solvers.brute:Brute",
-    "exact": "mathdesign.solvers.exact:Exact",
-    "highs": "mathdesign.solvers.highs:Highs",
-    "scipy": "mathdesign.solvers.scipy_milp:ScipyMilp",
-    "evolution": "mathdesign.solvers.evolution:Evolution",
-    "anneal": "mathdesign.solvers.anneal:Anneal",
-    "differential": "mathdesign.solvers.differential:Differential",
-    "scip": "mathdesign.solvers.scip:Scip",
-    "pyomo": "mathdesign.solvers.pyomo_backend:Pyomo",
-    "cvxpy": "mathdesign.solvers.cvxpy_backend:Cvxpy",
+    "brute": "mathdesign.solvers.scan.brute:Brute",
+    "exact": "mathdesign.solvers.exact.engine:Exact",
+    "highs": "mathdesign.solvers.milp.highs:Highs",
+    "scipy": "mathdesign.solvers.milp.scipy_milp:ScipyMilp",
+    "evolution": "mathdesign.solvers.heuristic.evolution:Evolution",
+    "anneal": "mathdesign.solvers.heuristic.anneal:Anneal",
+    "differential": "mathdesign.solvers.heuristic.differential:Differential",
+    "scip": "mathdesign.solvers.minlp.scip:Scip",
+    "pyomo": "mathdesign.solvers.minlp.pyomo_backend:Pyomo",
+    "cvxpy": "mathdesign.solvers.convex.cvxpy_backend:Cvxpy",
 }
 """Backend name -> ``module:class``."""
 

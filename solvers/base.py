@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mathdesign.formulation import DesignProblem
+from mathdesign.programs.chain import DesignProblem
 
 #: A point whose bound is this close (relative) is called optimal: double-precision arithmetic
 #: cannot tell closer values of the objective apart reliably.

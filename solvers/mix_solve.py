@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from mathdesign.mixes import MixProblem
+from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import (
     Solution,
     SolveOptions,
@@ -13,8 +13,8 @@ from mathdesign.solvers.base import (
     Termination,
     UnsupportedProblem,
 )
-from mathdesign.solvers.mix_frames import solve_frames
-from mathdesign.solvers.mix_scan import MOST_POINTS, scan_mixes
+from mathdesign.solvers.mixes.frames import solve_frames
+from mathdesign.solvers.scan.mixes import MOST_POINTS, scan_mixes
 
 #: Up to this many points the scan is as quick as anything.
 SCAN_UP_TO = 20_000

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 
-from mathdesign.slots import SlotProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions, UnsupportedProblem
-from mathdesign.solvers.slot_base import SlotBackend, SlotSolution
+from mathdesign.solvers.trees.base import SlotBackend, SlotSolution
 
 #: Up to this many points a scan (a million or more a second) beats every bound.
 SCAN_UP_TO = 10_000_000
 SLOT_BACKENDS: dict[str, str] = {
-    "scan": "mathdesign.solvers.slot_scan:Scan",
-    "branch": "mathdesign.solvers.tree_branching:Branch",
+    "scan": "mathdesign.solvers.scan.slots:Scan",
+    "branch": "mathdesign.solvers.trees.branching:Branch",
 }
 """Backend name -> ``module:class``."""
 

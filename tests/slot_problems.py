@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from mathdesign.formulation import Budget
-from mathdesign.slots import (
+from mathdesign.programs.base import Budget
+from mathdesign.programs.slots import (
     Distance,
     Ensemble,
     Feature,

@@ -1,9 +1,10 @@
 """Small spaces that several tests share, built by hand so that a reader sees every choice."""
 
-from mathdesign.families import StageShape
-from mathdesign.formulation import Budget, DesignProblem
-from mathdesign.pose import EntropyOptions, pose
-from mathdesign.space import Space, StageSpace, WidthRules
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.spaces.convnet.families import StageShape
+from mathdesign.spaces.convnet.program import EntropyOptions, pose
+from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
 
 
 def two_stages(family: str = "bottleneck", rules: WidthRules | None = None) -> Space:

@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from mathdesign.families import FAMILIES, StageShape
-from mathdesign.formulation import Budget, DesignProblem
-from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.pose import EntropyOptions, pose, scale_ends
-from mathdesign.space import Space, StageSpace, WidthRules, expanded
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Evaluator
+from mathdesign.spaces.convnet.families import FAMILIES, StageShape
+from mathdesign.spaces.convnet.program import EntropyOptions, pose, scale_ends
+from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules, expanded
 
 LARGEST = 3_000
 FAMILY_NAMES = ("bottleneck", "inverted_residual", "basic", "convnext")

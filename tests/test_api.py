@@ -6,8 +6,8 @@ import pytest
 
 import mathdesign
 from mathdesign.solvers import Status
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 TINY = (ROOT / "examples/03_digits_tiny/design.yaml").read_text()
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mathdesign.spec import loads, to_program
+from mathdesign.kinds.load import loads
+from mathdesign.spaces.convnet.pose import to_program
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mathdesign.kinds.load import load
 from mathdesign.result import Design, read_answer
-from mathdesign.spec import load
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(ROOT.glob("examples/*/design.yaml"))
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 REAL_FOLDERS = {"mathdesign": "mathdesign", "solvers": "mathdesign.solvers"} | {
     "validators": "mathdesign.validators"
 }

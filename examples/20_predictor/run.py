@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 import mathdesign
+from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.surrogate.fit import fit, sample_of
-from mathdesign.tablespaces.words import ListSpec
 
 HERE = Path(__file__).resolve().parent
 

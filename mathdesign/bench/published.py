@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from mathdesign.families.base import StageShape
-from mathdesign.formulation import Budget, DesignProblem
-from mathdesign.pose import EntropyOptions, pose
-from mathdesign.space import Space, StageSpace, WidthRules, resolutions
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.spaces.convnet.families.base import StageShape
+from mathdesign.spaces.convnet.program import EntropyOptions, pose
+from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules, resolutions
 
 #: name -> (MACs as the published code counts them, parameters)
 RESNET_BUDGETS = {

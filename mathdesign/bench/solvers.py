@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.bench.published import PUBLISHED_OBJECTIVES, named
-from mathdesign.portfolio import NEEDS
 from mathdesign.solvers import SolveOptions, backend
 from mathdesign.solvers.base import Ability, Progress
+from mathdesign.solvers.portfolio import NEEDS
 
 #: Backends that need a seed each to be judged fairly.
 HEURISTICS = ("evolution", "anneal", "differential")

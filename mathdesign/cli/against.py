@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mathdesign.cli.finished import HOW_TO_INSTALL, training_recipe
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.validate import HOW_TO_INSTALL, training_recipe
 from mathdesign.result import Answer, Design
-from mathdesign.spec.schema import TrainingSpec
+from mathdesign.spec.blocks import TrainingSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ def study(
         found = "--against: accepted for chains of convolutional stages only"
         return session.fail(EXIT_BAD_INPUT, found), {"error": found}
     try:
-        from mathdesign.evidence import shown
+        from mathdesign.evidence import texts as shown
         from mathdesign.evidence.baselines import BaselineError, candidates
         from mathdesign.evidence.card import write_card
         from mathdesign.evidence.study import Recipe, estimate_s, run_study
-        from mathdesign.validators.checkpoint import CheckpointError
-        from mathdesign.validators.data import DataError
-        from mathdesign.validators.training import chosen_device
+        from mathdesign.validators.training.checkpoint import CheckpointError
+        from mathdesign.validators.training.data import DataError
+        from mathdesign.validators.training.images import chosen_device
 
         options = training_recipe(words)
         net = design.network
@@ -79,7 +79,7 @@ def study(
 
 
 def _print(session: Session, rows: Sequence[Mapping[str, Any]], found: Sequence[Any]) -> None:
-    from mathdesign.evidence import shown
+    from mathdesign.evidence import texts as shown
     from mathdesign.report.terminal import print_table
 
     print_table(session.out, "trained networks", shown.HEADER, shown.table_rows(rows))

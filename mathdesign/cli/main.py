@@ -71,7 +71,7 @@ def design(
 
     Example: mathdesign design --family bottleneck --input 3x224x224 --max macs=1.8G
     """
-    from mathdesign.cli import designing
+    from mathdesign.cli import design as designing
 
     session = Session(json, quiet)
     request = designing.Request(
@@ -95,7 +95,7 @@ def check(
 
     Example: mathdesign check examples/01_resnet18_budget/design.yaml
     """
-    from mathdesign.cli import designing
+    from mathdesign.cli import design as designing
 
     session = Session(json, quiet)
     request = designing.Request(spec, family, input_shape, tuple(maximum or ()), classes)
@@ -129,7 +129,7 @@ def fit(
 
     Example: mathdesign fit --table cells.csv --space nasbench201 --target val_acc --out runs/model
     """
-    from mathdesign.cli import fitting
+    from mathdesign.cli import fit as fitting
 
     session = Session(json, quiet)
     free = tuple(dict.fromkeys(pretrain or ()))
@@ -175,7 +175,7 @@ def search(
 
     Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
     """
-    from mathdesign.cli import searching
+    from mathdesign.cli import search as searching
 
     session = Session(json, quiet)
     wanted = baselines if baselines is not None else table is not None
@@ -214,7 +214,7 @@ def evidence(
 
     Example: mathdesign evidence --table sss.csv --space nats_size --target val_acc_cifar10
     """
-    from mathdesign.cli import evidencing
+    from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
     raise typer.Exit(evidencing.evidence(session, table, space, target, budget, quantiles, out))
@@ -237,7 +237,7 @@ def calibrate(
 
     Example: mathdesign calibrate --table sss.csv --space nats_size --target val_acc_cifar10
     """
-    from mathdesign.cli import evidencing
+    from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
     raise typer.Exit(evidencing.calibrate(session, table, space, target, labels, seed, out))
@@ -260,7 +260,7 @@ def prune(
 
     Example: mathdesign prune cell.yaml --table cells.csv --most 6 --out runs/pruned
     """
-    from mathdesign.cli import fitting
+    from mathdesign.cli import fit as fitting
 
     raise typer.Exit(fitting.prune(Session(json, quiet), spec, table, most, out))
 
@@ -271,7 +271,7 @@ def why(design: DesignFile, json: Json = False, quiet: Quiet = False) -> None:
 
     Example: mathdesign why runs/cell/design.yaml
     """
-    from mathdesign.cli import reasons
+    from mathdesign.cli import why as reasons
 
     raise typer.Exit(reasons.why(Session(json, quiet), design))
 
@@ -302,7 +302,7 @@ def table(
 
     Example: mathdesign table examples/10_budget_table/sweep.yaml --out runs/phones --jobs 2
     """
-    from mathdesign.cli import tabling
+    from mathdesign.cli import table as tabling
 
     session = Session(json, quiet)
     request = tabling.TableRequest(sweep, out, jobs, scheduler, strict, html, plots, allow_outside)
@@ -321,7 +321,7 @@ def compare(
 
     Example: mathdesign compare runs/a/design.yaml runs/b/design.yaml --out runs/a-b
     """
-    from mathdesign.cli import comparing
+    from mathdesign.cli import compare as comparing
 
     raise typer.Exit(comparing.compare(Session(json, quiet), first, second, out))
 
@@ -332,7 +332,7 @@ def export(design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet
 
     Example: mathdesign export runs/resnet18-budget/design.yaml --out my_project/
     """
-    from mathdesign.cli import finished
+    from mathdesign.cli import validate as finished
 
     raise typer.Exit(finished.export(Session(json, quiet), design, out))
 
@@ -386,7 +386,7 @@ def validate(
 
     Example: mathdesign validate design.yaml --data cifar10.parquet --against random:5,uniform
     """
-    from mathdesign.cli import finished
+    from mathdesign.cli import validate as finished
     from mathdesign.cli.against import Against
 
     session = Session(json, quiet)
@@ -405,7 +405,7 @@ def families(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
 
     Example: mathdesign families --json
     """
-    from mathdesign.cli import listing
+    from mathdesign.cli import families as listing
 
     raise typer.Exit(listing.families(Session(json, quiet), out))
 
@@ -416,7 +416,7 @@ def schema(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
 
     Example: mathdesign schema --out .
     """
-    from mathdesign.cli import listing
+    from mathdesign.cli import families as listing
 
     raise typer.Exit(listing.schema(Session(json, quiet), out))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mathdesign.evidence.study import StudyProgress
     from mathdesign.solvers.base import Progress
     from mathdesign.tables.runner import TableProgress
-    from mathdesign.validators.training import TrainingProgress
+    from mathdesign.validators.training.images import TrainingProgress
 
 EXIT_FAILURE = 1
 """Something unforeseen, or a file that could not be read or written."""

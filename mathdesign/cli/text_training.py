@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.cli.finished import HOW_TO_INSTALL
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.validate import HOW_TO_INSTALL
 from mathdesign.files import write_atomic
-from mathdesign.transformerspaces.words import TextTrainingSpec, TransformerSpec
+from mathdesign.spaces.transformer.words import TextTrainingSpec, TransformerSpec
 
 if TYPE_CHECKING:
-    from mathdesign.transformerspaces.answer import TransformerDesign
+    from mathdesign.spaces.transformer.answer import TransformerDesign
 
 
 def train_text_briefly(
@@ -30,10 +30,10 @@ def train_text_briefly(
     network = design.network
     length = min(words.length or network.context, network.context)
     try:
-        from mathdesign.validators.data import DataError
-        from mathdesign.validators.text_data import encoding, load_text
-        from mathdesign.validators.text_training import TextOptions, train_text
-        from mathdesign.validators.training import TrainingDiverged, initialised
+        from mathdesign.validators.training.data import DataError
+        from mathdesign.validators.training.images import TrainingDiverged, initialised
+        from mathdesign.validators.training.text import TextOptions, train_text
+        from mathdesign.validators.training.text_data import encoding, load_text
 
         text = load_text(words.data)
         how = encoding(text, network.vocabulary)

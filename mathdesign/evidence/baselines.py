@@ -27,8 +27,8 @@ from mathdesign.evidence.networks import (
     Known,
     KnownStage,
 )
-from mathdesign.network import Network
 from mathdesign.result import Design
+from mathdesign.spaces.convnet.network import Network
 
 #: Of each budget that the design itself uses that far.
 LEAST_USE = 0.9
@@ -90,11 +90,11 @@ def _asked(design: Design, word: str, seed: int) -> list[Candidate]:
 
 def _random(design: Design, count: int, seed: int) -> Iterator[Candidate]:
     """``count`` different feasible designs."""
-    from mathdesign.solvers.moves import Moves
-    from mathdesign.solvers.scoring import Scoring
-    from mathdesign.solvers.start import STEPS, Chain, descend
-    from mathdesign.spec.build import to_program
-    from mathdesign.spec.schema import Spec
+    from mathdesign.solvers.heuristic.construct import STEPS, Chain, descend
+    from mathdesign.solvers.heuristic.moves import Moves
+    from mathdesign.solvers.heuristic.scoring import Scoring
+    from mathdesign.spaces.convnet.pose import to_program
+    from mathdesign.spaces.convnet.words import Spec
 
     program = to_program(Spec.model_validate(dict(design.request)))
     used = {b.metric: b.used for b in design.budgets}
@@ -132,7 +132,7 @@ def _greatest(design: Design, metric: str) -> Candidate:
     """The design that maximises only ``metric`` under the same budgets, to the same gap."""
     from mathdesign.api import Infeasible, NoDesignFound
     from mathdesign.api import design as solve
-    from mathdesign.spec.schema import Spec
+    from mathdesign.spaces.convnet.words import Spec
 
     request = {**dict(design.request), "objective": {"metric": metric}, "name": f"most-{metric}"}
     try:
@@ -171,7 +171,7 @@ def scaled(design: Design, known: Known, word: str) -> Candidate:
 
 
 def _keeps(network: Network, limits: Mapping[str, float], counting: Any) -> bool:
-    from mathdesign.validators.recheck import count
+    from mathdesign.validators.convnet.recheck import count
 
     counted = count(network, counting)
     return all(counted[metric] <= limit for metric, limit in limits.items())

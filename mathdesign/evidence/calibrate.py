@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray
+from mathdesign.programs.base import FloatArray
 
 FOLDS, REPEATS = 5, 6
 #: Shrinkage in units of the mean eigenvalue of the design matrix; infinity: equal weights.

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from mathdesign.files import png
-from mathdesign.formulation import Budget, FloatArray, IntArray
-from mathdesign.slots import SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
-from mathdesign.tablespaces.designing import log_values
-from mathdesign.tablespaces.nats_size import last_stage_entropy
-from mathdesign.tablespaces.space import TableSpace
+from mathdesign.spaces.lists.nats_size import last_stage_entropy
+from mathdesign.spaces.lists.pose import log_values
 
 #: Of the denoising ensemble.
 FOLDS, ROUNDS, LEAVES, RATE = 5, 400, 31, 0.05

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from mathdesign.evidence.baselines import OURS, Candidate
 from mathdesign.files import write_atomic
-from mathdesign.network import Network
+from mathdesign.spaces.convnet.network import Network
 from mathdesign.tables.workers import LocalWorkers
 
 if TYPE_CHECKING:
-    from mathdesign.validators.data import Images
-    from mathdesign.validators.training import TrainingOptions, TrainingProgress
+    from mathdesign.validators.training.data import Images
+    from mathdesign.validators.training.images import TrainingOptions, TrainingProgress
 
 FORMAT = 1
 
@@ -45,7 +45,7 @@ class Recipe:
 
     def images(self) -> Images:
         """The data, decoded. Raises ``DataError``."""
-        from mathdesign.validators import data
+        from mathdesign.validators.training import data
 
         return data.load(
             self.data,
@@ -60,7 +60,7 @@ class Recipe:
 class Run:
     """One network, one seed. ``status``: ``done``, ``stopped`` (by halving) or ``failed``.
 
-    ``curve`` has one mapping an epoch (:class:`~mathdesign.validators.training.Epoch`); accuracies
+    ``curve`` has one mapping an epoch (:class:`~mathdesign.validators.training.images.Epoch`); accuracies
     are fractions. ``test_accuracy`` is ``None`` for a failed run.
     """
 
@@ -230,9 +230,14 @@ def run_job(
     job: Job, images: Images, on_progress: Callable[[TrainingProgress], None] | None = None
 ) -> Run:
     """One run, from its checkpoint if it has one; its record is on disk when this returns."""
-    from mathdesign.export.torch_module import build
-    from mathdesign.validators.data import split
-    from mathdesign.validators.training import TrainingDiverged, chosen_device, initialised, train
+    from mathdesign.export.convnet import build
+    from mathdesign.validators.training.data import split
+    from mathdesign.validators.training.images import (
+        TrainingDiverged,
+        chosen_device,
+        initialised,
+        train,
+    )
 
     network = Network.from_dict(job.network)
     options = replace(job.recipe.options, seed=job.seed)
@@ -323,8 +328,8 @@ def estimate_s(rivals: Sequence[Candidate], recipe: Recipe, images: int, seeds: 
     """Seconds of training in all, from two timed steps of each network on random images."""
     import torch
 
-    from mathdesign.export.torch_module import build
-    from mathdesign.validators.training import chosen_device, cpu_threads, initialised
+    from mathdesign.export.convnet import build
+    from mathdesign.validators.training.images import chosen_device, cpu_threads, initialised
 
     batch, total = min(recipe.options.batch_size, images), 0.0
     device = chosen_device(recipe.options.device)

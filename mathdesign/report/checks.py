@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.network import Network
 from mathdesign.result import Design
+from mathdesign.spaces.convnet.network import Network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 def chain_checks(design: Design) -> list[dict[str, Any]]:
     """Everything that can be checked without a solver: name of the check, verdict, what was found."""
-    from mathdesign.spec.build import to_program
-    from mathdesign.spec.schema import Spec
-    from mathdesign.validators.monte_carlo import EntropyMismatch, check_entropy
-    from mathdesign.validators.onnx_check import OnnxMismatch
-    from mathdesign.validators.recheck import RecheckError, verify
-    from mathdesign.validators.recount import RecountError, check_gradients, check_module
+    from mathdesign.spaces.convnet.pose import to_program
+    from mathdesign.spaces.convnet.words import Spec
+    from mathdesign.validators.convnet.monte_carlo import EntropyMismatch, check_entropy
+    from mathdesign.validators.convnet.recheck import verify
+    from mathdesign.validators.convnet.recount import RecountError, check_gradients, check_module
+    from mathdesign.validators.errors import RecheckError
+    from mathdesign.validators.training.onnx_check import OnnxMismatch
 
     checks = []
 
@@ -69,7 +70,7 @@ def chain_checks(design: Design) -> list[dict[str, Any]]:
 
 
 def _onnx(network: Network, module: nn.Module) -> str:
-    from mathdesign.validators.onnx_check import check_onnx
+    from mathdesign.validators.training.onnx_check import check_onnx
 
     try:
         difference = check_onnx(module, network.input_channels, network.input_size)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from mathdesign.families import FAMILIES
+from mathdesign.spaces.convnet.families import FAMILIES
 
 #: Entries of a stage that have a place of their own; what is left are its other decisions.
 PLACED = frozenset({"name", "role", "family", "stride", "width", "depth"})

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray
+from mathdesign.programs.base import FloatArray
 
 #: Deviation of a queried value about the process, in deviations of all values.
 NOISE = 0.5

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathdesign.files import write_atomic
+from mathdesign.programs.slot_space import TableSpace
 from mathdesign.search.loop import Point, QueryFailed
-from mathdesign.tablespaces.space import TableSpace
 
 if TYPE_CHECKING:
     from mathdesign.tables.workers import Workers

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.search.proposing import SCORED_AT_ONCE, every_point, propose
-from mathdesign.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
-from mathdesign.tablespaces.space import TableSpace
 
 Point = tuple[int, ...]
 #: A random design that keeps the budgets is sought this often before giving up.

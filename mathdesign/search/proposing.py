@@ -15,14 +15,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import Distance, PairTable, SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import Distance, PairTable, SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
 from mathdesign.surrogate.booster import read_booster
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.growing import normal_scores
-from mathdesign.tablespaces.space import TableSpace
 
 #: Up to so many designs all are scored at once; above, each pick is a program of its own.
 SCORED_AT_ONCE = 300_000

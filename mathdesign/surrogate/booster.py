@@ -1,4 +1,4 @@
-"""LightGBM's text format -> :class:`mathdesign.slots.Ensemble`, without LightGBM and without trust.
+"""LightGBM's text format -> :class:`mathdesign.programs.slots.Ensemble`, without LightGBM and without trust.
 
 The text is data: it is split into lines and numbers and nothing else. A tree that could answer
 differently from the encoded one (categorical splits, missing values as a class of their own, linear
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mathdesign.slots import Ensemble, Feature, Tree
+from mathdesign.programs.slots import Ensemble, Feature, Tree
 
 MOST_NODES = 10_000_000
 

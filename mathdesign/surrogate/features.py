@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import Feature
-from mathdesign.tablespaces.space import TableSpace
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import Feature
 
 
 def features_of(space: TableSpace) -> tuple[Feature, ...]:

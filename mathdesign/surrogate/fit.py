@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray, IntArray
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
 from mathdesign.surrogate.predictor import Predictor, Quality, read_back
-from mathdesign.tablespaces.space import TableError, TableSpace
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import random_points
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import random_points
 from mathdesign.surrogate.booster import name_in_file
 from mathdesign.surrogate.features import features_of, matrix
-from mathdesign.tablespaces.space import TableSpace
 
 #: Random designs and rounds of the head start.
 FREE_DESIGNS, FREE_ROUNDS = 2000, 60

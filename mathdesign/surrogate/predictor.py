@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from mathdesign.files import write_atomic
-from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import Ensemble, SlotObjective, TableSum
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import Ensemble, SlotObjective, TableSum
 from mathdesign.surrogate.booster import ModelError, read_booster
 from mathdesign.surrogate.features import features_of
-from mathdesign.tablespaces.space import TableSpace
 
 FORMAT = 1
 LARGEST_FILE_BYTES = 1 << 28

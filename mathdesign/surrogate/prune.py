@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mathdesign.formulation import FloatArray, IntArray
-from mathdesign.slots import PairTable, Slot, SlotProblem
+from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import PairTable, Slot, SlotProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.slot_solve import solve_slots
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.predictor import Predictor
-from mathdesign.tablespaces.space import TableSpace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from mathdesign.files import write_atomic
-from mathdesign.formulation import FloatArray
+from mathdesign.programs.base import FloatArray
 
 
 def draw_calibration(held_out: FloatArray, labels: FloatArray, path: Path, title: str) -> Path:

@@ -21,7 +21,7 @@ from mathdesign.tables.writing import Entry, table_frame, write_folder, write_ta
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from mathdesign.spec import Specification
+    from mathdesign.spec.blocks import Specification
 
 STORE = "store.sqlite"
 #: Backends that take a start; the others enumerate, and would be slowed by waiting for one.
@@ -105,7 +105,7 @@ def design_table(
     Raises ``SpecError`` with every fault. As every program that starts processes, a script that
     calls this needs ``if __name__ == "__main__":``.
     """
-    from mathdesign.spec.load import read_document
+    from mathdesign.kinds.load import read_document
 
     if isinstance(spec, str | Path):
         base = read_document(spec).data
@@ -148,11 +148,12 @@ def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
 
 def _takes_a_start(document: Mapping[str, Any]) -> bool:
     """Whether the backend chosen for a chain makes use of a starting point."""
-    from mathdesign.portfolio import choose
+    from mathdesign.kinds.load import validated
     from mathdesign.solvers import UnsupportedProblem
-    from mathdesign.spec import Spec, to_program
+    from mathdesign.solvers.portfolio import choose
+    from mathdesign.spaces.convnet.pose import to_program
+    from mathdesign.spaces.convnet.words import Spec
     from mathdesign.spec.document import Document
-    from mathdesign.spec.load import validated
 
     spec = validated(Document("row", dict(document)))
     if not isinstance(spec, Spec):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathdesign.formulation import BoolArray, FloatArray
+from mathdesign.programs.base import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from pandas import DataFrame

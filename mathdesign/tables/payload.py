@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathdesign.families import FAMILIES
 from mathdesign.report.drawing import StageView, colour_of, stages_of
 from mathdesign.report.rows import status_words
+from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.tables.pareto import Axis, on_front
 
 if TYPE_CHECKING:

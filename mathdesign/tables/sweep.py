@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
+from mathdesign.kinds.load import read_document, validated
+from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document
 from mathdesign.spec.document import Path as Place
 from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
-from mathdesign.spec.load import read_document, validated
-from mathdesign.spec.schema import Specification
 from mathdesign.tables.pareto import Axis
 
 KEYS = ("version", "base", "grid", "rows", "pareto")

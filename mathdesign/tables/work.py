@@ -52,9 +52,9 @@ def answer(request: str, document: Mapping[str, Any], near: Mapping[str, Any] | 
     ``near`` is the finished design of a row with tighter limits, from which the solver starts.
     """
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design
-    from mathdesign.network import Network
+    from mathdesign.kinds.load import validated
+    from mathdesign.spaces.convnet.network import Network
     from mathdesign.spec.document import Document
-    from mathdesign.spec.load import validated
 
     start, nesting = time.perf_counter(), ""
     try:

@@ -11,8 +11,8 @@ import pytest
 
 from mathdesign.cli.main import app
 from mathdesign.result import Design
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 TINY = (ROOT / "examples/03_digits_tiny/design.yaml").read_text()
 
 

@@ -1,19 +1,18 @@
 """Rivals are fair: same space, same budgets, known networks as published."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from mathdesign import api
 from mathdesign.evidence.baselines import LEAST_USE, OURS, BaselineError, candidates
 from mathdesign.evidence.networks import PUBLISHED
+from mathdesign.kinds.load import load
 from mathdesign.result import Design
-from mathdesign.spec import load
-from mathdesign.spec.build import to_program
-from mathdesign.validators.recheck import count, verify
+from mathdesign.spaces.convnet.pose import to_program
+from mathdesign.validators.convnet.recheck import count, verify
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 STRUCTURES = ROOT.parent / "shared/data/deepmad_structures.json"
 
 

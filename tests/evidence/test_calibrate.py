@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mathdesign import api
 from mathdesign.cli.main import app
 from mathdesign.evidence.calibrate import CalibrationError, calibrate, weights
-from mathdesign.spec import load
-from mathdesign.validators.lists import check_logs
-from mathdesign.validators.recheck import ObjectiveMismatch
+from mathdesign.kinds.load import load
+from mathdesign.validators.errors import ObjectiveMismatch
+from mathdesign.validators.lists.recheck import check_logs
 
 
 def sample(true, noise, seed, rows=100):
@@ -96,7 +96,7 @@ def test_a_design_maximises_the_weighted_logarithms(tmp_path):
     ],
 )
 def test_bad_weights_are_named(tmp_path, change, words):
-    from mathdesign.spec import SpecError
+    from mathdesign.spec.faults import SpecError
 
     path = tmp_path / "s.yaml"
     path.write_text(SPACE.replace("[1.0, 3.0]", change))

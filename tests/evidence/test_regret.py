@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from mathdesign.cli.main import app
 from mathdesign.evidence.regret import limits, objectives, pick, regrets
+from mathdesign.programs.slots import SlotObjective, SlotProblem
 from mathdesign.search.proposing import every_point
-from mathdesign.slots import SlotObjective, SlotProblem
-from mathdesign.tablespaces import nats_size
+from mathdesign.spaces.lists.named import nats_size
 
 
 @pytest.fixture(scope="module")

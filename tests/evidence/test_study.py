@@ -3,22 +3,21 @@
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
 from mathdesign import api
-from mathdesign.evidence import shown
+from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import OURS, candidates
 from mathdesign.evidence.card import card, write_card
 from mathdesign.evidence.study import Recipe, run_study, survivors
 from mathdesign.evidence.verdict import Verdict, holm, verdicts
-from mathdesign.spec import load
-from mathdesign.validators import training
-from mathdesign.validators.training import TrainingOptions
+from mathdesign.kinds.load import load
+from mathdesign.validators.training import images as training
+from mathdesign.validators.training.images import TrainingOptions
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 torch.set_num_threads(1)
 
 
@@ -83,7 +82,7 @@ def test_failures_are_rows_and_the_others_are_kept(rivals, recipe, images, tmp_p
     fitting, broken = training.fitting_batch, rivals[1].network
 
     def exhausted(module, shape, wanted, device):
-        from mathdesign.validators.recheck import count
+        from mathdesign.validators.convnet.recheck import count
 
         if sum(p.numel() for p in module.parameters()) == count(broken, "macs")["params"]:
             raise MemoryError("no room")

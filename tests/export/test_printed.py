@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from mathdesign.export.printed import printed
-from mathdesign.families import FAMILIES
+from mathdesign.spaces.convnet.families import FAMILIES
 
 FAMILY_NAMES = [name for name, family in FAMILIES.items() if hasattr(family, "torch_block")]
 

@@ -6,8 +6,8 @@ import pytest
 
 from mathdesign.search.evaluating import on_cluster, remote_query
 from mathdesign.search.loop import QueryFailed
+from mathdesign.spaces.lists.named import SPACES
 from mathdesign.tables.cluster import ClusterWorkers
-from mathdesign.tablespaces import SPACES
 
 distributed = pytest.importorskip("distributed")
 

@@ -9,14 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from mathdesign.cli.main import app
-from mathdesign.formulation import Budget
+from mathdesign.programs.base import Budget
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import Slot, SlotObjective, SlotProblem, TableSum
 from mathdesign.search import proposing
 from mathdesign.search.loop import LogError, QueryFailed, SearchOptions, search
 from mathdesign.search.proposing import WEIGHTS, every_point, objective_of, propose, weighted
-from mathdesign.slots import Slot, SlotObjective, SlotProblem, TableSum
+from mathdesign.spaces.lists.named import nasbench201, nats_size
 from mathdesign.surrogate.growing import normal_scores
-from mathdesign.tablespaces import nasbench201, nats_size
-from mathdesign.tablespaces.space import TableSpace
 from tests.surrogate.test_surrogate import landscape
 
 

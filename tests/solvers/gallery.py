@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mathdesign.families import StageShape
-from mathdesign.formulation import Budget, DesignProblem
-from mathdesign.pose import EntropyOptions, pose
-from mathdesign.space import Space, StageSpace, WidthRules
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.spaces.convnet.families import StageShape
+from mathdesign.spaces.convnet.program import EntropyOptions, pose
+from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
 from tests.small import two_stages
 
 

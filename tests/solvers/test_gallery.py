@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
-from mathdesign.metrics.evaluate import Evaluator
-from mathdesign.portfolio import NEEDS
+from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
+from mathdesign.solvers.portfolio import NEEDS
 from tests.solvers.gallery import GALLERY, Entry
 
 

@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 
 import mathdesign
 from mathdesign.cli.main import app
-from mathdesign.formulation import Budget
-from mathdesign.slots import SlotProblem
+from mathdesign.programs.base import Budget
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
+from mathdesign.spaces.lists.named import nasbench201
 from mathdesign.surrogate.fit import fit, sample_of
 from mathdesign.surrogate.prune import attributions, forbid, prune
-from mathdesign.tablespaces import nasbench201
 from tests.surrogate.test_surrogate import every_point, measured
 
 

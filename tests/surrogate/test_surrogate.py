@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 import mathdesign
 from mathdesign.cli.main import app
-from mathdesign.slots import Slot
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.programs.slots import Slot
+from mathdesign.spaces.lists.named import TableError, nasbench201, nats_size
 from mathdesign.surrogate.booster import ModelError, name_in_file, read_booster
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.fit import fit, kendall, sample_of
 from mathdesign.surrogate.growing import normal_scores
 from mathdesign.surrogate.predictor import Predictor
-from mathdesign.tablespaces import TableError, nasbench201, nats_size
-from mathdesign.tablespaces.space import TableSpace
 
 run = CliRunner()
 

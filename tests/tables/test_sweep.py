@@ -2,7 +2,7 @@
 
 import pytest
 
-from mathdesign.spec import SpecError
+from mathdesign.spec.faults import SpecError
 from mathdesign.tables.sweep import load_sweep, make_sweep
 from tests.tables.small import INNER, SPEC
 

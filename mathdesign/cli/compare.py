@@ -1,0 +1,73 @@
+"""``compare``: two finished designs side by side."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from html import escape
+from pathlib import Path
+
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.validate import Unreadable, read_design
+from mathdesign.files import write_atomic
+from mathdesign.report.comparison import Line, comparison
+
+STYLE = """
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
+body { margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; vertical-align: top; }
+tr.differs td { background: #ffb00026; }
+"""
+
+
+def compare(session: Session, first: Path, second: Path, out: Path | None) -> int:
+    """The ``compare`` command; with ``out`` also ``compare.html``."""
+    try:
+        answers = read_design(first), read_design(second)
+    except Unreadable as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    lines = comparison(*answers)
+    names = str(first), str(second)
+    differing = sum(line.differs for line in lines)
+    if not (session.json or session.quiet):
+        _show(session, names, lines)
+    session.say(f"{differing} of {len(lines)} lines differ")
+    document = {
+        "first": names[0],
+        "second": names[1],
+        "lines": [{**asdict(line), "differs": line.differs} for line in lines],
+    }
+    if out is not None:
+        try:
+            session.say(f"wrote {write_atomic(out / 'compare.html', html(names, lines))}")
+        except OSError as error:
+            return session.fail(EXIT_FAILURE, f"cannot write to {out}: {error.strerror or error}")
+    session.result(document)
+    return 0
+
+
+def _show(session: Session, names: tuple[str, str], lines: list[Line]) -> None:
+    from mathdesign.report.terminal import print_table
+
+    rows = [
+        ("*" if line.differs else "", line.what, line.first, line.second, line.change)
+        for line in lines
+    ]
+    print_table(session.out, "compared (* differs)", ("", "", *names, "change"), rows, left=4)
+
+
+def html(names: tuple[str, str], lines: list[Line]) -> str:
+    """One self-contained page; what differs is marked by colour and by a star."""
+    from mathdesign.report.web import document
+
+    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in ("", "", *names, "change"))
+    body = ""
+    for line in lines:
+        cells = ("*" if line.differs else "", line.what, line.first, line.second, line.change)
+        row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        body += f"<tr{' class=differs' if line.differs else ''}>{row}</tr>\n"
+    table = (
+        f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+    return document("Two designs", f"<h1>Two designs</h1>{table}", style=STYLE, script="")

@@ -1,0 +1,131 @@
+"""``evidence`` and ``calibrate``: an objective against a table of trained networks."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.files import write_atomic
+
+BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
+
+
+def evidence(
+    session: Session, table: Path, space_name: str, target: str, budget: str, count: int,
+    out: Path | None,
+) -> int:  # fmt: skip
+    """The ``evidence`` command; returns the exit status."""
+    try:
+        import lightgbm  # noqa: F401
+
+        from mathdesign.evidence.regret import DEFAULT, as_data, limits, picture, regrets
+        from mathdesign.programs.slot_space import TableError
+        from mathdesign.report.terminal import print_table
+        from mathdesign.spec.faults import SpecError
+        from mathdesign.surrogate.fit import sample_of
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        space = read_list_spec(space_name).table_space()
+        match = BUDGET.fullmatch(budget)
+        if match is None or match[1] not in space.metrics:
+            known = ", ".join(space.metrics)
+            raise BadRequest(f"--budget {budget}: accepted: METRIC=10%..95%, METRIC one of {known}")
+        if any(slot.values is None for slot in space.slots):
+            raise BadRequest(f"--space {space_name}: accepted: a space of ordered choices (widths)")
+        low, high = float(match[2]) / 100, float(match[3]) / 100
+        if not 0 < low < high <= 1:
+            raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
+        sample = sample_of(read_table(table), space, target)
+        if len(sample.labels) < space.size:
+            raise BadRequest(
+                f"{table}: {len(sample.labels):,} of {space.size:,} networks; all are needed"
+            )
+        costs = space.metrics[match[1]].at(sample.points)
+        budgets = limits(costs, low, high, count)
+        found = regrets(space, sample.points, sample.labels, match[1], budgets)
+    except (BadRequest, TableError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    if not (session.json or session.quiet):
+        header = ("objective", "regret", "denoised", "Spearman", "Kendall")
+        rows = [
+            (r.objective + (" (default)" if r.objective == DEFAULT else ""), f"{r.raw:.3f}",
+             f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
+                                    for c in (r.spearman, r.kendall)))
+            for r in found
+        ]  # fmt: skip
+        title = f"{target}: mean over {count} budgets on {match[1]}"
+        print_table(session.out, title, header, rows)
+    document = {"target": target, "budgets": budgets, "rows": as_data(found, space)}
+    if out is not None:
+        text = json.dumps(document, indent=1) + "\n"
+        drawn = picture(found, budgets, match[1], target)
+        written = [
+            write_atomic(out / "evidence.json", text),
+            write_atomic(out / "regret.png", drawn),
+        ]
+        session.say("wrote " + ", ".join(map(str, written)))
+    session.result(document)
+    return 0
+
+
+def calibrate(
+    session: Session, table: Path, space_name: str, target: str, count: int, seed: int,
+    out: Path | None,
+) -> int:  # fmt: skip
+    """The ``calibrate`` command; returns the exit status."""
+    import numpy as np
+    from scipy.stats import kendalltau
+
+    try:
+        from mathdesign.evidence.calibrate import CalibrationError
+        from mathdesign.evidence.calibrate import calibrate as fit
+        from mathdesign.programs.slot_space import TableError
+        from mathdesign.spec.faults import SpecError
+        from mathdesign.surrogate.fit import sample_of
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        space = read_list_spec(space_name).table_space()
+        if any(slot.values is None or min(slot.values) <= 0 for slot in space.slots):
+            raise BadRequest(f"--space {space_name}: accepted: slots of positive numbers (widths)")
+        sample = sample_of(read_table(table), space, target)
+        rows = np.random.default_rng(seed).permutation(len(sample.labels))
+        used, held_out = rows[:count], rows[count:]
+        logs = np.log(space.values(sample.points))
+        found = fit(logs[used], sample.labels[used], seed)
+    except (BadRequest, TableError, SpecError, CalibrationError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": len(held_out)}
+    session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
+    session.say(f"  equal weights  {found.tau_default:.4f}")
+    session.say(
+        f"  fitted         {found.tau_fitted:.4f}  (gain {found.gain:+.4f}, standard error "
+        f"{found.gain_error:.4f})"
+    )
+    for slot, weight in zip(space.slots, found.fitted):
+        session.say(f"    {slot.name:12} {weight:.3f}")
+    if len(held_out) >= 2:
+        scores = {"default": logs[held_out].sum(axis=1), "fitted": logs[held_out] @ found.fitted}
+        taus = {k: float(kendalltau(v, sample.labels[held_out])[0]) for k, v in scores.items()}
+        document["held_out_tau"] = taus
+        session.say(
+            f"on {len(held_out):,} rows held out: equal {taus['default']:.4f}, "
+            f"fitted {taus['fitted']:.4f}"
+        )
+    weights = [round(w, 4) for w in found.weights]
+    if found.recommended:
+        session.say("recommended: the fitted weights")
+    else:
+        session.say("not recommended: the gain is within its error; keep equal weights")
+    text = f"objective: {{log_values: {weights}}}\n"
+    document["objective"] = {"log_values": weights}
+    session.say(text.strip())
+    if out is not None:
+        session.say(f"wrote {write_atomic(out / 'objective.yaml', text)}")
+    session.result(document)
+    return 0

@@ -1,0 +1,181 @@
+"""``fit``: a table of measured designs becomes a predictor that a program can maximise."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+
+HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
+MODELS = ("auto", "trees", "tables")
+
+
+@dataclass(frozen=True, slots=True)
+class FitRequest:
+    """What the command line asks for."""
+
+    table: Path
+    space: str
+    target: str
+    out: Path
+    model: str
+    ensemble: int
+    pretrain: tuple[str, ...]
+    duplicates: str
+    seed: int
+
+
+class BadRequest(ValueError):
+    """A word of the command line or a file at fault; the message says the way out."""
+
+
+def fit(session: Session, request: FitRequest) -> int:
+    """The ``fit`` command; returns the exit status."""
+    try:
+        import lightgbm  # noqa: F401
+
+        from mathdesign.programs.slot_space import TableError
+        from mathdesign.spec.faults import SpecError
+        from mathdesign.surrogate.fit import fit as fit_predictor
+        from mathdesign.surrogate.fit import sample_of
+        from mathdesign.surrogate.report import draw_calibration
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        _check_words(request)
+        space = _space(request.space)
+        sample = sample_of(read_table(request.table), space, request.target, request.duplicates)
+        session.say(f"{len(sample.labels):,} designs of {space.name} ({space.size:.3g} in all)")
+        predictor, held = fit_predictor(
+            sample, space, request.target, model=request.model, ensemble=request.ensemble,
+            pretrain=request.pretrain, seed=request.seed, say=session.say,
+        )  # fmt: skip
+        files = predictor.save(request.out)
+        title = f"{request.target}: held-out predictions"
+        files.append(draw_calibration(held, sample.labels, request.out / "calibration.png", title))
+    except (BadRequest, TableError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    except OSError as error:
+        reason = f"cannot write to {request.out}: {error.strerror or error}"
+        return session.fail(EXIT_FAILURE, reason)
+    quality = predictor.quality
+    session.say(
+        f"chosen: {predictor.kind}; cross-validated tau {quality.tau:.3f}, pairwise accuracy "
+        f"{quality.pairwise:.1%}, error {quality.rmse:.4g} (RMSE)"
+    )
+    session.say("wrote " + ", ".join(str(path) for path in files))
+    document: dict[str, Any] = {"kind": predictor.kind, "quality": asdict(quality)}
+    session.result({**document, "files": [str(path) for path in files]})
+    return 0
+
+
+def prune(session: Session, path: Path, table: Path, most: int, out: Path | None) -> int:
+    """The ``prune`` command: ``pruned.yaml`` is the specification with ``space.without``."""
+    import math
+
+    from mathdesign.api import Hooks, solve_options
+    from mathdesign.files import write_atomic, yaml_text
+    from mathdesign.kinds.load import load
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spaces.lists.pose import to_slot_problem
+    from mathdesign.spaces.lists.words import ListSpec
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.prune import prune as prune_options
+
+    try:
+        spec = load(path)
+        if not isinstance(spec, ListSpec) or spec.objective.predictor is None:
+            raise BadRequest(
+                f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
+            )
+        problem, predictor = to_slot_problem(spec)
+        assert predictor is not None
+        space = spec.table_space()
+        found = prune_options(
+            predictor, space, space.points(read_table(table)), problem, most=most,
+            options=solve_options(spec.solve, Hooks()), say=session.say,
+        )  # fmt: skip
+    except (BadRequest, TableError, SpecError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    request = spec.to_dict()
+    request["space"]["without"] = found.without
+    finite = {c: (None if math.isinf(v) else v) for c in found.cuts for v in [c.loss]}
+    document: dict[str, Any] = {
+        "kept_share": found.kept_share,
+        "kept_optimum": found.kept_optimum,
+        "cuts": [
+            {"slot": c.slot, "option": c.option, "attribution": c.attribution,
+             "designs": c.designs, "loss_at_most": finite[c]}
+            for c in found.cuts
+        ],
+    }  # fmt: skip
+    worst = max((c.loss for c in found.cuts), default=0.0)
+    session.say(
+        f"{len(found.cuts)} options cut, {found.kept_share:.2%} of the designs kept; at most "
+        f"{worst:.4f} of the predictor's score lost, proven"
+    )
+    if out is not None:
+        session.say(f"wrote {write_atomic(out / 'pruned.yaml', yaml_text(request))}")
+    session.result(document)
+    return 0
+
+
+def _check_words(request: FitRequest) -> None:
+    if request.model not in MODELS:
+        raise BadRequest(f"--model {request.model}: accepted: {', '.join(MODELS)}")
+    if request.duplicates not in ("refuse", "mean"):
+        raise BadRequest(f"--duplicates {request.duplicates}: accepted: refuse, mean")
+    if request.ensemble and request.model == "tables":
+        raise BadRequest("--ensemble: only trees have an ensemble; leave --model out")
+    if request.pretrain and request.model == "tables":
+        raise BadRequest("--pretrain: only trees have a head start; leave --model out")
+    if 0 < request.ensemble < 2:
+        raise BadRequest("--ensemble 1: accepted: at least 2 members, e.g. 10")
+
+
+def _space(name: str) -> Any:
+    """A named space, or that of a YAML file."""
+    return read_list_spec(name).table_space()
+
+
+def read_list_spec(name: str) -> Any:
+    """The specification of a named space, or in a YAML file, whose objective may be missing."""
+    from mathdesign.kinds.load import read_document, validated
+    from mathdesign.spaces.lists.named import SPACES
+    from mathdesign.spaces.lists.words import ListSpec
+    from mathdesign.spec.document import Document
+    from mathdesign.spec.faults import near_miss
+
+    if name in SPACES:
+        document = Document("command line", {"space": {"family": name}})
+    elif Path(name).suffix:
+        document = read_document(name)
+    else:
+        hint = near_miss(name, list(SPACES))
+        cure = f"; did you mean {hint}?" if hint else ""
+        known = ", ".join(SPACES)
+        raise BadRequest(f"--space {name}: accepted: {known}, or a YAML file{cure}")
+    if isinstance(document.data.get("space"), dict):
+        document.data.setdefault("objective", {"predictor": "unused"})
+    spec = validated(document)
+    if not isinstance(spec, ListSpec):
+        raise BadRequest(f"--space {name}: family {spec.to_dict()['space']['family']!r} is no list "
+                         "of options; accepted: " + ", ".join((*SPACES, "slots")))  # fmt: skip
+    return spec
+
+
+def read_table(path: Path) -> Any:
+    """The frame in a CSV (perhaps compressed) or Parquet file."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except OSError as error:
+        raise BadRequest(f"{path}: {error.strerror or error}") from None
+    except (ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRequest(f"{path}: not a table ({reason}); accepted: CSV or Parquet") from None

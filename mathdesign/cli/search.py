@@ -1,0 +1,164 @@
+"""``search``: the best design with few measurements, the baselines beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_NO_DESIGN, Session
+from mathdesign.files import write_atomic
+
+LOG = "evaluations.jsonl"
+BASELINES = ("random", "evolution")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What the command line asks for."""
+
+    space: str
+    out: Path
+    evaluate: str | None
+    table: Path | None
+    target: str | None
+    queries: int
+    start: int
+    batch: int
+    jobs: int
+    seed: int
+    timeout_s: float
+    baselines: bool
+    scheduler: str | None = None
+
+
+def search(session: Session, request: SearchRequest) -> int:
+    """The ``search`` command; returns the exit status."""
+    try:
+        import lightgbm  # noqa: F401
+        import pandas  # noqa: F401
+
+        from mathdesign.programs.slot_space import TableError
+        from mathdesign.search import loop
+        from mathdesign.spaces.lists.pose import to_slot_problem
+        from mathdesign.spec.faults import SpecError
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    try:
+        spec = read_list_spec(request.space)
+        words = replace_objective(spec)
+        problem, _ = to_slot_problem(words)
+        space = words.table_space()
+        measure = _evaluator(request, space)
+        options = loop.SearchOptions(
+            request.queries, request.start, request.batch, request.jobs, request.seed
+        )
+        methods = ("models", *BASELINES) if request.baselines else ("models",)
+        runs = {}
+        for method in methods:
+            log = request.out / (LOG if method == "models" else f"{method}.jsonl")
+            runs[method] = loop.search(
+                problem, space, measure, options, log=log, method=method,
+                on_query=_narrate(session, method, request.queries),
+            )  # fmt: skip
+            write_atomic(log.with_suffix(".parquet"), _parquet(runs[method], space))
+    except (BadRequest, TableError, SpecError, loop.LogError, ValueError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    except OSError as error:
+        reason = f"cannot write to {request.out}: {error.strerror or error}"
+        return session.fail(EXIT_FAILURE, reason)
+    except KeyboardInterrupt:
+        return session.fail(EXIT_NO_DESIGN, "stopped; the same command goes on")
+    return _report(session, request, space, runs)
+
+
+def replace_objective(spec: Any) -> Any:
+    """The specification with a metric as its objective: what is measured is maximised instead."""
+    from mathdesign.spaces.lists.words import PredictorSpec
+
+    metric = next(iter(spec.table_space().metrics), None)
+    if metric is None:
+        raise BadRequest("the space has no costs: give at least one slot `costs:`")
+    return spec.model_copy(update={"objective": PredictorSpec(metric=metric)})
+
+
+def _evaluator(request: SearchRequest, space: Any) -> Callable[[Any], float]:
+    from mathdesign.search.evaluating import from_command, from_table, on_cluster
+    from mathdesign.surrogate.fit import sample_of
+
+    if (request.evaluate is None) == (request.table is None):
+        raise BadRequest("accepted: exactly one of --evaluate and --table (with --target)")
+    if request.table is not None:
+        if request.target is None:
+            raise BadRequest("--table needs --target, the column to maximise")
+        sample = sample_of(read_table(request.table), space, request.target)
+        return from_table({tuple(map(int, p)): v for p, v in zip(sample.points, sample.labels)})
+    assert request.evaluate is not None
+    if request.scheduler is not None:
+        from mathdesign.tables.cluster import ClusterError, ClusterWorkers
+
+        try:
+            workers = ClusterWorkers(request.scheduler)
+        except (ClusterError, ImportError) as error:
+            raise BadRequest(f"--scheduler: {error}") from None
+        return on_cluster(request.evaluate, space, workers, request.timeout_s)
+    return from_command(request.evaluate, space, request.out / "designs", request.timeout_s)
+
+
+def _narrate(session: Session, method: str, queries: int) -> Callable[[int, Any], None]:
+    best: list[float] = []
+
+    def tell(number: int, query: Any) -> None:
+        if query.value is None:
+            session.say(f"[{method} {number}/{queries}] failed: {query.reason}")
+        elif not best or query.value > best[0]:
+            best[:] = [query.value]
+            session.say(f"[{method} {number}/{queries}] best so far {query.value:.6g}")
+
+    return tell
+
+
+def _parquet(queries: list[Any], space: Any) -> bytes:
+    """Every measurement: its slots, value, reason, and who proposed it."""
+    import pandas as pd
+
+    rows = [
+        {"query": n, **space.words(q.point), **space.costs(q.point), "value": q.value,
+         "reason": q.reason, "proposed_by": q.proposed_by}
+        for n, q in enumerate(queries, 1)
+    ]  # fmt: skip
+    buffer = io.BytesIO()
+    pd.DataFrame(rows).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _report(session: Session, request: SearchRequest, space: Any, runs: dict[str, Any]) -> int:
+    """The best of each method; ``best.json`` of ours."""
+    import json
+
+    from mathdesign.report.terminal import print_table
+
+    rows, document = [], {}
+    for method, queries in runs.items():
+        good = [q for q in queries if q.value is not None]
+        if not good:
+            continue
+        best = max(good, key=lambda q: q.value)
+        at, failed = queries.index(best) + 1, len(queries) - len(good)
+        rows.append((method, f"{best.value:.6g}", str(at), str(len(queries)), str(failed)))
+        document[method] = {
+            "best": best.value, "found_at": at, "queries": len(queries), "failed": failed,
+            "design": space.words(best.point), "costs": space.costs(best.point),
+        }  # fmt: skip
+    if "models" not in document:
+        return session.fail(EXIT_NO_DESIGN, "no design could be measured; see the log for reasons")
+    path = write_atomic(request.out / "best.json", json.dumps(document["models"], indent=1) + "\n")
+    if not (session.json or session.quiet):
+        header = ("method", "best", "found at", "queries", "failed")
+        print_table(session.out, "search", header, rows)
+    session.say(f"wrote {path}")
+    session.result(document)
+    return 0

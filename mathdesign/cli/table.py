@@ -1,0 +1,138 @@
+"""``table``: a sweep solved row by row, with one live line and one table at the end."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathdesign.cli.session import (
+    EXIT_BAD_INPUT,
+    EXIT_CHECK_FAILED,
+    EXIT_FAILURE,
+    EXIT_ROWS,
+    Session,
+)
+from mathdesign.spec.faults import SpecError
+
+if TYPE_CHECKING:
+    from mathdesign.tables.workers import Workers
+
+HOW_TO_INSTALL = "tables need the extra packages: pip install 'mathdesign[table]'"
+DEFAULT_OUT = Path("runs")
+#: A terminal shows no more rows; the page and the files hold all.
+MOST_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class TableRequest:
+    """What the command line asks for."""
+
+    sweep: Path
+    out: Path | None
+    jobs: int
+    scheduler: str | None
+    strict: bool
+    html: bool
+    plots: str
+    allow_outside: bool
+
+
+def table(session: Session, request: TableRequest) -> int:
+    """The ``table`` command; returns the exit status."""
+    try:
+        import pandas  # noqa: F401
+
+        from mathdesign.tables.build import build_table
+        from mathdesign.tables.cluster import ClusterError
+        from mathdesign.tables.plots import FORMATS
+        from mathdesign.tables.store import StoreError
+        from mathdesign.tables.sweep import load_sweep
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    if request.scheduler is not None and importlib.util.find_spec("distributed") is None:
+        return session.fail(EXIT_FAILURE, "--scheduler needs: pip install 'mathdesign[cluster]'")
+    plots = [word.strip() for word in request.plots.split(",") if word.strip()]
+    if unknown := [word for word in plots if word not in FORMATS]:
+        accepted = ", ".join(FORMATS)
+        return session.fail(EXIT_BAD_INPUT, f"--plots {unknown[0]}: accepted: {accepted}")
+    out = request.out if request.out is not None else DEFAULT_OUT / request.sweep.stem
+    try:
+        sweep = load_sweep(request.sweep, allow_outside=request.allow_outside)
+        session.say(f"{request.sweep}: {len(sweep.rows):,} rows -> {out}")
+        with session.interruptible(), session.table_progress() as on_progress:
+            found = build_table(
+                sweep, out, title=request.sweep.stem, jobs=request.jobs,
+                workers=_cluster(request.scheduler), strict=request.strict,
+                html=request.html, plots=plots, should_stop=session.should_stop,
+                on_progress=on_progress,
+            )  # fmt: skip
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
+    except (StoreError, ClusterError) as error:
+        return session.fail(EXIT_FAILURE, str(error))
+    except ValueError as error:  # a metric of the front that is no column
+        return session.fail(EXIT_BAD_INPUT, f"{request.sweep}: pareto: {error}")
+    except OSError as error:
+        return session.fail(EXIT_FAILURE, f"cannot write to {out}: {error.strerror or error}")
+    return _report(session, found)
+
+
+def _cluster(scheduler: str | None) -> Callable[[], Workers] | None:
+    """The workers of a cluster, connected to when they are needed; ``None`` for local ones."""
+    if scheduler is None:
+        return None
+    from mathdesign.tables.cluster import ClusterWorkers
+
+    return lambda: ClusterWorkers(scheduler)
+
+
+def _report(session: Session, found: Any) -> int:
+    """Show the table; the exit status it deserves."""
+    statuses = Counter(
+        entry.result.status if entry.result else "pending" for entry in found.entries
+    )
+    designed = sum(statuses[s] for s in ("optimal", "within_gap", "feasible"))
+    summary = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    document = {
+        "rows": len(found.entries),
+        "complete": found.complete,
+        "statuses": dict(sorted(statuses.items())),
+        "violations": [str(violation) for violation in found.violations],
+        "files": [str(path) for path in found.files],
+    }
+    if found.violations:
+        lines = "\n".join(map(str, found.violations))
+        message = f"nested budgets contradict each other, a bug worth reporting:\n{lines}"
+        return session.fail(EXIT_CHECK_FAILED, message, document)
+    if not (session.json or session.quiet):
+        _show(session, found)
+    session.say(f"{len(found.entries)} rows: {summary}")
+    if found.files:
+        session.say("wrote " + ", ".join(str(path) for path in found.files))
+    if not found.complete:
+        session.say("stopped; the same command goes on with what is missing")
+    session.result(document)
+    return 0 if designed == len(found.entries) else EXIT_ROWS
+
+
+def _show(session: Session, found: Any) -> None:
+    from mathdesign.report.terminal import print_table
+
+    header = ("row", "status", "objective", "gap", "params", "macs")
+    rows = []
+    for entry in found.entries[:MOST_SHOWN]:
+        result = entry.result
+        if result is None or result.objective is None:
+            rows.append((entry.row.name, result.status if result else "pending", "", "", "", ""))
+            continue
+        gap = "-" if result.gap is None else f"{result.gap:.2%}"
+        counts = ("" if n is None else f"{n:,}" for n in (result.params, result.macs))
+        rows.append((entry.row.name, result.status, f"{result.objective:.3f}", gap, *counts))
+    print_table(session.out, "designs", header, rows, left=2)
+    for entry in found.entries:
+        if entry.result is not None and entry.result.objective is None:
+            session.say(f"{entry.row.name}: {entry.result.status}: {entry.result.reason}")

@@ -1,0 +1,40 @@
+"""``why``: for each slot of a design, what choosing otherwise would cost at least."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.cli.validate import Unreadable, read_design
+
+
+def why(session: Session, path: Path) -> int:
+    """The ``why`` command; returns the exit status."""
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.report.terminal import print_table
+    from mathdesign.spaces.lists.answer import ListDesign
+    from mathdesign.spaces.lists.why import alternatives
+    from mathdesign.spec.faults import SpecError
+
+    try:
+        design = read_design(path)
+        if not isinstance(design, ListDesign):
+            raise Unreadable(f"{path}: accepted: designs over option lists (slots)")
+        found = []
+        with session.interruptible():
+            for alternative in alternatives(design, should_stop=session.should_stop):
+                found.append(alternative)
+                session.say(f"{alternative.slot}: done")
+    except (Unreadable, SpecError, TableError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    if not (session.json or session.quiet):
+        header = ("slot", "chosen", "best other", "loss", "slots changed")
+        rows = [
+            (a.slot, a.option, a.other or "", "no design" if a.loss is None
+             else f"{'' if a.proven else '>= '}{a.loss:.6f}", str(a.changed))
+            for a in sorted(found, key=lambda a: -1e300 if a.loss is None else -a.loss)
+        ]  # fmt: skip
+        print_table(session.out, f"{design.name}: what choosing otherwise costs", header, rows, 3)
+    session.result({"design": design.name, "slots": [asdict(a) for a in found]})
+    return 0

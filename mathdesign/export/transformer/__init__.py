@@ -1,0 +1,1 @@
+"""Transformers as plain PyTorch, ONNX and Hugging Face configurations."""

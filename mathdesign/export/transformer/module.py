@@ -1,0 +1,224 @@
+"""A transformer as PyTorch: as a file that stands alone, and as the same module built in memory.
+
+The classes of ``transformer_parts`` and ``transformer_networks`` are *used* by :func:`build` and
+*printed* by :func:`source`, those that the network needs; layers are data, one row for each run of
+equal ones. No generated text is ever executed here, and printing imports no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathdesign.spaces.transformer.costs import Layer
+from mathdesign.spaces.transformer.network import VISION, Transformer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = Path(__file__).parent
+CLASSES = {
+    "decoder_lm": "LanguageModel",
+    "prefix_lm": "LanguageModel",
+    "encoder": "Encoder",
+    "encoder_decoder": "EncoderDecoder",
+    "vit": "VisionTransformer",
+    "hierarchical_vit": "VisionTransformer",
+}
+#: The columns of a printed row; what has its default in every layer is left out.
+DEFAULTS = {f.name: f.default for f in fields(Layer)}
+
+#: What only our own tools read.
+NOTES = re.compile(r"  # (fmt: skip|noqa|type: ignore).*")
+
+HEADER = """\
+# {name}
+# A transformer ({kind}) of {depth} layers: {params:,} parameters, {non_embedding:,} without
+# embeddings; {macs:,} multiply-adds for {what}. Needs torch 2.5.
+"""
+
+IMPORTS = """\
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+"""
+
+FOOTER = '''\
+def build() -> {name}:
+    """The network, freshly initialised."""
+    return {name}(
+{arguments}
+    )
+
+
+if __name__ == "__main__":
+    network = build().eval()
+    with torch.no_grad():
+        output = network({example})
+    output = output[0] if isinstance(output, tuple) else output
+    print(f"{{sum(p.numel() for p in network.parameters()):,}} parameters")
+    print(f"output shape {{tuple(output.shape)}}")
+'''
+
+
+class CannotBuild(ValueError):
+    """The description is sound, but no module is made for it; the message says why."""
+
+
+def build(net: Transformer) -> nn.Module:
+    """The module of ``net``, initialised from torch's global generator.
+
+    Language models: tokens ``(batch, n)`` to scores ``(batch, n, vocabulary)``; an encoder-decoder
+    takes two; an encoder gives states; vision: images to scores. Same state dictionary as the
+    exported file's. Raises :class:`CannotBuild`.
+    """
+    from mathdesign.export.transformer import networks as transformer_networks
+    from mathdesign.export.transformer.parts import Style
+
+    arguments = _arguments(net)
+    arguments["style"] = Style(**arguments["style"])
+    module: nn.Module = getattr(transformer_networks, CLASSES[net.kind])(**arguments)
+    return module
+
+
+def source(net: Transformer, *, objective: float | None = None) -> str:
+    """``model.py``: plain torch, importing nothing of ours. Raises :class:`CannotBuild`.
+
+    ``objective`` is mentioned on top if given. Text from users is escaped.
+    """
+    arguments = _arguments(net)
+    vision = net.kind in VISION
+    what = "an image" if vision else f"{net.context} tokens"
+    header = HEADER.format(
+        name=ascii(net.name), kind=net.kind, depth=net.depth, params=net.params(), what=what,
+        non_embedding=net.non_embedding_params(), macs=net.macs(),
+    )  # fmt: skip
+    if objective is not None:
+        header += f"# Objective {objective:.6f}.\n"
+    name = CLASSES[net.kind]
+    lines = [f"        {key}={_value(key, value)}," for key, value in arguments.items()]
+    footer = FOOTER.format(name=name, arguments="\n".join(lines), example=_example(net))
+    classes = _needed({name, *(["LinearAttention"] if _has_linear(net) else [])})
+    return f"{header}\n{IMPORTS}\n" + "\n\n\n".join([*classes, footer])
+
+
+def _arguments(net: Transformer) -> dict[str, Any]:
+    """Arguments of the network's class. Raises :class:`CannotBuild`."""
+    if reasons := list(_reasons(net)):
+        raise CannotBuild("; ".join(reasons))
+    style = {
+        "norm": net.style.norm,
+        "bias": net.style.bias,
+        "qkv_bias": net.style.has_qkv_bias,
+        "norm_first": net.style.norm_first,
+    }
+    stacks = tuple((s.width, s.pool, tuple(asdict(x) for x in s.layers)) for s in net.stacks)
+    common = {"stacks": stacks, "style": style, "positions": net.positions}
+    if net.image is not None:
+        vision = {"classes": net.classes, "class_token": net.has_class_token}
+        return {**asdict(net.image), **common, **vision}
+    text = {
+        "vocabulary": net.vocabulary,
+        "context": net.context,
+        "token_types": net.token_types,
+        "embedding_norm": net.embedding_norm,
+    }
+    if net.kind == "encoder":
+        return {**text, **common, "classes": net.classes, "pooler": net.pooler}
+    return {**text, **common, "tied": net.tied}
+
+
+def _reasons(net: Transformer) -> Iterator[str]:
+    """Why no module can be made."""
+    layers = {layer for stack in net.stacks for layer in stack.layers}
+    if any(layer.features > 2 for layer in layers):
+        yield "linear attention is built with 1 or 2 sets of features"
+    if net.kind == "prefix_lm" and any(layer.attention == "window" for layer in layers):
+        yield "a prefix is seen by all tokens: windows are not built in a prefix_lm"
+    if any(not stack.layers for stack in net.stacks):
+        yield "a stack without layers is not built"
+    if net.positions == "relative":
+        for i, stack in enumerate(net.stacks):
+            if len({x.heads for x in stack.layers if x.attention != "linear"}) > 1:
+                yield f"stacks[{i}]: relative positions need the same heads in all layers"
+
+
+def _has_linear(net: Transformer) -> bool:
+    return any(layer.attention == "linear" for stack in net.stacks for layer in stack.layers)
+
+
+def _example(net: Transformer) -> str:
+    """An input, as source."""
+    if net.image is not None:
+        return f"torch.zeros(1, {net.image.channels}, {net.image.size}, {net.image.size})"
+    tokens = f"torch.zeros(1, {min(net.context, 16)}, dtype=torch.long)"
+    return f"{tokens}, {tokens}" if net.kind == "encoder_decoder" else tokens
+
+
+# ---- printing ----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _definitions() -> dict[str, tuple[str, frozenset[str]]]:
+    """Every top-level definition of the two modules: its text, and the names that it mentions."""
+    found = {}
+    for file in ("parts.py", "networks.py"):
+        text = (FOLDER / file).read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                name = node.name
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+            else:
+                continue
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            lines = text.splitlines()[first - 1 : node.end_lineno]
+            body = "\n".join(NOTES.sub("", line) for line in lines)
+            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            found[name] = (body, frozenset(names))
+    return found
+
+
+def _needed(wanted: set[str]) -> list[str]:
+    """Texts of ``wanted`` and of all that they mention, in the order of the modules."""
+    known, names, ahead = _definitions(), set[str](), set(wanted)
+    while ahead:
+        name = ahead.pop()
+        names.add(name)
+        ahead |= (known[name][1] & set(known)) - names
+    return [text for name, (text, _) in known.items() if name in names]
+
+
+def _value(key: str, value: Any) -> str:
+    """An argument as source."""
+    if key == "style":
+        return f"Style({', '.join(f'{k}={v!r}' for k, v in value.items())})"
+    if key != "stacks":
+        return repr(value)
+    shown = [k for k in DEFAULTS if any(x[k] != DEFAULTS[k] for _, _, s in value for x in s)]
+    shown = [*dict.fromkeys([*list(DEFAULTS)[:4], *shown])]
+    lines = ["(  # width, pool, layers"]
+    for width, pool, layers in value:
+        lines.append(f"            ({width}, {pool}, (")
+        runs: list[list[Any]] = []
+        for layer in layers:
+            if runs and runs[-1][1] == layer:
+                runs[-1][0] += 1
+            else:
+                runs.append([1, layer])
+        for count, layer in runs:
+            row = ", ".join(f"{k}={layer[k]!r}" for k in shown)
+            lines.append(f"                *[dict({row})] * {count},")
+        lines.append("            )),")
+    return "\n".join([*lines, "        )"])

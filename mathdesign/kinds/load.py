@@ -1,0 +1,210 @@
+"""YAML text, file or quick form -> :class:`Spec`, or :class:`SpecError` with every fault at once."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from mathdesign.kinds import families, kind_of
+from mathdesign.spaces.convnet.words import Spec
+from mathdesign.spec.blocks import Specification
+from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
+from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
+
+PATTERNS: dict[tuple[str | int, ...], str] = {
+    ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
+    ("solve", "backend"): "auto, or a backend's name",
+}
+
+
+def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specification:
+    """The specification in a file, of the kind that its ``space.family`` names. ``solve`` replaces entries of its ``solve:`` block.
+
+    Raises :class:`SpecError` with all faults; also where the file cannot be read.
+    """
+    return _specification(read_document(path), solve)
+
+
+def read_document(path: Path | str, name: str | None = None) -> Document:
+    """The plain data in a YAML file, with positions; ``name`` stands for the file in messages.
+
+    Raises :class:`SpecError` where the file cannot be read or is no plain YAML mapping.
+    """
+    name = name if name is not None else str(path)
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SpecError([Fault(name, 0, 0, "", reason, "a readable YAML file")]) from None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
+    return parse(text, name)
+
+
+def loads(
+    text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None
+) -> Specification:
+    """The specification in ``text``; ``file`` names it in messages."""
+    return _specification(parse(text, file), solve)
+
+
+def _specification(document: Document, solve: Mapping[str, Any] | None) -> Specification:
+    if solve and isinstance(document.data, dict):
+        block = document.data.get("solve") or {}
+        document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
+    return validated(document)
+
+
+def quick(
+    family: str,
+    input_shape: str,
+    budgets: Mapping[str, Any],
+    *,
+    classes: int = 1000,
+    name: str | None = None,
+    solve: Mapping[str, Any] | None = None,
+) -> Specification:
+    """The form without a file: ``quick("bottleneck", "3x224x224", {"macs": "1.8G"})``."""
+    parts = input_shape.lower().split("x")
+    if len(parts) != 3 or not all(p.isdecimal() for p in parts) or parts[1] != parts[2]:
+        raise SpecError.plain(f"input {input_shape!r}", "CxHxW with H = W, e.g. 3x224x224")
+    data = {
+        "name": name or family,
+        "space": {
+            "family": family,
+            "input": {"channels": int(parts[0]), "size": int(parts[1])},
+            "classes": classes,
+        },
+        "budgets": dict(budgets),
+        "solve": dict(solve or {}),
+    }
+    return validated(Document("command line", data))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of specifications, for editors."""
+    schema = Spec.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    space = schema["$defs"]["SpaceSpec"]
+    space["required"] = [field for field in space["required"] if field != "stages"]
+    return schema
+
+
+def validated(document: Document) -> Specification:
+    """The specification that a document states. Raises :class:`SpecError` with all its faults."""
+    kind = kind_of(document.data)
+    model: type[Specification] = kind.part("spec")
+    try:
+        spec = model.model_validate(document.data)
+    except ValidationError as error:
+        raise SpecError(_faults(document, error, model)) from None
+    if faults := [document.fault(*f) for f in kind.part("faults")(spec)]:
+        raise SpecError(faults)
+    return spec
+
+
+def _faults(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Pydantic's errors as faults with positions, one per place."""
+    found: dict[tuple[str | int, ...], Fault] = {}
+    for item in error.errors(include_url=False):
+        path = _path_in(document.data, item["loc"], model)
+        kind, context = item["type"], item.get("ctx", {})
+        if kind == "extra_forbidden":
+            known = _known_keys(path[:-1], model)
+            fault = document.fault(
+                path, f"unknown key {shown(path[-1])}", ", ".join(known),
+                near_miss(str(path[-1]), known),
+            )  # fmt: skip
+        elif kind == "string_pattern_mismatch":
+            fault = document.fault(path, shown(item["input"]), PATTERNS.get(path, "a plain word"))
+        elif kind == "missing":
+            fault = document.fault(path, "nothing", f"the key {path[-1]!r} is needed")
+        elif kind == "literal_error":
+            accepted = str(context.get("expected", ""))
+            if path == ("space", "family"):
+                accepted = ", ".join(families())
+            options = [o.strip().strip("'") for o in accepted.replace(" or ", ", ").split(",")]
+            value = item["input"]
+            hint = near_miss(value, options) if isinstance(value, str) else ""
+            fault = document.fault(path, shown(value), accepted, hint)
+        else:
+            cause = context.get("error")
+            accepted = str(cause) if isinstance(cause, ValueError) else _reworded(item["msg"])
+            fault = document.fault(path, shown(item["input"]), accepted)
+        known_fault = found.get(path)
+        if known_fault is None or (not known_fault.suggestion and fault.suggestion):
+            found[path] = fault
+    # A block that fails because of what is inside it is no fault of its own.
+    outer = {path[:n] for path in found for n in range(len(path))}
+    return [fault for path, fault in found.items() if path not in outer]
+
+
+def _reworded(message: str) -> str:
+    """Pydantic's sentence as what is accepted: without its subject, in the words of YAML."""
+    for word, kind in (("list", "a list"), ("tuple", "a list"), ("dictionary", "a mapping")):
+        if message.startswith(f"Input should be a valid {word}"):
+            return kind
+    for lead in ("Input should be ", "String should match pattern "):
+        if message.startswith(lead):
+            return message.removeprefix(lead)
+    return message
+
+
+def _path_in(
+    data: Any, location: tuple[str | int, ...], model: type[BaseModel]
+) -> tuple[str | int, ...]:
+    """The part of a pydantic location that exists in the document, plus one missing key.
+
+    Pydantic adds the branch of a union to its locations (``function-before``, ``literal``);
+    those are no keys of the user's.
+    """
+    path: list[str | int] = []
+    here = data
+    for part in location:
+        inside = isinstance(here, dict) and part in here
+        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+            path.append(part)
+            here = here[part]
+        elif isinstance(here, dict) and part in _known_keys(tuple(path), model):
+            path.append(part)
+            break
+    return tuple(path)
+
+
+def _known_keys(path: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
+    """The keys that the schema accepts at ``path``."""
+    model: Any = root
+    for part in path:
+        if isinstance(part, int):
+            continue
+        fields = _fields(model)
+        if part not in fields:
+            return []
+        model = _model_in(fields[part])
+        if model is None:
+            return []
+    return list(_fields(model))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {f.alias or name: f.annotation for name, f in model.model_fields.items()}
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as ``tuple[StageSpec, ...]`` or ``Limits | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            if (model := _model_in(argument)) is not None:
+                return model
+    return None

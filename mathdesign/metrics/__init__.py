@@ -1,1 +1,0 @@
-"""Metrics of designs, vectorised over candidates."""

@@ -1,0 +1,1 @@
+"""Solver-free programs: one protocol, three forms (chains of monomials, slots of options, mixes of layers)."""

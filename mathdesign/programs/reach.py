@@ -1,0 +1,233 @@
+r"""Exact dynamic programs along the chain: how large a space is, and what it can reach.
+
+A metric couples neighbouring stages through ``prev`` only, so its extreme value over all points
+that satisfy the rules (budgets ignored) is a shortest path over widths:
+
+.. math:: V_s(w) = \min_{v \sim w} \; V_{s-1}(v) + \min_{t} \mathrm{cost}_s(v, w, t)
+
+where :math:`v \sim w` runs over the allowed pairs of neighbouring widths and :math:`t` over the
+other decisions of stage :math:`s`. All arithmetic is in exact integers. Monomials have positive
+coefficients and exponents, so a decision that no rule mentions takes its smallest (largest)
+value in a minimum (maximum): only decisions bound by rules are enumerated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mathdesign.programs.base import BoolArray, FloatArray, IntArray
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The least or greatest reachable value of a metric, and a point that has it."""
+
+    value: float
+    point: tuple[int, ...]
+
+
+def count(problem: DesignProblem) -> int:
+    """Number of points that satisfy the rules (budgets ignored), an exact integer."""
+    ways: list[int] = [1]
+    for s in range(len(problem.stages)):
+        inside = _ways_within(problem, s)
+        allowed = _width_pairs(problem, s)
+        ways = [
+            sum(n for n, ok in zip(ways, allowed[:, j]) if ok) * inside[j]
+            for j in range(len(inside))
+        ]
+    return sum(ways)
+
+
+def extreme(problem: DesignProblem, metric: str, *, largest: bool = False) -> Extreme | None:
+    """The least (``largest``: greatest) value of ``metric`` under the rules, budgets ignored.
+
+    ``None`` if no point satisfies the rules.
+    """
+    sign = -1 if largest else 1
+    unreachable = np.iinfo(np.int64).max // 2
+    value: IntArray = np.zeros(1, dtype=np.int64)
+    steps: list[tuple[IntArray, IntArray, IntArray]] = []
+    for s, stage in enumerate(problem.stages):
+        options = _extreme_options(problem, s, largest)
+        prev = np.array(problem.prev_domain(s), dtype=np.int64)
+        best = np.full(len(stage.domain(WIDTH)), unreachable, dtype=np.int64)
+        origin = np.zeros(len(best), dtype=np.int64)
+        chosen = np.zeros(len(best), dtype=np.int64)
+        allowed = _width_pairs(problem, s)
+        width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
+        for i, width_in in enumerate(prev):
+            if value[i] >= unreachable:
+                continue
+            symbols = options | {PREV: np.full_like(options[DEPTH], width_in)}
+            total = value[i] + sign * stage_cost(stage.costs.get(metric, ()), symbols)
+            total = np.where(allowed[i, width_index], total, unreachable)
+            order = np.lexsort((total, width_index))
+            first = order[np.unique(width_index[order], return_index=True)[1]]
+            better = first[total[first] < best[width_index[first]]]
+            best[width_index[better]] = total[better]
+            origin[width_index[better]] = i
+            chosen[width_index[better]] = better
+        points = np.stack([options[d.name] for d in stage.decisions], axis=1)
+        steps.append((points, origin, chosen))
+        value = best
+    end = int(np.argmin(value))
+    if value[end] >= unreachable:
+        return None
+    return Extreme(float(sign * value[end]), _traced(steps, end))
+
+
+def least_effectiveness(problem: DesignProblem) -> float | None:
+    """The least reachable effectiveness under the rules (budgets ignored), relative 1e-9.
+
+    The maximum over the problem's prefixes is minimised by bisection: for a limit ``rho0`` the
+    greatest log-width is propagated over states (width, layers so far), dropping states that
+    break a prefix. Keeping the greatest log-width per state is exact, for what follows depends
+    on the state alone and more log-width never hurts. ``None`` if nothing satisfies the rules.
+    """
+    if problem.effectiveness is None:
+        return None
+    high = _best_effectiveness(problem, math.inf)
+    if high is None:
+        return None
+    low = 0.0
+    while high > low * (1 + 1e-9) + 1e-300:
+        middle = max(math.sqrt(low * high), high / 16) if low else high / 16
+        reached = _best_effectiveness(problem, middle)
+        if reached is None:
+            low = middle
+        else:
+            high = min(reached, high)
+        if low and high / low < 1 + 1e-9:
+            break
+    return high
+
+
+def _best_effectiveness(problem: DesignProblem, limit: float) -> float | None:
+    """The largest prefix effectiveness of one design within ``limit``, ``None`` if there is none.
+
+    The design follows greatest log-widths, so its value is an upper bound on the optimum.
+    """
+    assert problem.effectiveness is not None
+    states: dict[int, FloatArray] = {0: np.zeros(1)}  # layers so far -> log-width per width
+    worst: dict[int, FloatArray] = {0: np.zeros(1)}  # ... -> largest effectiveness on the way
+    for s in range(len(problem.stages)):
+        states, worst = _advance(problem, s, states, worst)
+        if s in problem.effectiveness.prefixes:
+            for layers in list(states):
+                value = layers * np.exp(-states[layers] / max(layers, 1))
+                value = np.where(np.isfinite(states[layers]), value, np.inf)
+                worst[layers] = np.maximum(worst[layers], value)
+                states[layers] = np.where(value <= limit, states[layers], -np.inf)
+                if not np.isfinite(states[layers]).any():
+                    del states[layers], worst[layers]
+    reached = [worst[n][np.isfinite(states[n])] for n in states]
+    values = np.concatenate(reached) if reached else np.zeros(0)
+    return float(values.min()) if len(values) else None
+
+
+def _advance(
+    problem: DesignProblem, s: int, states: dict[int, FloatArray], worst: dict[int, FloatArray]
+) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
+    """One stage further: for each number of layers and width, the greatest log-width."""
+    stage = problem.stages[s]
+    options = _extreme_options(problem, s, largest=True)
+    prev = np.array(problem.prev_domain(s), dtype=np.int64)
+    allowed = _width_pairs(problem, s)
+    width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
+    widths = len(stage.domain(WIDTH))
+    next_states: dict[int, FloatArray] = {}
+    next_worst: dict[int, FloatArray] = {}
+    for depth in stage.domain(DEPTH):
+        gain = np.full((len(prev), widths), -np.inf)
+        for i, width_in in enumerate(prev):
+            symbols = options | {
+                PREV: np.full_like(options[DEPTH], width_in),
+                DEPTH: np.full_like(options[DEPTH], depth),
+            }
+            np.maximum.at(gain[i], width_index, stage_log_width(stage, symbols))
+        gain[~allowed] = -np.inf
+        for layers, log_width in states.items():
+            total = log_width[:, None] + gain
+            origin = np.argmax(total, axis=0)
+            best = total[origin, np.arange(widths)]
+            on_the_way = worst[layers][origin]
+            key = layers + depth * stage.layers_per_block
+            if key in next_states:
+                better = best > next_states[key]
+                next_states[key] = np.where(better, best, next_states[key])
+                next_worst[key] = np.where(better, on_the_way, next_worst[key])
+            else:
+                next_states[key], next_worst[key] = best, on_the_way
+    return next_states, next_worst
+
+
+def _ruled(problem: DesignProblem, s: int) -> set[str]:
+    """Decisions of stage ``s`` that a rule mentions or a derived symbol reads, and the width."""
+    names = {WIDTH, *(d.source for d in problem.stages[s].derived)}
+    for rule in problem.rules_within(s):
+        names |= {rule.first, rule.second}
+    return names
+
+
+def _extreme_options(problem: DesignProblem, s: int, largest: bool) -> Symbols:
+    """Choices of stage ``s`` among which any extreme lies: symbol arrays of one length."""
+    stage = problem.stages[s]
+    ruled = _ruled(problem, s)
+    domains = [
+        d.values if d.name in ruled else (d.values[-1 if largest else 0],) for d in stage.decisions
+    ]
+    grid = np.meshgrid(*(np.array(d, dtype=np.int64) for d in domains), indexing="ij")
+    options = {d.name: g.ravel() for d, g in zip(stage.decisions, grid)}
+    keep = _rules_hold(problem, s, options)
+    options = {name: values[keep] for name, values in options.items()}
+    for derived in stage.derived:
+        position = np.searchsorted(np.array(stage.domain(derived.source)), options[derived.source])
+        options[derived.name] = np.array(derived.values, dtype=np.int64)[position]
+    return options
+
+
+def _rules_hold(problem: DesignProblem, s: int, options: Symbols) -> BoolArray:
+    keep: BoolArray = np.ones(len(options[WIDTH]), dtype=np.bool_)
+    for rule in problem.rules_within(s):
+        i = np.searchsorted(np.array(problem.stages[s].domain(rule.first)), options[rule.first])
+        j = np.searchsorted(np.array(problem.stages[s].domain(rule.second)), options[rule.second])
+        keep &= rule.allowed[i, j]
+    return keep
+
+
+def _width_pairs(problem: DesignProblem, s: int) -> BoolArray:
+    """Allowed pairs (previous width, width) of stage ``s``."""
+    shape = (len(problem.prev_domain(s)), len(problem.stages[s].domain(WIDTH)))
+    allowed: BoolArray = np.ones(shape, dtype=np.bool_)
+    for rule in problem.rules_into(s):
+        allowed &= rule.allowed
+    return allowed
+
+
+def _ways_within(problem: DesignProblem, s: int) -> list[int]:
+    """Number of choices of stage ``s`` for each of its widths, under its own rules."""
+    stage = problem.stages[s]
+    ruled = _ruled(problem, s)
+    free = math.prod(len(d.values) for d in stage.decisions if d.name not in ruled)
+    names = [d.name for d in stage.decisions if d.name in ruled]
+    grid = np.array(list(itertools.product(*(stage.domain(n) for n in names))), dtype=np.int64)
+    options = {name: grid[:, i] for i, name in enumerate(names)}
+    keep = _rules_hold(problem, s, options)
+    return [free * int((keep & (options[WIDTH] == w)).sum()) for w in stage.domain(WIDTH)]
+
+
+def _traced(steps: list[tuple[IntArray, IntArray, IntArray]], end: int) -> tuple[int, ...]:
+    """The point whose path ends in width index ``end``."""
+    parts: list[tuple[int, ...]] = []
+    for points, origin, chosen in reversed(steps):
+        parts.append(tuple(int(v) for v in points[chosen[end]]))
+        end = int(origin[end])
+    return tuple(itertools.chain.from_iterable(reversed(parts)))

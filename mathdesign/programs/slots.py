@@ -1,0 +1,236 @@
+"""The slot problem: a solver-free program over slots that each take one of a few options.
+
+A :class:`~mathdesign.programs.chain.DesignProblem` is a chain whose costs are monomials. Cells
+(NAS-Bench-201), lists of layer types (ProxylessNAS) and tables of measured networks have no such
+formula: there a cost is a *table*. Hence the second problem form:
+
+    metric(x)    = constant + sum_i unary_i[x_i] + sum_(i,j) pair_ij[x_i, x_j]       (integers)
+    objective(x) = the same in reals + sum_e weight_e * ensemble_e(features(x))
+
+where ``x_i`` is the position of the option that slot ``i`` takes. A row such as "at most nine
+edges" is a metric with a budget. A :class:`Feature` is what a trained predictor sees; it is a sum
+of one table a slot, so an ordered choice, a one-hot bit and an aggregate ("total depth") are one
+thing. This module knows no solver, no file format and no learning library.
+
+A *point* is an int64 array of shape ``(slots,)`` or ``(n, slots)`` of option positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathdesign.programs.base import BoolArray, Budget, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One choice: its name, its options' names, and their values where they have an order.
+
+    ``values[k]`` is the number (width, depth, ratio ...) that option ``k`` stands for; ``None``
+    where the options are unordered (operations).
+    """
+
+    name: str
+    options: tuple[str, ...]
+    values: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.options or len(set(self.options)) != len(self.options):
+            raise ValueError(f"slot {self.name!r} needs at least one option, all distinct")
+        if self.values is not None and len(self.values) != len(self.options):
+            raise ValueError(f"slot {self.name!r}: one value an option")
+
+
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """A table over two slots, ``table[x_first, x_second]``; ``first < second``."""
+
+    first: int
+    second: int
+    table: npt.NDArray[Any]
+
+    def at(self, points: IntArray) -> npt.NDArray[Any]:
+        """The entries at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
+        return self.table[points[:, self.first], points[:, self.second]]
+
+
+@dataclass(frozen=True, eq=False)
+class TableSum:
+    """``constant + sum_i unary[i][x_i] + sum of pair tables``; ``unary`` has one array a slot.
+
+    All integers for a metric, all reals for an objective.
+    """
+
+    constant: int | float
+    unary: tuple[npt.NDArray[Any], ...]
+    pairs: tuple[PairTable, ...] = ()
+
+    def at(self, points: IntArray) -> npt.NDArray[Any]:
+        """The sums at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
+        total: npt.NDArray[Any] = np.full(len(points), self.constant, self.unary[0].dtype)
+        for i, table in enumerate(self.unary):
+            total = total + table[points[:, i]]
+        for pair in self.pairs:
+            total = total + pair.at(points)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """What a predictor sees: ``sum_s tables[s][x_slots[s]]`` in double precision, left to right."""
+
+    name: str
+    slots: tuple[int, ...]
+    tables: tuple[FloatArray, ...]
+
+    def at(self, points: IntArray) -> FloatArray:
+        """The feature at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
+        total = np.zeros(len(points))
+        for slot, table in zip(self.slots, self.tables):
+            total = total + table[points[:, slot]]
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A binary regression tree: go left where ``features[split_feature] <= threshold``.
+
+    Arrays of one length a node; a child ``>= 0`` is a node and ``~leaf`` a leaf, LightGBM's own
+    convention. ``leaf_values`` in the unit of the target. A tree of one leaf has no nodes.
+    """
+
+    split_feature: IntArray
+    threshold: FloatArray
+    left: IntArray
+    right: IntArray
+    leaf_values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """``offset + sum of trees`` over ``features``."""
+
+    features: tuple[Feature, ...]
+    trees: tuple[Tree, ...]
+    offset: float = 0.0
+
+    def at(self, points: IntArray) -> FloatArray:
+        """Predictions at ``points`` of shape ``(n, slots)``: shape ``(n,)``; trees in order."""
+        columns = [f.at(points) for f in self.features]
+        total = np.full(len(points), self.offset)
+        for tree in self.trees:
+            total = total + tree.leaf_values[_leaves(tree, columns, len(points))]
+        return total
+
+
+def _leaves(tree: Tree, columns: list[FloatArray], n: int) -> IntArray:
+    """Which leaf each point falls into."""
+    node = np.zeros(n, dtype=np.int64) if len(tree.split_feature) else np.full(n, -1)
+    while (inside := np.flatnonzero(node >= 0)).size:
+        at = node[inside]
+        for split in np.unique(at):
+            rows = inside[at == split]
+            goes_left = columns[tree.split_feature[split]][rows] <= tree.threshold[split]
+            node[rows] = np.where(goes_left, tree.left[split], tree.right[split])
+    return ~node
+
+
+@dataclass(frozen=True, eq=False)
+class SlotObjective:
+    """What is maximised: tables, and ``weight * ensemble`` for each pair.
+
+    ``spread_weight`` adds that multiple of the standard deviation (population form) of the
+    members of ``spread`` at the point: the upper confidence objective of a bagged predictor.
+    """
+
+    tables: TableSum
+    ensembles: tuple[tuple[float, Ensemble], ...] = ()
+    spread: tuple[Ensemble, ...] = ()
+    spread_weight: float = 0.0
+
+    def at(self, points: IntArray) -> FloatArray:
+        """Objective values at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
+        total = self.tables.at(points)
+        for weight, ensemble in self.ensembles:
+            total = total + weight * ensemble.at(points)
+        if self.spread and self.spread_weight:
+            total = total + self.spread_weight * np.std([e.at(points) for e in self.spread], axis=0)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A point must differ from ``point`` in ``at_least`` slots (1: it is another point)."""
+
+    point: tuple[int, ...]
+    at_least: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class SlotProblem:
+    """The whole program. Immutable; every slot backend reads it and none changes it.
+
+    ``metrics[name]`` is an integer table sum (unit in the name), ``budgets`` bound metrics,
+    ``rules`` are boolean pair tables: options that may occur together. ``distances`` keep the
+    answer away from given points: what was measured already, or the rest of a diverse batch.
+    """
+
+    name: str
+    slots: tuple[Slot, ...]
+    objective: SlotObjective
+    metrics: Mapping[str, TableSum] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
+    rules: tuple[PairTable, ...] = ()
+    distances: tuple[Distance, ...] = ()
+
+    def __post_init__(self) -> None:
+        sizes = [len(slot.options) for slot in self.slots]
+        for what, sums in [("objective", self.objective.tables), *self.metrics.items()]:
+            if [len(table) for table in sums.unary] != sizes:
+                raise ValueError(f"{what}: one table a slot, one entry an option")
+        for pair in [*self.rules, *(p for m in self.metrics.values() for p in m.pairs)]:
+            if pair.table.shape != (sizes[pair.first], sizes[pair.second]):
+                raise ValueError(f"pair table of slots {pair.first}, {pair.second}: wrong shape")
+        for budget in self.budgets:
+            if budget.metric not in self.metrics:
+                raise ValueError(f"budget on unknown metric {budget.metric!r}")
+        for distance in self.distances:
+            at = distance.point
+            if len(at) != len(sizes) or not all(0 <= k < n for k, n in zip(at, sizes)):
+                raise ValueError(f"a distance to {at}, which is no point of the space")
+
+    @cached_property
+    def size(self) -> int:
+        """Number of points (rules and budgets ignored)."""
+        return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
+
+    def feasible(self, points: IntArray) -> BoolArray:
+        """Which of ``points`` (shape ``(n, slots)``) keep all budgets, rules and distances."""
+        good = self.apart(points)
+        for rule in self.rules:
+            good &= rule.at(points).astype(bool)
+        for budget in self.budgets:
+            value = self.metrics[budget.metric].at(points)
+            if budget.upper is not None:
+                good &= value <= budget.upper
+            if budget.lower is not None:
+                good &= value >= budget.lower
+        return good
+
+    def apart(self, points: IntArray) -> BoolArray:
+        """Which of ``points`` (shape ``(n, slots)``) keep all distances."""
+        good = np.ones(len(points), dtype=bool)
+        for distance in self.distances:
+            good &= (points != np.array(distance.point)).sum(axis=1) >= distance.at_least
+        return good
+
+
+def random_points(slots: Sequence[Slot], count: int, rng: np.random.Generator) -> IntArray:
+    """Points with all options drawn independently, feasible or not: shape ``(count, slots)``."""
+    return np.stack([rng.integers(0, len(s.options), count) for s in slots], axis=1)

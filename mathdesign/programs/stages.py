@@ -1,0 +1,232 @@
+"""The design problem: a solver-free mathematical program over a chain of stages.
+
+A network is a chain of *stages* (stem, body stages, head, classifier). Each stage has a few
+*decisions* with finite integer domains, among them its output ``width`` and its ``depth`` (number
+of blocks). Everything the program talks about is built from one brick, the :class:`Monomial`:
+
+    coefficient * repeats(depth) * prev^p * width^w * bottleneck^b * kernel_size^k * ...
+
+where ``prev`` is the width of the previous stage. Hence
+
+* every metric (params, MACs, ...) is a sum of monomials over stages and couples neighbours only,
+* every entropy is a sum of *logarithms* of monomials (:attr:`Stage.layer_widths`),
+* in log-space every metric is a sum of exponentials of affine functions (a posynomial), which is
+  what the exact engine relaxes, and for fixed choices it is a number, which is what MILPs use.
+
+This module knows no solver (the ``to_...`` methods at the end of :class:`DesignProblem` fetch one
+when they are called), no file format and no network library. Units: resolutions in pixels,
+widths in channels, depth in blocks, ``params`` in weights, ``macs`` in multiply-adds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mathdesign.programs.base import BoolArray, IntArray
+
+PREV = "prev"
+WIDTH = "width"
+DEPTH = "depth"
+
+
+class Repeat(enum.Enum):
+    """How often a monomial occurs in a stage of ``depth`` blocks."""
+
+    FIRST = "first"
+    """Once: only the first block of the stage has it."""
+    REST = "rest"
+    """``depth - 1`` times: every block but the first."""
+    EACH = "each"
+    """``depth`` times: every block."""
+
+    def times(self, depth: IntArray | int) -> IntArray | int:
+        """The number of occurrences in a stage of ``depth`` blocks (elementwise on arrays)."""
+        if self is Repeat.EACH:
+            return depth
+        if self is Repeat.REST:
+            return depth - 1
+        return np.ones_like(depth) if isinstance(depth, np.ndarray) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Monomial:
+    """``coefficient * repeats(depth) * product(symbol ** power)``.
+
+    ``powers`` maps symbol names to positive integer exponents. A symbol is ``prev`` (width of the
+    previous stage), a decision of the stage, or one of its derived symbols; never ``depth``,
+    which enters through ``repeat`` alone. Coefficients are positive integers.
+    """
+
+    coefficient: int
+    repeat: Repeat = Repeat.FIRST
+    powers: tuple[tuple[str, int], ...] = ()
+
+    def power(self, symbol: str) -> int:
+        """The exponent of ``symbol``, 0 where it does not occur."""
+        return dict(self.powers).get(symbol, 0)
+
+
+def term(coefficient: int, repeat: Repeat, **powers: int) -> Monomial:
+    """Shorthand: ``term(9, Repeat.REST, bottleneck=2)`` is ``9 * (depth-1) * bottleneck^2``."""
+    return Monomial(coefficient, repeat, tuple(sorted((s, p) for s, p in powers.items() if p)))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One choice of a stage: a name and its strictly increasing positive integer domain."""
+
+    name: str
+    values: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"decision {self.name!r} has an empty domain")
+        if self.values[0] < 1 or any(a >= b for a, b in zip(self.values, self.values[1:])):
+            raise ValueError(
+                f"decision {self.name!r}: values must be positive and strictly increasing"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A symbol that is a function of one decision, e.g. the squeeze width of an SE block.
+
+    ``values[i]`` is the symbol's value where ``source`` takes the i-th value of its domain.
+    """
+
+    name: str
+    source: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A link of the chain: what may be chosen and what each choice costs and contributes.
+
+    ``costs[metric]`` are the monomials whose sum is the stage's share of that metric.
+    ``layer_widths`` are monomials whose product (over repeats) is the product of the widths
+    ``c_in * k^2 / groups`` of all convolutions on the stage's main path: the stage's log-width
+    is ``sum(repeats * ln(monomial))``. ``layers_per_block`` counts those convolutions per block.
+    """
+
+    name: str
+    decisions: tuple[Decision, ...]
+    costs: Mapping[str, tuple[Monomial, ...]]
+    layer_widths: tuple[Monomial, ...] = ()
+    layers_per_block: int = 0
+    derived: tuple[Derived, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [d.name for d in self.decisions]
+        if len(set(names)) != len(names) or WIDTH not in names or DEPTH not in names:
+            raise ValueError(
+                f"stage {self.name!r} needs distinct decisions with 'width' and 'depth'"
+            )
+        known = {PREV, *names, *(d.name for d in self.derived)} - {DEPTH}
+        for monomial in [*self.layer_widths, *(m for ms in self.costs.values() for m in ms)]:
+            unknown = {symbol for symbol, _ in monomial.powers} - known
+            if unknown or monomial.coefficient < 1 or any(p < 1 for _, p in monomial.powers):
+                raise ValueError(f"stage {self.name!r}: malformed {monomial} (unknown: {unknown})")
+        for derived in self.derived:
+            if len(derived.values) != len(self.domain(derived.source)):
+                raise ValueError(f"stage {self.name!r}: {derived.name!r} does not match its source")
+
+    def domain(self, name: str) -> tuple[int, ...]:
+        """The values that decision ``name`` may take. Raises ``KeyError`` if there is none."""
+        for decision in self.decisions:
+            if decision.name == name:
+                return decision.values
+        raise KeyError(f"stage {self.name!r} has no decision {name!r}")
+
+    @property
+    def choices(self) -> int:
+        """Size of the Cartesian product of the stage's domains (rules ignored)."""
+        return int(np.prod([len(d.values) for d in self.decisions], dtype=object))
+
+
+@dataclass(frozen=True, eq=False)
+class PairRule:
+    """Which pairs of values two decisions may take together.
+
+    Either both decisions belong to one stage (``first_stage == second_stage``), or they are the
+    ``width`` of a stage and the ``width`` of the next. ``allowed[i, j]`` is true where the i-th
+    value of the first and the j-th value of the second may occur together. Ratios (bottleneck to
+    width, growth), monotone widths and expansion lists are all rules of this one form.
+    """
+
+    first_stage: int
+    first: str
+    second_stage: int
+    second: str
+    allowed: BoolArray
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        same = self.first_stage == self.second_stage
+        chain = self.second_stage == self.first_stage + 1 and self.first == self.second == WIDTH
+        if not (same and self.first != self.second) and not chain:
+            raise ValueError(
+                "a rule couples two decisions of one stage, or the widths of neighbouring stages"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Effectiveness:
+    """``rho = D / (product of layer widths)^(1/D) <= limit`` at the end of each prefix.
+
+    ``D`` counts main-path convolutions from the input up to and including stage ``prefixes[i]``
+    (DeepMAD section 3.2; the published code takes the maximum over the ends of its scales, the
+    paper the end of the network alone: then ``prefixes`` has one element).
+    """
+
+    limit: float
+    prefixes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One term ``weight * ln(area * width) * E`` of the multi-scale entropy.
+
+    ``stage`` is the last stage of the scale, ``area`` its output resolution squared (pixels), and
+    ``E`` the entropy accumulated from the input to the end of ``stage``.
+    """
+
+    stage: int
+    weight: float
+    area: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepthPenalty:
+    """``weight * exp(spread(depths of stages))``, subtracted from the objective.
+
+    ``form`` is ``std`` (population standard deviation, the published code) or ``variance`` (the
+    paper). Both are convex in the depths.
+    """
+
+    weight: float
+    form: Literal["std", "variance"]
+    stages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Maximise entropy minus depth penalty plus weighted metrics.
+
+    With ``combine='product'`` (DeepMAD) the entropy is
+    ``sum_i weight_i * ln(area_i * width_i) * E_i``; with ``'sum'`` (MAE-DET)
+    ``sum_i weight_i * (ln(width_i) + E_i)``. ``E_i = log_factor * (log-width of the prefix)``:
+    1.0 in the paper, 0.5 in the published code (logarithm of a square root).
+    ``metric_weights`` adds ``weight * metric`` for each pair.
+    """
+
+    scales: tuple[Scale, ...] = ()
+    log_factor: float = 0.5
+    combine: Literal["product", "sum"] = "product"
+    depth_penalty: DepthPenalty | None = None
+    metric_weights: tuple[tuple[str, float], ...] = ()

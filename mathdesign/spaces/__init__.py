@@ -1,0 +1,1 @@
+"""What may be built: one folder a kind, the same file names in each."""

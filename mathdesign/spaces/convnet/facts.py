@@ -1,0 +1,35 @@
+"""Small facts that follow from a specification's words alone."""
+
+from __future__ import annotations
+
+from mathdesign.spaces.convnet.families import FAMILIES
+from mathdesign.spaces.convnet.words import Spec
+
+#: Inputs of at least this many pixels are halved by the stem unless told otherwise.
+STEM_HALVES_FROM = 64
+
+
+def stem_stride(spec: Spec) -> int:
+    """The stem's stride: as given, else 2 for inputs of 64 pixels or more."""
+    given = spec.space.stem.stride
+    return given if given is not None else 2 if spec.space.input.size >= STEM_HALVES_FROM else 1
+
+
+def stage_name(index: int) -> str:
+    """The name of body stage ``index`` (from 0) in tables and messages."""
+    return f"stage{index + 1}"
+
+
+def row_symbols(spec: Spec) -> dict[str, set[str]]:
+    """What the products of a row may name, by stage: ``prev`` and the decisions of its family."""
+    body = {stage_name(i): s.family or spec.space.family for i, s in enumerate(spec.space.stages)}
+    families = {"stem": "conv", **body} | ({"head": "conv"} if spec.space.head else {})
+    return {name: {"prev", *FAMILIES[family].decisions} for name, family in families.items()}
+
+
+def scale_names(spec: Spec) -> list[str]:
+    """Names of the stages that end a scale: before each stage of stride 2, and the last."""
+    stages = spec.space.stages
+    before = ["stem", *(stage_name(i) for i in range(len(stages) - 1))]
+    last = stage_name(len(stages) - 1) if spec.space.head is None else "head"
+    return [*(name for name, stage in zip(before, stages) if stage.stride == 2), last]

@@ -1,0 +1,150 @@
+"""``basic``: kxk, kxk with a residual connection: ResNet-18's own block.
+
+The published DeepMAD code cannot score it (no ``get_deepmad_forward`` for KXKX blocks); its
+entropy follows from the same rule, ``ln(c_in k^2 / groups)`` summed over convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.spaces.convnet.families.base import (
+    CountingProfile,
+    Family,
+    Layer,
+    StageShape,
+    act,
+    conv,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
+
+
+class Basic(Family):
+    """The two-convolution residual block. Its first block projects, unless told to keep."""
+
+    name = "basic"
+    summary = "two-convolution residual block: ResNet-18's own"
+    block = "kxk, kxk + shortcut"
+    decisions = ("width", "kernel_size", "depth")
+    layers_per_block = 2
+    preset = (
+        {"stride": 2, "width": "32..96/8", "kernel_size": [3, 5], "depth": "1..4"},
+        {"stride": 2, "width": "64..192/16", "kernel_size": [3, 5], "depth": "1..8"},
+        {"stride": 2, "width": "128..384/16", "kernel_size": [3, 5], "depth": "1..12"},
+        {"stride": 2, "width": "256..768/32", "kernel_size": [3, 5], "depth": "1..12"},
+    )
+
+    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
+        """``tinynas`` charges norms, activations, additions and pools as for bottlenecks."""
+        area_in, area = shape.area_in, shape.area_out
+        project = not shape.identity_shortcut
+        params = [
+            term(1, FIRST, prev=1, width=1, kernel_size=2),
+            term(1, REST, width=2, kernel_size=2),
+            term(1, EACH, width=2, kernel_size=2),
+            term(4, EACH, width=1),
+        ]
+        macs = [
+            term(area, FIRST, prev=1, width=1, kernel_size=2),
+            term(area, REST, width=2, kernel_size=2),
+            term(area, EACH, width=2, kernel_size=2),
+        ]
+        if project:
+            params += [term(1, FIRST, prev=1, width=1), term(2, FIRST, width=1)]
+            macs += [term(area, FIRST, prev=1, width=1)]
+        if profile == "tinynas":
+            macs += [term(6 * area, EACH, width=1)]
+            if project:
+                macs += [term(3 * area, FIRST, width=1)]
+                if shape.stride == 2:
+                    macs += [term(area_in, FIRST, prev=1)]
+        return {"params": tuple(params), "macs": tuple(macs)}
+
+    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
+        """``(c_in k^2) * (c k^2)`` for each block."""
+        return (
+            term(1, FIRST, prev=1, width=1, kernel_size=4),
+            term(1, REST, width=2, kernel_size=4),
+        )
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """Unrolled blocks: main path, then shortcut, then the activation after the addition."""
+        width, kernel, area = choice["width"], choice["kernel_size"], shape.area_out
+        blocks = []
+        for index in range(choice["depth"]):
+            c_in = width if index else prev
+            block = [
+                conv(c_in, width, area, kernel, main_path=True),
+                act(width, area),
+                conv(width, width, area, kernel, main_path=True),
+            ]
+            if index == 0 and not shape.identity_shortcut:
+                if shape.stride == 2:
+                    block.append(Layer("pool", c_in, c_in, shape.area_in))
+                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+            blocks.append((*block, act(width, area)))
+        return tuple(blocks)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """The first block changes width and resolution; the others keep both."""
+        return tuple(
+            {
+                "c_in": choice["width"] if index else prev,
+                "c_out": choice["width"],
+                "kernel_size": choice["kernel_size"],
+                "stride": 1 if index else shape.stride,
+                "project": index == 0 and not shape.identity_shortcut,
+            }
+            for index in range(choice["depth"])
+        )
+
+    def torch_block(self) -> type[nn.Module]:
+        """``BasicBlock``."""
+        from torch import Tensor, nn
+
+        class BasicBlock(nn.Module):
+            """Two kxk convolutions around a residual connection.
+
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            """
+
+            def __init__(
+                self,
+                c_in: int,
+                c_out: int,
+                kernel_size: int,
+                stride: int = 1,
+                project: bool = False,
+            ) -> None:
+                super().__init__()
+                padding = kernel_size // 2
+                self.conv1 = nn.Conv2d(c_in, c_out, kernel_size, stride, padding, bias=False)
+                self.norm1 = nn.BatchNorm2d(c_out)
+                self.conv2 = nn.Conv2d(c_out, c_out, kernel_size, 1, padding, bias=False)
+                self.norm2 = nn.BatchNorm2d(c_out)
+                self.act = nn.ReLU(inplace=True)
+                self.shortcut = nn.Sequential()
+                if project:
+                    if stride == 2:
+                        self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    self.shortcut.append(nn.BatchNorm2d(c_out))
+                else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
+                    nn.init.zeros_(self.norm2.weight)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.act(self.norm1(self.conv1(x)))
+                y = self.norm2(self.conv2(y))
+                return self.act(y + self.shortcut(x))
+
+        return BasicBlock

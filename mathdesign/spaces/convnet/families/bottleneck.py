@@ -1,0 +1,179 @@
+"""``bottleneck``: 1x1, kxk, 1x1 with a residual connection (K1KXK1 in the published code)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.spaces.convnet.families.base import (
+    CountingProfile,
+    Family,
+    Layer,
+    StageShape,
+    act,
+    conv,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
+
+
+class Bottleneck(Family):
+    """DeepMAD's residual bottleneck. The first block of a stage projects its shortcut.
+
+    The projection is there even where widths are equal, as in the published code
+    (super_res_k1kxk1.py), unless the stage asks for an identity shortcut.
+    """
+
+    name = "bottleneck"
+    summary = "residual bottleneck: ResNet-50's block, DeepMAD's K1KXK1"
+    block = "1x1, kxk, 1x1 + shortcut"
+    decisions = ("width", "bottleneck", "kernel_size", "depth")
+    layers_per_block = 3
+    preset = (
+        {"stride": 2, "width": "32..256/16", "bottleneck": "16..64/8", "kernel_size": [3, 5],
+         "depth": "1..3"},
+        {"stride": 2, "width": "64..512/32", "bottleneck": "16..128/8", "kernel_size": [3, 5],
+         "depth": "1..12"},
+        {"stride": 2, "width": "128..1024/64", "bottleneck": "32..256/16", "kernel_size": [3, 5],
+         "depth": "1..20"},
+        {"stride": 1, "width": "128..1024/64", "bottleneck": "32..256/16", "kernel_size": [3, 5],
+         "depth": "1..20"},
+        {"stride": 2, "width": "256..2048/64", "bottleneck": "32..512/16", "kernel_size": [3, 5],
+         "depth": "1..20"},
+    )  # fmt: skip
+
+    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
+        """The first block runs its 1x1 convolution at the input resolution.
+
+        ``tinynas`` per-channel work (blocks_basic.py:288-298, super_res_k1kxk1.py:153-202): 2 per
+        normalised value, 1 per activation, 1 for the addition of a projected shortcut, and
+        ``c_in`` per input position for the average pool of a stride-2 shortcut.
+        """
+        area_in, area = shape.area_in, shape.area_out
+        project = not shape.identity_shortcut
+        params = [
+            term(1, FIRST, prev=1, bottleneck=1),
+            term(1, REST, width=1, bottleneck=1),
+            term(1, EACH, bottleneck=2, kernel_size=2),
+            term(1, EACH, bottleneck=1, width=1),
+            term(4, EACH, bottleneck=1),
+            term(2, EACH, width=1),
+        ]
+        macs = [
+            term(area_in, FIRST, prev=1, bottleneck=1),
+            term(area, REST, width=1, bottleneck=1),
+            term(area, EACH, bottleneck=2, kernel_size=2),
+            term(area, EACH, bottleneck=1, width=1),
+        ]
+        if project:
+            params += [term(1, FIRST, prev=1, width=1), term(2, FIRST, width=1)]
+            macs += [term(area, FIRST, prev=1, width=1)]
+        if profile == "tinynas":
+            macs += [
+                term(3 * area_in, FIRST, bottleneck=1),
+                term(3 * area, REST, bottleneck=1),
+                term(3 * area, EACH, bottleneck=1),
+                term(3 * area, EACH, width=1),
+            ]
+            if project:
+                macs += [term(3 * area, FIRST, width=1)]
+                if shape.stride == 2:
+                    macs += [term(area_in, FIRST, prev=1)]
+        return {"params": tuple(params), "macs": tuple(macs)}
+
+    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
+        """``c_in * (b k^2) * b`` for each block (DeepMAD eq. for H and rho, groups = 1)."""
+        return (
+            term(1, FIRST, prev=1, bottleneck=2, kernel_size=2),
+            term(1, REST, width=1, bottleneck=2, kernel_size=2),
+        )
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """Unrolled blocks: main path, then shortcut, then the activation after the addition."""
+        width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
+        blocks = []
+        for index in range(choice["depth"]):
+            c_in, area_in = (prev, shape.area_in) if index == 0 else (width, shape.area_out)
+            area = shape.area_out
+            block = [
+                conv(c_in, inner, area_in, main_path=True),
+                act(inner, area_in),
+                conv(inner, inner, area, kernel, main_path=True),
+                act(inner, area),
+                conv(inner, width, area, main_path=True),
+            ]
+            if index == 0 and not shape.identity_shortcut:
+                if shape.stride == 2:
+                    block.append(Layer("pool", c_in, c_in, area_in))
+                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+            blocks.append((*block, act(width, area)))
+        return tuple(blocks)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """The first block changes width and resolution; the others keep both."""
+        return tuple(
+            {
+                "c_in": choice["width"] if index else prev,
+                "c_out": choice["width"],
+                "bottleneck": choice["bottleneck"],
+                "kernel_size": choice["kernel_size"],
+                "stride": 1 if index else shape.stride,
+                "project": index == 0 and not shape.identity_shortcut,
+            }
+            for index in range(choice["depth"])
+        )
+
+    def torch_block(self) -> type[nn.Module]:
+        """``BottleneckBlock``."""
+        from torch import Tensor, nn
+
+        class BottleneckBlock(nn.Module):
+            """1x1, kxk, 1x1 convolutions around a residual connection.
+
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            """
+
+            def __init__(
+                self,
+                c_in: int,
+                c_out: int,
+                bottleneck: int,
+                kernel_size: int,
+                stride: int = 1,
+                project: bool = False,
+            ) -> None:
+                super().__init__()
+                padding = kernel_size // 2
+                self.conv1 = nn.Conv2d(c_in, bottleneck, 1, bias=False)
+                self.norm1 = nn.BatchNorm2d(bottleneck)
+                self.conv2 = nn.Conv2d(
+                    bottleneck, bottleneck, kernel_size, stride, padding, bias=False
+                )
+                self.norm2 = nn.BatchNorm2d(bottleneck)
+                self.conv3 = nn.Conv2d(bottleneck, c_out, 1, bias=False)
+                self.norm3 = nn.BatchNorm2d(c_out)
+                self.act = nn.ReLU(inplace=True)
+                self.shortcut = nn.Sequential()
+                if project:
+                    if stride == 2:
+                        self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    self.shortcut.append(nn.BatchNorm2d(c_out))
+                else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
+                    nn.init.zeros_(self.norm3.weight)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.act(self.norm1(self.conv1(x)))
+                y = self.act(self.norm2(self.conv2(y)))
+                y = self.norm3(self.conv3(y))
+                return self.act(y + self.shortcut(x))
+
+        return BottleneckBlock

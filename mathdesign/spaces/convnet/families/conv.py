@@ -1,0 +1,80 @@
+"""``conv``: one kxk convolution, batch norm, activation. The stem and the head of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.spaces.convnet.families.base import (
+    CountingProfile,
+    Family,
+    Layer,
+    StageShape,
+    act,
+    conv,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Conv(Family):
+    """ConvKXBNRELU of the published code: ``depth`` is always 1."""
+
+    name = "conv"
+    summary = "one convolution (stem and head)"
+    block = "kxk"
+    decisions = ("width", "kernel_size", "depth")
+    layers_per_block = 1
+
+    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
+        """``c_in k^2 c r^2`` MACs; ``tinynas`` adds 2 (norm) + 1 (ReLU) per output value."""
+        weights = term(1, Repeat.EACH, prev=1, kernel_size=2, width=1)
+        macs = [term(shape.area_out, Repeat.EACH, prev=1, kernel_size=2, width=1)]
+        if profile == "tinynas":
+            macs.append(term(3 * shape.area_out, Repeat.EACH, width=1))
+        return {"params": (weights, term(2, Repeat.EACH, width=1)), "macs": tuple(macs)}
+
+    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
+        """``c_in k^2``."""
+        return (term(1, Repeat.EACH, prev=1, kernel_size=2),)
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """Convolution and activation."""
+        width, area = choice["width"], shape.area_out
+        return ((conv(prev, width, area, choice["kernel_size"], main_path=True), act(width, area)),)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """One block."""
+        return (
+            {
+                "c_in": prev,
+                "c_out": choice["width"],
+                "kernel_size": choice["kernel_size"],
+                "stride": shape.stride,
+            },
+        )
+
+    def torch_block(self) -> type[nn.Module]:
+        """``ConvBlock``."""
+        from torch import Tensor, nn
+
+        class ConvBlock(nn.Module):
+            """Convolution, batch norm, ReLU."""
+
+            def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int = 1) -> None:
+                super().__init__()
+                padding = kernel_size // 2
+                self.conv = nn.Conv2d(c_in, c_out, kernel_size, stride, padding, bias=False)
+                self.norm = nn.BatchNorm2d(c_out)
+                self.act = nn.ReLU(inplace=True)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.act(self.norm(self.conv(x)))
+
+        return ConvBlock

@@ -1,0 +1,208 @@
+"""``inverted_residual``: 1x1, depthwise kxk, SE, 1x1 (K1DWSEK1 in the published code)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mathdesign.programs.stages import Derived, Monomial, Repeat, term
+from mathdesign.spaces.convnet.families.base import (
+    CountingProfile,
+    Family,
+    Layer,
+    StageShape,
+    act,
+    conv,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
+
+
+def squeeze_width(bottleneck: int) -> int:
+    """Inner width of the SE unit: a quarter, rounded down to a multiple of 8, at least 8.
+
+    Source: blocks_basic.py of the published code (``max(1, round(c / 4) // 8) * 8``).
+    """
+    return max(1, round(bottleneck / 4) // 8) * 8
+
+
+class InvertedResidual(Family):
+    """MobileNet's block. The shortcut is the identity, where stride is 1 and widths are equal.
+
+    The published code also adds an average-pooled shortcut where a stride-2 block keeps its
+    width; it carries no weights and no multiply-adds, and we leave it out.
+    """
+
+    name = "inverted_residual"
+    summary = "mobile inverted bottleneck with squeeze-and-excitation: DeepMAD's K1DWSEK1"
+    block = "1x1, depthwise kxk, SE, 1x1 + shortcut"
+    decisions = ("width", "bottleneck", "kernel_size", "depth")
+    layers_per_block = 3
+    preset = (
+        {"stride": 1, "width": "16..32/8", "expansion": [1, 2, 3], "kernel_size": [3, 5],
+         "depth": "1..2"},
+        {"stride": 2, "width": "16..48/8", "expansion": [2, 3, 4, 6], "kernel_size": [3, 5, 7],
+         "depth": "1..5"},
+        {"stride": 2, "width": "24..80/8", "expansion": [2, 3, 4, 6], "kernel_size": [3, 5, 7],
+         "depth": "1..6"},
+        {"stride": 2, "width": "48..160/8", "expansion": [2, 3, 4, 6], "kernel_size": [3, 5, 7],
+         "depth": "1..8"},
+        {"stride": 2, "width": "96..320/16", "expansion": [2, 3, 4, 6], "kernel_size": [3, 5, 7],
+         "depth": "1..8"},
+    )  # fmt: skip
+
+    def derived(
+        self, choices: Mapping[str, tuple[int, ...]], shape: StageShape
+    ) -> tuple[Derived, ...]:
+        """``squeeze``: the SE width, a step function of the bottleneck width."""
+        if not shape.squeeze_excitation:
+            return ()
+        widths = tuple(squeeze_width(b) for b in choices["bottleneck"])
+        return (Derived("squeeze", "bottleneck", widths),)
+
+    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
+        """SE convolutions carry a batch norm; ``tinynas`` counts their params, not their MACs."""
+        area_in, area = shape.area_in, shape.area_out
+        params = [
+            term(1, FIRST, prev=1, bottleneck=1),
+            term(1, REST, width=1, bottleneck=1),
+            term(1, EACH, bottleneck=1, kernel_size=2),
+            term(1, EACH, bottleneck=1, width=1),
+            term(4, EACH, bottleneck=1),
+            term(2, EACH, width=1),
+        ]
+        macs = [
+            term(area_in, FIRST, prev=1, bottleneck=1),
+            term(area, REST, width=1, bottleneck=1),
+            term(area, EACH, bottleneck=1, kernel_size=2),
+            term(area, EACH, bottleneck=1, width=1),
+        ]
+        if shape.squeeze_excitation:
+            params += [
+                term(2, EACH, bottleneck=1, squeeze=1),
+                term(2, EACH, squeeze=1),
+                term(2, EACH, bottleneck=1),
+            ]
+        if profile == "tinynas":
+            macs += [
+                term(3 * area_in, FIRST, bottleneck=1),
+                term(3 * area, REST, bottleneck=1),
+                term(3 * area, EACH, bottleneck=1),
+                term(3 * area, EACH, width=1),
+            ]
+        elif shape.squeeze_excitation:
+            macs += [term(2, EACH, bottleneck=1, squeeze=1)]
+        return {"params": tuple(params), "macs": tuple(macs)}
+
+    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
+        """``c_in * k^2 * b``: a depthwise layer has ``c / groups = 1``; SE is left out, as coded."""
+        return (
+            term(1, FIRST, prev=1, bottleneck=1, kernel_size=2),
+            term(1, REST, width=1, bottleneck=1, kernel_size=2),
+        )
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """Unrolled blocks."""
+        width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
+        blocks = []
+        for index in range(choice["depth"]):
+            c_in, area_in = (prev, shape.area_in) if index == 0 else (width, shape.area_out)
+            area = shape.area_out
+            block = [
+                conv(c_in, inner, area_in, main_path=True),
+                act(inner, area_in),
+                conv(inner, inner, area, kernel, groups=inner, main_path=True),
+                act(inner, area),
+            ]
+            if shape.squeeze_excitation:
+                squeeze = squeeze_width(inner)
+                block += [
+                    conv(inner, squeeze, 1, tinynas=False),
+                    conv(squeeze, inner, 1, tinynas=False),
+                ]
+            blocks.append((*block, conv(inner, width, area, main_path=True), act(width, area)))
+        return tuple(blocks)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """The first block changes width and resolution; the others keep both."""
+        squeeze = squeeze_width(choice["bottleneck"]) if shape.squeeze_excitation else 0
+        return tuple(
+            {
+                "c_in": choice["width"] if index else prev,
+                "c_out": choice["width"],
+                "bottleneck": choice["bottleneck"],
+                "kernel_size": choice["kernel_size"],
+                "stride": 1 if index else shape.stride,
+                "squeeze": squeeze,
+            }
+            for index in range(choice["depth"])
+        )
+
+    def torch_block(self) -> type[nn.Module]:
+        """``InvertedResidualBlock``."""
+        from torch import Tensor, nn
+
+        class InvertedResidualBlock(nn.Module):
+            """1x1, depthwise kxk, squeeze-and-excitation, 1x1; identity shortcut if shapes agree.
+
+            ``squeeze`` is the inner width of the SE unit; 0 leaves the unit out.
+            """
+
+            def __init__(
+                self,
+                c_in: int,
+                c_out: int,
+                bottleneck: int,
+                kernel_size: int,
+                stride: int = 1,
+                squeeze: int = 0,
+            ) -> None:
+                super().__init__()
+                padding = kernel_size // 2
+                self.conv1 = nn.Conv2d(c_in, bottleneck, 1, bias=False)
+                self.norm1 = nn.BatchNorm2d(bottleneck)
+                self.conv2 = nn.Conv2d(
+                    bottleneck,
+                    bottleneck,
+                    kernel_size,
+                    stride,
+                    padding,
+                    groups=bottleneck,
+                    bias=False,
+                )
+                self.norm2 = nn.BatchNorm2d(bottleneck)
+                self.se = nn.Sequential()
+                if squeeze:
+                    self.se = nn.Sequential(
+                        nn.AdaptiveAvgPool2d(1),
+                        nn.Conv2d(bottleneck, squeeze, 1, bias=False),
+                        nn.BatchNorm2d(squeeze),
+                        nn.SiLU(inplace=True),
+                        nn.Conv2d(squeeze, bottleneck, 1, bias=False),
+                        nn.BatchNorm2d(bottleneck),
+                        nn.Sigmoid(),
+                    )
+                self.conv3 = nn.Conv2d(bottleneck, c_out, 1, bias=False)
+                self.norm3 = nn.BatchNorm2d(c_out)
+                self.act = nn.SiLU(inplace=True)
+                self.squeeze = squeeze
+                self.residual = stride == 1 and c_in == c_out
+                if self.residual:  # starts as its identity shortcut (arXiv 1706.02677, 5.1)
+                    nn.init.zeros_(self.norm3.weight)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.act(self.norm1(self.conv1(x)))
+                y = self.act(self.norm2(self.conv2(y)))
+                if self.squeeze:
+                    y = y * self.se(y)
+                y = self.norm3(self.conv3(y))
+                return self.act(y + x if self.residual else y)
+
+        return InvertedResidualBlock

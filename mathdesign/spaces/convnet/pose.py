@@ -1,0 +1,133 @@
+"""Spec -> Space and DesignProblem: the user's words put into the program's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mathdesign.programs.base import Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.spaces.convnet.facts import stage_name, stem_stride
+from mathdesign.spaces.convnet.families import FAMILIES, StageShape
+from mathdesign.spaces.convnet.program import EntropyOptions, pose
+from mathdesign.spaces.convnet.space import (
+    Row,
+    Space,
+    StageSpace,
+    WidthRules,
+    expanded,
+    resolutions,
+)
+from mathdesign.spaces.convnet.words import Spec, StageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A posed specification: the problem, and what it was posed from (for independent checks)."""
+
+    space: Space
+    problem: DesignProblem
+    entropy: EntropyOptions | None
+    metric_weights: tuple[tuple[str, float], ...]
+    budgets: tuple[Budget, ...]
+    effectiveness: float | None
+
+
+def to_program(spec: Spec) -> Program:
+    """Pose ``spec``. Raises ``ValueError`` where metrics could exceed 2^62."""
+    space = to_space(spec)
+    parts: dict[str, Any] = {
+        "entropy": _entropy(spec),
+        "metric_weights": _metric_weights(spec),
+        "budgets": _budgets(spec),
+        "effectiveness": spec.budgets.effectiveness,
+    }
+    problem = pose(space, name=spec.name, counting=spec.counting, **parts)
+    return Program(space, problem, **parts)
+
+
+def to_space(spec: Spec) -> Space:
+    """The chain: stem, body stages, head if any, classifier."""
+    words = spec.space
+    strides = [stem_stride(spec), *(s.stride for s in words.stages), *([1] if words.head else [])]
+    sizes = resolutions(words.input.size, strides)
+    shapes = [StageShape(*shape) for shape in zip(strides, sizes, sizes[1:])]
+    stem = {"width": words.stem.width, "kernel_size": words.stem.kernel_size, "depth": (1,)}
+    stages = [StageSpace("stem", "stem", "conv", shapes[0], stem)]
+    stages += [
+        _stage(stage_name(i), stage, stage.family or words.family, shapes[i + 1])
+        for i, stage in enumerate(words.stages)
+    ]
+    if words.head is not None:
+        head = {"width": words.head.width, "kernel_size": (1,), "depth": (1,)}
+        stages.append(StageSpace("head", "head", "conv", shapes[-1], head))
+    classifier = {"width": (words.classes,), "depth": (1,)}
+    shape = StageShape(1, sizes[-1], 1)
+    stages.append(StageSpace("classifier", "classifier", "classifier", shape, classifier))
+    rules = WidthRules(words.rules.monotone_width, words.rules.growth, words.rules.bottleneck_ratio)
+    return Space(words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages))
+
+
+def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[Row, ...]:
+    index = {stage.name: s for s, stage in enumerate(stages)}
+    return tuple(
+        Row(row.name, tuple((index[s], *term) for s, terms in row.sum.items() for term in terms))
+        for row in spec.rows or ()
+    )
+
+
+def _stage(name: str, stage: StageSpec, family: str, shape: StageShape) -> StageSpace:
+    inverted = family == "inverted_residual"
+    shape = StageShape(
+        shape.stride,
+        shape.resolution_in,
+        shape.resolution_out,
+        identity_shortcut=stage.shortcut == "identity",
+        squeeze_excitation=inverted and stage.squeeze_excitation is not False,
+    )
+    given = {"width": stage.width, "kernel_size": stage.kernel_size, "depth": stage.depth}
+    if stage.expansion is not None:
+        inner = {expanded(w, ratio) for w in stage.width for ratio in stage.expansion}
+        given["bottleneck"] = tuple(sorted(inner))
+    elif stage.bottleneck is not None:
+        given["bottleneck"] = stage.bottleneck
+    choices = {decision: given[decision] for decision in FAMILIES[family].decisions}
+    return StageSpace(name, "body", family, shape, choices, stage.expansion)
+
+
+def _entropy(spec: Spec) -> EntropyOptions | None:
+    words = spec.objective.entropy
+    if words is None:
+        return None
+    stages: tuple[int, ...] | None = None
+    if words.depth_stages is not None:
+        body = range(len(spec.space.stages))
+        if words.depth_stages == "all":
+            stages = tuple(body)
+        elif words.depth_stages == "last3":
+            stages = tuple(body[-3:])
+        else:
+            assert not isinstance(words.depth_stages, str)
+            stages = tuple(s - 1 for s in words.depth_stages)
+    return EntropyOptions(
+        variant=words.variant,
+        weights=words.weights,
+        depth_penalty=words.depth_penalty,
+        depth_spread=words.depth_spread,
+        depth_stages=stages,
+        effectiveness_at=words.effectiveness_at,
+        se_resolution_defect=words.se_resolution_defect,
+    )
+
+
+def _metric_weights(spec: Spec) -> tuple[tuple[str, float], ...]:
+    weights = {str(metric): weight for metric, weight in spec.objective.metric_weights.items()}
+    if spec.objective.metric is not None:
+        weights[spec.objective.metric] = weights.get(spec.objective.metric, 0.0) + 1.0
+    return tuple(sorted((m, w) for m, w in weights.items() if w))
+
+
+def _budgets(spec: Spec) -> tuple[Budget, ...]:
+    limits = [(metric, getattr(spec.budgets, metric)) for metric in ("macs", "params", "blocks")]
+    limits += [(row.name, row) for row in spec.rows or ()]
+    return tuple(Budget(m, side.max, side.min) for m, side in limits if side is not None)

@@ -1,0 +1,241 @@
+"""Space + objective + budgets -> DesignProblem: every family's formulas put in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from mathdesign.programs.base import BoolArray, Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.stages import (
+    DEPTH,
+    WIDTH,
+    Decision,
+    DepthPenalty,
+    Effectiveness,
+    Monomial,
+    Objective,
+    PairRule,
+    Repeat,
+    Scale,
+    Stage,
+    term,
+)
+from mathdesign.spaces.convnet.families import CountingProfile
+from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
+
+Variant = Literal["tinynas", "paper", "mae_det"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntropyOptions:
+    """Which form of the entropy objective is posed. ``None`` means: as the variant has it.
+
+    ``tinynas`` is the published code: half logarithms, ``exp(std)`` over the stages that the code
+    keeps, effectiveness at the end of every scale. ``paper``: full logarithms, ``exp(variance)``
+    over all depths, effectiveness at the end. ``mae_det``: additive form, no depth penalty.
+    """
+
+    variant: Variant = "tinynas"
+    weights: tuple[float, ...] | None = None
+    depth_penalty: float | None = None
+    depth_spread: Literal["std", "variance"] | None = None
+    depth_stages: tuple[int, ...] | None = None
+    """Body stages (0-based) in the depth penalty."""
+    effectiveness_at: Literal["scales", "end"] | None = None
+    se_resolution_defect: bool = False
+    """Reproduce the published code's resolution of 1 after the first SE unit."""
+
+
+def pose(
+    space: Space,
+    *,
+    name: str = "design",
+    counting: CountingProfile = "macs",
+    entropy: EntropyOptions | None = None,
+    metric_weights: tuple[tuple[str, float], ...] = (),
+    budgets: Iterable[Budget] = (),
+    effectiveness: float | None = None,
+) -> DesignProblem:
+    """Pose the program.
+
+    ``entropy=None`` leaves the entropy out (then ``metric_weights`` is the objective);
+    ``effectiveness`` is the upper limit rho0, if any.
+    """
+    options = entropy or EntropyOptions()
+    ends = scale_ends(space)
+    prefixes = _body_ends(space, ends)
+    at_end = (
+        options.effectiveness_at or ("end" if options.variant == "paper" else "scales")
+    ) == "end"
+    objective = (
+        _entropy_objective(space, options, prefixes, metric_weights)
+        if entropy is not None
+        else Objective(metric_weights=metric_weights)
+    )
+    return DesignProblem(
+        name=name,
+        stages=tuple(_stage(space, s, counting) for s in range(len(space.stages))),
+        objective=objective,
+        budgets=tuple(budgets),
+        rules=tuple(_rules(space)),
+        effectiveness=(
+            Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
+            if effectiveness is not None
+            else None
+        ),
+        input_channels=space.input_channels,
+    )
+
+
+def scale_ends(space: Space) -> tuple[int, ...]:
+    """Indices of the last stage of each scale: just before each stride-2 stage, and the end.
+
+    As compute_deepmad.py:32-70; the classifier belongs to no scale.
+    """
+    last = len(space.stages) - 2
+    return (*tuple(s for s in range(last) if space.stages[s + 1].shape.stride > 1), last)
+
+
+def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
+    """Scale ends that contain at least one convolution (all of them, in a sane space)."""
+    return tuple(e for e in ends if space.stages[e].role != "classifier")
+
+
+def _stage(space: Space, index: int, counting: CountingProfile) -> Stage:
+    stage = space.stages[index]
+    family, shape = stage.block, stage.shape
+    costs = dict(family.costs(shape, counting))
+    costs["blocks"] = (Monomial(1, Repeat.EACH),) if stage.role == "body" else ()
+    for row in space.rows:
+        costs[row.name] = tuple(
+            _row_term(c, dict(powers)) for s, c, powers in row.terms if s == index
+        )
+    return Stage(
+        name=stage.name,
+        decisions=tuple(Decision(d, stage.choices[d]) for d in family.decisions),
+        costs=costs,
+        layer_widths=family.layer_widths(shape),
+        layers_per_block=family.layers_per_block,
+        derived=family.derived(stage.choices, shape),
+    )
+
+
+def _row_term(coefficient: int, powers: dict[str, int]) -> Monomial:
+    """A product with ``depth`` occurs once a block, without it once a stage."""
+    repeat = Repeat.EACH if powers.pop(DEPTH, 0) else Repeat.FIRST
+    return term(coefficient, repeat, **powers)
+
+
+def _entropy_objective(
+    space: Space,
+    options: EntropyOptions,
+    ends: tuple[int, ...],
+    metric_weights: tuple[tuple[str, float], ...],
+) -> Objective:
+    weights = options.weights or default_weights(len(ends), options.variant)
+    if len(weights) != len(ends):
+        raise ValueError(f"{len(ends)} scales need {len(ends)} weights, found {len(weights)}")
+    first_se = next(
+        (s for s, st in enumerate(space.stages) if st.shape.squeeze_excitation), len(space.stages)
+    )
+    scales = tuple(
+        Scale(
+            stage=end,
+            weight=float(weight),
+            area=(
+                1
+                if options.se_resolution_defect and end >= first_se
+                else space.stages[end].shape.area_out
+            ),
+        )
+        for end, weight in zip(ends, weights)
+    )
+    return Objective(
+        scales=scales,
+        log_factor=1.0 if options.variant == "paper" else 0.5,
+        combine="sum" if options.variant == "mae_det" else "product",
+        depth_penalty=_depth_penalty(space, options),
+        metric_weights=metric_weights,
+    )
+
+
+def default_weights(scales: int, variant: Variant) -> tuple[float, ...]:
+    """``1, ..., 1, 8``, as every published DeepMAD configuration; MAE-DET: the last scale only."""
+    return (0.0 if variant == "mae_det" else 1.0,) * (scales - 1) + (
+        1.0 if variant == "mae_det" else 8.0,
+    )
+
+
+def _depth_penalty(space: Space, options: EntropyOptions) -> DepthPenalty | None:
+    default = 0.0 if options.variant == "mae_det" else 10.0
+    weight = default if options.depth_penalty is None else options.depth_penalty
+    body = [s for s, stage in enumerate(space.stages) if stage.role == "body"]
+    if not weight or not body:
+        return None
+    if options.depth_stages is not None:
+        chosen = [body[i] for i in options.depth_stages]
+    elif options.variant == "tinynas" and all(space.stages[s].family == "bottleneck" for s in body):
+        # strategy.py:134-151 slices the list of depths twice for K1KXK1: stages 3, 4, 5 remain.
+        chosen = body[2:] or body[-1:]
+    else:
+        chosen = body
+    spread = options.depth_spread or ("variance" if options.variant == "paper" else "std")
+    return DepthPenalty(float(weight), spread, tuple(chosen))
+
+
+def _rules(space: Space) -> Iterable[PairRule]:
+    rules = space.rules
+    for s, stage in enumerate(space.stages):
+        if stage.role != "body":
+            continue
+        widths = np.array(stage.choices[WIDTH])
+        if stage.expansion is not None:
+            yield _expansion_rule(s, stage)
+        elif rules.bottleneck_ratio is not None and "bottleneck" in stage.choices:
+            low, high = rules.bottleneck_ratio
+            inner = np.array(stage.choices["bottleneck"])
+            allowed = _within(widths, inner, low, high)
+            yield PairRule(
+                s, WIDTH, s, "bottleneck", allowed, f"bottleneck / width in {low}..{high}"
+            )
+        prev = space.stages[s - 1].choices.get(WIDTH) if s else (space.input_channels,)
+        assert prev is not None
+        if stage.shape.identity_shortcut:
+            allowed = np.equal.outer(np.array(prev), widths)
+            if s:
+                yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, "identity shortcut: equal widths")
+            elif not allowed.all():
+                raise ValueError("an identity shortcut at the input: widths must be its channels")
+        if s and (rules.monotone or rules.growth is not None):
+            low = Fraction(1) if rules.monotone else Fraction(0)
+            allowed = _within(np.array(prev), widths, low, rules.growth)
+            yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, "width growth")
+
+
+def _within(base: np.ndarray, value: np.ndarray, low: Fraction, high: Fraction | None) -> BoolArray:
+    """``low <= value / base <= high`` for all pairs, in exact integers."""
+    b, v = base[:, None].astype(object), value[None, :].astype(object)
+    allowed = v * low.denominator >= b * low.numerator
+    if high is not None:
+        allowed = allowed & (v * high.denominator <= b * high.numerator)
+    return np.asarray(allowed, dtype=np.bool_)
+
+
+def _expansion_rule(s: int, stage: StageSpace) -> PairRule:
+    assert stage.expansion is not None
+    inner = stage.choices["bottleneck"]
+    allowed = np.zeros((len(stage.choices[WIDTH]), len(inner)), dtype=np.bool_)
+    for i, width in enumerate(stage.choices[WIDTH]):
+        for ratio in stage.expansion:
+            allowed[i, inner.index(expanded(width, ratio))] = True
+    return PairRule(s, WIDTH, s, "bottleneck", allowed, "expansion")
+
+
+def depth_columns(problem: DesignProblem) -> list[int]:
+    """Columns of the depths in a point, in stage order."""
+    return [problem.columns[s, DEPTH] for s in range(len(problem.stages))]

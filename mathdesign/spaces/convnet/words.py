@@ -1,0 +1,186 @@
+"""The words of a specification of convolutional stages: pydantic models, one per block."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+
+from mathdesign.spec import values
+from mathdesign.spec.blocks import (
+    Block,
+    Budget,
+    Choices,
+    Count,
+    Interval,
+    Name,
+    Ratio,
+    Ratios,
+    Specification,
+    TrainingSpec,
+    Weight,
+)
+
+FamilyName = Literal["bottleneck", "inverted_residual", "basic", "convnext"]
+
+_product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+
+class InputSpec(Block):
+    """One image, as the network sees it."""
+
+    channels: int = Field(3, ge=1, le=4096, strict=True, description="Channels.")
+    size: int = Field(224, ge=1, le=8192, strict=True, description="Height and width, pixels.")
+
+
+class StemSpec(Block):
+    """The first convolution."""
+
+    width: Choices = Field((32,), description="Output channels.")
+    kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
+    stride: Literal[1, 2] | None = Field(
+        None, description="Default: 2 for inputs of 64 pixels or more, else 1."
+    )
+
+
+class HeadSpec(Block):
+    """A last 1x1 convolution before pooling."""
+
+    width: Choices = Field(..., description="Output channels.")
+
+
+class StageSpec(Block):
+    """A stage: ``depth`` blocks of one width. Every value may be a range, a list or one value."""
+
+    family: FamilyName | None = Field(None, description="Instead of the space's family.")
+    stride: Literal[1, 2] = Field(1, description="Of the first block.")
+    width: Choices = Field(..., description="Output channels of every block.")
+    bottleneck: Choices | None = Field(None, description="Inner channels.")
+    expansion: Ratios | None = Field(
+        None, description="inverted_residual: inner / output channels, rounded to 8."
+    )
+    kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
+    depth: Choices = Field((1,), description="Number of blocks.")
+    shortcut: Literal["projection", "identity"] = Field(
+        "projection", description="identity: equal widths, stride 1, nothing to count."
+    )
+    squeeze_excitation: bool | None = Field(
+        None, description="inverted_residual: with an SE unit (default: yes)."
+    )
+
+
+class RulesSpec(Block):
+    """Rules between choices."""
+
+    monotone_width: bool = Field(False, description="No stage narrower than the one before.")
+    growth: Ratio | None = Field(None, description="At most this multiple of the width before.")
+    bottleneck_ratio: Interval | None = Field(
+        None, description="Bounds on bottleneck / width, e.g. 0.1..1."
+    )
+
+
+class SpaceSpec(Block):
+    """What may be built."""
+
+    family: FamilyName = Field(..., description="`mathdesign families` lists them.")
+    input: InputSpec = InputSpec()
+    classes: int = Field(1000, ge=1, le=65536, strict=True, description="Classes to tell apart.")
+    stem: StemSpec = StemSpec()
+    stages: tuple[StageSpec, ...] = Field(
+        ..., min_length=1, max_length=64, description="Omitted: the family's preset."
+    )
+    head: HeadSpec | None = None
+    rules: RulesSpec = RulesSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        """Stages of the family's preset where none are given."""
+        if isinstance(data, dict) and "stages" not in data:
+            from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
+
+            if data.get("family") in BODY_FAMILIES:
+                return {**data, "stages": [dict(s) for s in FAMILIES[data["family"]].preset]}
+        return data
+
+
+class EntropySpec(Block):
+    """DeepMAD's objective; what is not set is as the variant has it (docs/objective.md)."""
+
+    variant: Literal["tinynas", "paper", "mae_det"] = Field(
+        "tinynas", description="The published code's form, the paper's, or MAE-DET's."
+    )
+    weights: tuple[Weight, ...] | None = Field(None, description="One per scale.")
+    depth_penalty: Weight | None = Field(None, description="Weight of exp(spread of depths).")
+    depth_spread: Literal["std", "variance"] | None = None
+    depth_stages: Literal["all", "last3"] | tuple[int, ...] | None = Field(
+        None, description="Stages in the penalty, counted from 1."
+    )
+    effectiveness_at: Literal["scales", "end"] | None = None
+    se_resolution_defect: bool = Field(
+        False, description="Reproduce the published code: resolution 1 after an SE unit."
+    )
+
+
+class ObjectiveSpec(Block):
+    """What is maximised: entropy, and metrics by weight."""
+
+    entropy: EntropySpec | None = None
+    metric: Literal["params", "macs"] | None = Field(None, description="Maximise this instead.")
+    metric_weights: dict[Literal["params", "macs", "blocks"], float] = Field(
+        default_factory=dict, description="Added to the objective: weight * metric."
+    )
+
+
+class BudgetsSpec(Block):
+    """Hard limits: a number is an upper one, ``{min: ..., max: ...}`` gives both sides."""
+
+    macs: Budget | None = Field(None, description="Multiply-adds of one image.")
+    params: Budget | None = Field(None, description="Weights.")
+    blocks: Budget | None = Field(None, description="Total depth of the body stages.")
+    effectiveness: float | None = Field(
+        None, gt=0, le=1e6, allow_inf_nan=False, description="Greatest depth / width ratio rho."
+    )
+
+
+Products = Annotated[
+    tuple[values.Product, ...],
+    BeforeValidator(values.products),
+    PlainSerializer(values.product_texts),
+    WithJsonSchema(
+        {"anyOf": [_product_item, {"type": "array", "items": _product_item}]},
+    ),
+]
+
+
+class RowSpec(Block):
+    """A limit of the user's own: a sum over stages of products of their choices."""
+
+    name: Name = Field(..., description="Reported as a metric of this name.")
+    sum: dict[str, Products] = Field(
+        ...,
+        min_length=1,
+        description="By stage (stem, stage1, ..., head): products of depth, width, prev (the "
+        "width before), bottleneck, kernel_size, e.g. `2 * depth * width`.",
+    )
+    min: Count | None = None
+    max: Count | None = None
+
+
+class Spec(Specification):
+    """A whole specification of a chain of convolutional stages, frozen and validated."""
+
+    space: SpaceSpec
+    objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
+    budgets: BudgetsSpec = BudgetsSpec()
+    rows: tuple[RowSpec, ...] | None = Field(
+        None, min_length=1, max_length=64, description="Limits of your own."
+    )
+    counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
+    training: TrainingSpec | None = Field(None, alias="validate")

@@ -1,0 +1,1 @@
+"""Lists of options with costs in tables."""

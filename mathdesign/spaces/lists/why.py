@@ -1,0 +1,67 @@
+"""Why this option here: what the best design without it is worth, proven slot by slot.
+
+Attributions of a predictor (SHAP) say what moved a prediction from an average; they do not say what
+would be lost by choosing otherwise, because all other slots could be chosen anew. That is a program:
+the maximum over the designs whose slot takes another option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from mathdesign.solvers.base import SolveOptions, Status
+from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.spaces.lists.answer import ListDesign
+from mathdesign.spaces.lists.pose import to_slot_problem
+from mathdesign.spaces.lists.words import ListSpec
+from mathdesign.surrogate.prune import forbid
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """The best design whose ``slot`` does not take ``option``.
+
+    ``loss``: objective given up, at least; exact where ``proven``. ``None``: no such design keeps
+    the budgets. ``changed``: how many slots differ from the answer.
+    """
+
+    slot: str
+    option: str
+    other: str | None
+    loss: float | None
+    proven: bool
+    changed: int
+
+
+def alternatives(
+    design: ListDesign,
+    options: SolveOptions | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Alternative]:
+    """One for each slot that has a choice, in order. A space of one slot has none.
+
+    Raises ``SpecError`` where the design's predictor is gone, ``TableError`` for options that are
+    not of the space.
+    """
+    spec = ListSpec.model_validate(dict(design.request))
+    space = spec.table_space()
+    point = space.point(design.options)
+    problem, _ = to_slot_problem(spec)
+    asked = options or SolveOptions(gap=0.0, time_limit_s=spec.solve.time_limit)
+    for i, slot in enumerate(space.slots):
+        if len(slot.options) < 2 or len(space.slots) < 2 or should_stop():
+            continue
+        rules = (*problem.rules, *forbid(space.slots, {i: {point[i]}}))
+        found = solve_slots(replace(problem, rules=rules), asked)
+        if found.status is Status.INFEASIBLE:
+            yield Alternative(slot.name, design.options[slot.name], None, None, True, 0)
+            continue
+        proven = found.status is Status.OPTIMAL
+        best = found.objective if proven and found.objective is not None else found.bound
+        other, changed = None, 0
+        if found.point is not None:
+            other = slot.options[found.point[i]]
+            changed = sum(a != b for a, b in zip(point, found.point))
+        loss = design.certificate.objective - best
+        yield Alternative(slot.name, design.options[slot.name], other, loss, proven, changed)

@@ -1,0 +1,1 @@
+"""Transformers: language models, encoders, pairs, vision."""

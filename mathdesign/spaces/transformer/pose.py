@@ -1,0 +1,318 @@
+"""From a specification of transformers to a mix problem, and from a point back to a network.
+
+A frame fixes the widths of all stacks (and image size and patch); a group is a stack, an option one
+layer -- or, where layers are shared, a whole stack of equal layers. Costs of a layer come from
+:mod:`mathdesign.spaces.transformer.costs`; what does not depend on the layers (embeddings, head,
+projections) is the cost of a network of one layer a stack, less those layers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.spaces.transformer import costs
+from mathdesign.spaces.transformer.costs import Layer
+from mathdesign.spaces.transformer.entropy import layer_entropy
+from mathdesign.spaces.transformer.network import RELATIVE_BUCKETS, Image, Stack, Transformer
+from mathdesign.spaces.transformer.network_faults import ArchitectureError
+from mathdesign.spaces.transformer.words import METRICS, StackSpec, TransformerSpec
+
+MOST_FRAMES = 100_000
+
+
+class NoFrame(ValueError):
+    """No choice of widths leaves a network to build; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``copies`` equal layers; 1 where each layer is chosen by itself."""
+
+    layer: Layer
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A frame in words: ``options[i]`` are those of stack ``i``; ``shell`` has no final layers."""
+
+    shell: Transformer
+    options: tuple[tuple[Option, ...], ...]
+    depths: tuple[tuple[int, int], ...]
+    """Least and most options taken, by stack."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A mix problem and what its points mean."""
+
+    spec: TransformerSpec
+    problem: MixProblem
+    plans: tuple[Plan, ...]
+
+    def network(self, point: Sequence[int]) -> Transformer:
+        """The network of a point; the order of a stack's layers is :func:`arranged`'s."""
+        plan = self.plans[int(point[0])]
+        stacks = []
+        for stack, options, counts in zip(
+            plan.shell.stacks, plan.options, self.problem.counts(point)
+        ):
+            layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
+            stacks.append(replace(stack, layers=arranged(layers)))
+        return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
+
+
+def to_mix_problem(spec: TransformerSpec) -> Program:
+    """The solver-free program of a specification. Raises :class:`NoFrame`."""
+    plans = tuple(_plans(spec))
+    limit = spec.effectiveness_limit()
+    names, rows = list(spec.columns()), list(spec.budget_rows())
+    if limit is not None:
+        names.append("effectiveness")
+        rows.append(Budget("effectiveness", upper=0))
+    every = {i: s.softmax_every for i, s in enumerate(spec.space.stacks) if s.softmax_every}
+    for i, m in every.items():
+        names.append(f"softmax_every_{i}")
+        rows.append(Budget(f"softmax_every_{i}", upper=m - 1))
+    frames = tuple(_frame(spec, plan, limit, every) for plan in plans)
+    return Program(spec, MixProblem(spec.name, tuple(names), frames, tuple(rows)), plans)
+
+
+def arranged(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Layers in the order in which they are built: as given, softmax ones spread evenly.
+
+    ``s`` softmax layers cut ``L - s`` others into ``s + 1`` runs that differ by one at most, so
+    that every ``m`` consecutive layers hold one if and only if ``L <= m s + m - 1``.
+    """
+    softmax = [layer for layer in layers if layer.attention == "softmax"]
+    other = [layer for layer in layers if layer.attention != "softmax"]
+    runs, found = len(softmax) + 1, list[Layer]()
+    for i in range(runs):
+        found += other[i * len(other) // runs : (i + 1) * len(other) // runs]
+        found += softmax[i : i + 1]
+    return tuple(found)
+
+
+# ---- frames --------------------------------------------------------------------------------------
+
+
+def _plans(spec: TransformerSpec) -> Iterator[Plan]:
+    space, reasons, count = spec.space, list[str](), 0
+    images: list[Image | None] = [None]
+    if space.image is not None:
+        pairs = itertools.product(space.image.size, space.image.patch)
+        images = [Image(space.image.channels, s, p) for s, p in pairs if s % p == 0]
+    runs = [_depth_runs(stack) for stack in space.stacks]
+    for image, widths, depths in itertools.product(
+        images,
+        itertools.product(*(stack.width for stack in space.stacks)),
+        list(itertools.product(*runs)),
+    ):
+        if space.monotone_width and list(widths) != sorted(widths):
+            continue
+        options = [
+            tuple(_options(spec, stack, width)) for stack, width in zip(space.stacks, widths)
+        ]
+        if not all(options):
+            continue
+        stacks = tuple(
+            Stack(width, (choice[0].layer,), stack.pool)
+            for stack, width, choice in zip(space.stacks, widths, options)
+        )
+        try:
+            shell = Transformer(name=spec.name, stacks=stacks, image=image, **space.frame)
+        except ArchitectureError as error:
+            reasons += error.faults
+            continue
+        count += 1
+        if count > MOST_FRAMES:
+            raise NoFrame(f"more than {MOST_FRAMES:,} choices of widths; coarsen them")
+        kept = _below_peak(spec, shell, options)
+        if kept is not None:
+            yield Plan(shell, kept, depths)
+    if not count:
+        why = "; ".join(dict.fromkeys(reasons)) or "no heads divide any width"
+        raise NoFrame(f"no network can be built: {why}")
+
+
+def _depth_runs(stack: StackSpec) -> list[tuple[int, int]]:
+    """Depths as runs of consecutive values; shared layers take their depth with the option."""
+    if stack.layers == "shared":
+        return [(1, 1)]
+    runs: list[tuple[int, int]] = []
+    for depth in stack.depth:
+        if runs and depth == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], depth)
+        else:
+            runs.append((depth, depth))
+    return runs
+
+
+def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[Option]:
+    """Every layer that a stack of ``width`` may take, in the order of the choices."""
+    even = spec.space.frame["positions"] == "rotary"
+    gated = spec.space.is_gated(stack)
+    ffns = stack.ffn or tuple(math.floor(width * r + Fraction(1, 2)) for r in stack.ffn_ratio or ())
+    copies = stack.depth if stack.layers == "shared" else (1,)
+    for (heads, size), ffn, kind, memory in itertools.product(
+        _heads(stack, width), ffns, stack.attention, stack.memory_layers
+    ):
+        if (even and size % 2) or ffn < 1:
+            continue
+        for kv in stack.kv_heads or (heads,):
+            if heads % kv == 0:
+                layer = Layer(
+                    heads, kv, size, ffn, gated, kind,
+                    stack.window if kind == "window" else 0,
+                    stack.features if kind == "linear" else 1,
+                    memory,
+                )  # fmt: skip
+                yield from (Option(layer, n) for n in copies)
+
+
+def _heads(stack: StackSpec, width: int) -> list[tuple[int, int]]:
+    """Number and size of heads."""
+    if stack.heads is None:
+        return [(width // s, s) for s in stack.head_size or () if width % s == 0]
+    if stack.head_size is None:
+        return [(h, width // h) for h in stack.heads if width % h == 0]
+    return [(h, s) for s in stack.head_size for h in stack.heads]
+
+
+def _below_peak(
+    spec: TransformerSpec, shell: Transformer, options: list[tuple[Option, ...]]
+) -> tuple[tuple[Option, ...], ...] | None:
+    """The options that keep the budget on activations; ``None``: a stack is left without.
+
+    A layer is counted as one of several (what enters the stack is alive beside it).
+    """
+    budget = spec.budgets.get("activation_bytes")
+    if budget is None or budget.max is None:
+        return tuple(options)
+    at = spec.at
+    kept = []
+    for i, choices in enumerate(options):
+        good = []
+        for option in choices:
+            stacks = [replace(s, layers=()) for s in shell.stacks]
+            stacks[i] = replace(shell.stacks[i], layers=(option.layer,) * 2)
+            trial = replace(shell, stacks=tuple(stacks))
+            if trial.activation_bytes(at.batch, at.length, at.value_bytes) <= budget.max:
+                good.append(option)
+        kept.append(tuple(good))
+    return tuple(kept) if all(kept) else None
+
+
+# ---- costs ---------------------------------------------------------------------------------------
+
+
+def _frame(
+    spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int]
+) -> Frame:
+    shell, at = plan.shell, spec.at
+    generates = "generates" in spec.space.kinds
+    whole = [
+        shell.params(),
+        shell.non_embedding_params(),
+        shell.macs(at.length),
+        shell.token_macs(at.length) if generates else 0,
+        shell.kv_cache_bytes(at.batch, at.length, at.value_bytes),
+        0, 0, 0,
+    ]  # fmt: skip
+    for i, stack in enumerate(shell.stacks):
+        own = _layer_costs(spec, shell, i, stack.layers[0])
+        whole = [w - own[k] for k, w in enumerate(whole[:5])] + whole[5:]
+    scale = math.lcm(*(s.width for s in shell.stacks))
+    groups = []
+    for i, options in enumerate(plan.options):
+        rows, values = [], []
+        for option in options:
+            row, value = _option(spec, shell, i, option)
+            if limit is not None:
+                row.append(option.copies * (scale // shell.stacks[i].width) * limit.denominator)
+            for j, m in every.items():
+                soft = option.layer.attention == "softmax"
+                row.append(option.copies * (1 - m * soft) if i == j else 0)
+            rows.append(row)
+            values.append(value)
+        groups.append(_group(rows, values, plan.depths[i]))
+    constants = whole + [
+        _linear(m.terms, dict(zip(METRICS, whole)) | {"constant": 1, "width": shell.width})
+        for m in spec.linear_metrics
+    ]
+    if limit is not None:
+        constants.append(-limit.numerator * scale)
+    constants += [0] * len(every)
+    value = _metric_value(spec, constants)
+    return Frame(np.array(constants, dtype=np.int64), value, tuple(groups))
+
+
+def _group(rows: list[list[int]], values: list[float], depth: tuple[int, int]) -> Group:
+    costs_: IntArray = np.array(rows, dtype=np.int64)
+    values_: FloatArray = np.array(values)
+    return Group(costs_, values_, *depth)
+
+
+def _layer_costs(spec: TransformerSpec, shell: Transformer, stack: int, layer: Layer) -> list[int]:
+    """The first five of ``METRICS`` of one layer in stack number ``stack``."""
+    at, width = spec.at, shell.stacks[stack].width
+    tokens = shell.stack_tokens(at.length)[stack]
+    pair = shell.kind == "encoder_decoder"
+    memory = shell.stacks[0].width if pair and stack == 1 else 0
+    params = costs.layer_params(shell.style, width, layer, memory)
+    macs = costs.layer_macs(width, layer, tokens, memory, tokens if memory else 0)
+    token = cache = 0
+    if "generates" in spec.space.kinds and not (pair and stack == 0):
+        seen = tokens if memory else 0
+        token = costs.layer_token_macs(width, layer, tokens, memory, seen)
+        values = costs.layer_cache_values(layer, tokens, seen)
+        cache = at.batch * at.value_bytes * values
+    return [params, params, macs, token, cache]
+
+
+def _option(
+    spec: TransformerSpec, shell: Transformer, stack: int, option: Option
+) -> tuple[list[int], float]:
+    """One row of ``spec.columns()`` and the objective of one option."""
+    layer, n, width = option.layer, option.copies, shell.stacks[stack].width
+    row = [n * c for c in _layer_costs(spec, shell, stack, layer)]
+    if shell.positions == "relative":
+        # One bias table for all layers of the stack: the shell has that of its own layer.
+        row[0] += RELATIVE_BUCKETS * (layer.heads - shell.stacks[stack].layers[0].heads)
+    row += [n, n * (layer.attention == "softmax"), n * (layer.attention == "linear")]
+    known = dict(zip(METRICS, row)) | {
+        "layer_width": n * width,
+        "heads": n * layer.heads,
+        "query_width": n * layer.query_width,
+        "kv_width": n * layer.kv_width,
+        "ffn": n * layer.ffn,
+    }
+    row += [_linear(m.terms, known) for m in spec.linear_metrics]
+    if spec.objective.metric != "entropy":
+        return row, _metric_value(spec, row)
+    pair = shell.kind == "encoder_decoder"
+    tokens = shell.stack_tokens(spec.at.length)[0 if pair else stack]
+    memory = shell.stacks[0].width if pair and stack == 1 else 0
+    sign = -1.0 if spec.objective.minimise else 1.0
+    return row, sign * n * layer_entropy(width, layer, tokens, memory)
+
+
+def _metric_value(spec: TransformerSpec, row: Sequence[int]) -> float:
+    if spec.objective.metric == "entropy":
+        return 0.0
+    sign = -1.0 if spec.objective.minimise else 1.0
+    return sign * float(row[spec.columns().index(spec.objective.metric)])
+
+
+def _linear(terms: dict[str, float], known: dict[str, int]) -> int:
+    """A weighted sum of what is known here, rounded up; the weights as they are written."""
+    total = sum((Fraction(repr(w)) * known.get(t, 0) for t, w in terms.items()), Fraction(0))
+    return math.ceil(total)

@@ -1,0 +1,209 @@
+"""The words of a specification of transformers.
+
+```yaml
+space:
+  family: decoder_lm
+  vocabulary: 256
+  context: 256
+  stacks:
+    - {width: 64..256/32, depth: 2..16, head_size: 32, heads: [2, 4, 8], kv_heads: [1, 2, 4],
+       ffn_ratio: [2, 3, 4], gated: true}
+budgets: {params: 2M, kv_cache_bytes: 1M}
+```
+
+A stack's layers may each take their own options (``layers: free``, the default) or are all alike
+(``layers: shared``).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from mathdesign.programs.base import Budget as BudgetRow
+from mathdesign.spaces.transformer.costs import Attention, Norm, Style
+from mathdesign.spaces.transformer.network import GENERATES, VISION, Kind, Positions
+from mathdesign.spaces.transformer.presets import expanded
+from mathdesign.spec.blocks import Block, Budget, Choices, Name, Ratios, Specification
+
+#: Metrics that are sums over layers, in the order of the program's columns.
+METRICS = (
+    "params", "non_embedding_params", "macs", "token_macs", "kv_cache_bytes", "layers",
+    "softmax_layers", "linear_layers",
+)  # fmt: skip
+#: Metrics that are the greatest over layers.
+PEAKS = ("activation_bytes",)
+OBJECTIVES = ("entropy", *METRICS)
+#: What a linear metric may weigh.
+TERMS = (
+    "constant", "width", *METRICS, "layer_width", "heads", "query_width", "kv_width", "ffn",
+)  # fmt: skip
+#: Depth / width above which a network counts as too thin unless told otherwise (decision 0030).
+DEFAULT_EFFECTIVENESS = Fraction(1, 16)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Attentions = Annotated[tuple[Attention, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class ImageChoices(Block):
+    """Square images cut into square patches, pixels."""
+
+    channels: int = Field(3, ge=1, le=4096, strict=True)
+    size: Choices = (224,)
+    patch: Choices = (16,)
+
+
+class StackSpec(Block):
+    """Layers of one width. Every value may be a range, a list or one value."""
+
+    width: Choices = Field(..., description="Channels of the residual stream.")
+    depth: Choices = Field(..., description="Number of layers.")
+    heads: Choices | None = Field(None, description="Query heads; default: width / head_size.")
+    head_size: Choices | None = Field(None, description="Channels; default: width / heads.")
+    kv_heads: Choices | None = Field(None, description="Key/value heads; default: as heads.")
+    ffn: Choices | None = Field(None, description="Feed-forward width, channels.")
+    ffn_ratio: Ratios | None = Field(None, description="Feed-forward width / width.")
+    gated: bool | None = Field(None, description="Three matrices; default: decoders yes.")
+    attention: Attentions = ("softmax",)
+    window: int = Field(0, ge=0, le=2**20, strict=True, description="Tokens, for `window`.")
+    features: int = Field(1, ge=1, le=8, strict=True, description="Linear: cosFormer has 2.")
+    memory_layers: Choices = Field((1,), description="Decoder of a pair: encoder layers read.")
+    softmax_every: int | None = Field(
+        None, ge=1, le=4096, strict=True, description="At least one softmax layer in so many."
+    )
+    layers: Literal["free", "shared"] = "free"
+    pool: int = Field(1, ge=1, le=64, strict=True, description="hierarchical_vit: 4 tokens in 1.")
+
+
+class TransformerSpaceSpec(Block):
+    """What may be built."""
+
+    family: Kind
+    vocabulary: int = Field(0, ge=0, le=2**22, strict=True, description="Tokens; bytes: 256.")
+    context: int = Field(0, ge=0, le=2**22, strict=True, description="Longest sequence, tokens.")
+    classes: int = Field(0, ge=0, le=2**20, strict=True)
+    image: ImageChoices | None = None
+    positions: Positions | None = Field(None, description="Default: rotary for decoders.")
+    tied: bool = Field(True, description="The output head shares the embedding's matrix.")
+    norm: Norm | None = Field(None, description="Default: rms for language models.")
+    bias: bool | None = Field(None, description="Biases; default: with norm `layer`.")
+    qkv_bias: bool | None = None
+    norm_first: bool = True
+    class_token: bool = True
+    token_types: int = Field(0, ge=0, le=1024, strict=True)
+    embedding_norm: bool = False
+    pooler: bool = False
+    monotone_width: bool = Field(False, description="No stack narrower than the one before.")
+    stacks: tuple[StackSpec, ...] = Field(..., min_length=1, max_length=16)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        """A published space's words where a preset is named and nothing else is said."""
+        return expanded(data)
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        """What :class:`~mathdesign.spaces.transformer.network.Transformer` needs beside stacks."""
+        vision, decoder = self.family in VISION, self.family in ("decoder_lm", "prefix_lm")
+        norm: Norm = self.norm or ("layer" if vision or self.family == "encoder" else "rms")
+        bias = self.bias if self.bias is not None else norm == "layer"
+        positions = "rotary" if decoder else "relative" if "pair" in self.kinds else "learned"
+        return {
+            "kind": self.family,
+            "vocabulary": self.vocabulary,
+            "context": self.context,
+            "positions": self.positions or positions,
+            "tied": self.tied,
+            "style": Style(norm, bias, self.qkv_bias, self.norm_first),
+            "classes": self.classes,
+            "class_token": self.class_token,
+            "token_types": self.token_types,
+            "embedding_norm": self.embedding_norm,
+            "pooler": self.pooler,
+        }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """``pair`` for encoder-decoders, ``vision``, ``generates``: those that apply."""
+        found = {
+            "pair": self.family == "encoder_decoder",
+            "vision": self.family in VISION,
+            "generates": self.family in GENERATES,
+        }
+        return tuple(name for name, holds in found.items() if holds)
+
+    def is_gated(self, stack: StackSpec) -> bool:
+        """Whether the stack's feed-forward parts have three matrices."""
+        return stack.gated if stack.gated is not None else "generates" in self.kinds
+
+
+class AtSpec(Block):
+    """What is measured: sequences of ``length`` tokens, ``batch`` of them in memory."""
+
+    length: int | None = Field(None, ge=1, le=2**22, strict=True, description="Default: context.")
+    batch: int = Field(1, ge=1, le=2**20, strict=True)
+    value_bytes: int = Field(2, ge=1, le=8, strict=True, description="Bytes of a number.")
+
+
+class TransformerObjective(Block):
+    """What is maximised."""
+
+    metric: str = Field("entropy", description=f"One of {', '.join(OBJECTIVES)}.")
+    minimise: bool = Field(False, description="The least instead of the greatest.")
+
+
+class LinearMetric(Block):
+    """A metric of the user's own, such as a latency: a weighted sum, each part rounded up."""
+
+    name: Name
+    terms: dict[str, float] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
+
+
+class TextTrainingSpec(Block):
+    """A short training run on text, counted in steps."""
+
+    data: str = Field("python", min_length=1, max_length=4096, description="python, or a path.")
+    steps: int = Field(200, ge=2, le=1_000_000, strict=True)
+    batch_size: int = Field(8, ge=1, le=65536, strict=True)
+    length: int | None = Field(None, ge=2, le=65536, strict=True, description="Tokens.")
+    learning_rate: float = Field(2e-3, gt=0, le=100, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+
+
+class TransformerSpec(Specification):
+    """A whole specification of a transformer."""
+
+    space: TransformerSpaceSpec
+    at: AtSpec = AtSpec()
+    objective: TransformerObjective = TransformerObjective()
+    linear_metrics: tuple[LinearMetric, ...] = Field((), max_length=16)
+    budgets: dict[str, Budget] = Field(default_factory=dict)
+    effectiveness: float | None = Field(
+        None, gt=0, le=1e6, allow_inf_nan=False,
+        description="Greatest depth / width; default 0.0625 where entropy is maximised.",
+    )  # fmt: skip
+
+    training: TextTrainingSpec | None = Field(None, alias="validate")
+
+    def effectiveness_limit(self) -> Fraction | None:
+        """The limit on depth / width, exact; ``None``: there is none."""
+        if self.effectiveness is not None:
+            return Fraction(repr(self.effectiveness))
+        return DEFAULT_EFFECTIVENESS if self.objective.metric == "entropy" else None
+
+    def columns(self) -> tuple[str, ...]:
+        """Metrics that are sums over layers, the user's own last."""
+        return METRICS + tuple(metric.name for metric in self.linear_metrics)
+
+    def budget_rows(self) -> tuple[BudgetRow, ...]:
+        """The budgets on sums over layers, as rows of the program."""
+        return tuple(
+            BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()) if m not in PEAKS
+        )

@@ -1,0 +1,144 @@
+"""Words that specifications of every kind share: numbers and choices, blocks of keys, budgets, limits."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from mathdesign.spec import values
+
+TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+
+_choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+_ratio_item = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+
+Choices = Annotated[
+    tuple[int, ...],
+    BeforeValidator(values.choices),
+    PlainSerializer(values.compact),
+    WithJsonSchema({"anyOf": [*_choice_item["anyOf"], {"type": "array", "items": _choice_item}]}),
+]
+
+Ratios = Annotated[
+    tuple[Fraction, ...],
+    BeforeValidator(values.ratios),
+    PlainSerializer(lambda ratios: [values.number_text(r) for r in ratios]),
+    WithJsonSchema({"anyOf": [*_ratio_item["anyOf"], {"type": "array", "items": _ratio_item}]}),
+]
+
+Ratio = Annotated[
+    Fraction,
+    BeforeValidator(values.ratio),
+    PlainSerializer(values.number_text),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
+
+Interval = Annotated[
+    tuple[Fraction, Fraction],
+    BeforeValidator(values.interval),
+    PlainSerializer(lambda pair: [values.number_text(r) for r in pair]),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}}]}),
+]
+
+Count = Annotated[int, BeforeValidator(values.count), WithJsonSchema(TEXT_OR_NUMBER)]
+
+Seconds = Annotated[float, BeforeValidator(values.seconds), WithJsonSchema(TEXT_OR_NUMBER)]
+
+Bytes = Annotated[int, BeforeValidator(values.size_bytes), WithJsonSchema(TEXT_OR_NUMBER)]
+
+Share = Annotated[float, BeforeValidator(values.share), WithJsonSchema(TEXT_OR_NUMBER)]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+Weight = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class Block(BaseModel):
+    """Frozen; unknown keys are faults; a number is no text and a text no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Limits(Block):
+    """Both sides of a budget."""
+
+    min: Count | None = None
+    max: Count | None = None
+
+
+def _limits(value: Any) -> Any:
+    return value if isinstance(value, dict | Limits) else {"max": value}
+
+
+Budget = Annotated[
+    Limits,
+    BeforeValidator(_limits),
+    WithJsonSchema({"anyOf": [*TEXT_OR_NUMBER["anyOf"], {"type": "object"}]}),
+]
+
+
+class SolveSpec(Block):
+    """How it is solved."""
+
+    backend: str = Field(
+        "auto", pattern=r"^[a-z_]+(:[A-Za-z0-9_.-]+)?$", description="auto, or a backend's name."
+    )
+    gap: Share = Field(1e-3, description="Stop at this relative gap: 0.1%, or 0 for optimal.")
+    time_limit: Seconds = Field(60.0, description="60 s, 2 min, ...")
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+    threads: int = Field(1, ge=1, le=256, strict=True)
+    memory_limit: Bytes | None = Field(None, description="512 MiB, 2 GB, ...")
+
+
+class TrainingSpec(Block):
+    """A short training run that shows that the network learns."""
+
+    data: str = Field("digits", min_length=1, max_length=4096, description="digits, or a path.")
+    size: int | None = Field(None, ge=1, le=1024, strict=True, description="Pixels.")
+    epochs: int = Field(5, ge=1, le=10_000, strict=True)
+    batch_size: int = Field(64, ge=2, le=65536, strict=True)
+    learning_rate: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+    limit: int | None = Field(None, ge=1, strict=True, description="At most so many images.")
+    optimizer: Literal["adamw", "sgd"] | None = None
+    weight_decay: float | None = Field(None, ge=0, le=10, allow_inf_nan=False)
+    label_smoothing: float | None = Field(None, ge=0, lt=1, allow_inf_nan=False)
+    warm_up: float | None = Field(None, ge=0, le=1, description="A share of all steps.")
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    compile: bool | None = Field(None, description="With torch.compile.")
+
+
+class Specification(Block):
+    """What specifications of every kind have; a kind adds its ``space`` and more."""
+
+    version: Literal[1] = 1
+    name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
+    solve: SolveSpec = SolveSpec()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical form: everything set is spelled out, choices in their shortest writing."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """The canonical form as YAML; reading it gives an equal specification."""
+        from mathdesign.files import yaml_text
+
+        return yaml_text(self.to_dict())
+
+    def content_hash(self) -> str:
+        """SHA-256 of the canonical form, hexadecimal."""
+        import hashlib
+        import json
+
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()

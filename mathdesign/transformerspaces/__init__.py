@@ -1,1 +1,0 @@
-"""Transformers under budgets: the words, the program, the answer, how it is shown."""

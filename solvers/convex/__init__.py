@@ -1,0 +1,1 @@
+"""The log-convex relaxation, through cvxpy."""

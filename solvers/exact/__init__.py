@@ -1,0 +1,1 @@
+"""Branch and bound over log-convex relaxations of chains."""

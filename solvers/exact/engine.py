@@ -1,0 +1,215 @@
+"""``exact``: spatial branch and bound in log-space, with a certificate valid at any iterate.
+
+Model, algorithm and validity argument: :mod:`mathdesign.solvers.exact.model`,
+:mod:`mathdesign.solvers.exact.kernels`, :mod:`mathdesign.solvers.exact.search`. This module serves
+limits, Ctrl-C and progress between nodes, and confirms every incumbent with the
+:class:`~mathdesign.programs.evaluate.Evaluator`, whose word on feasibility is final.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+
+from mathdesign.programs.base import IntArray
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.evaluate import Evaluator
+from mathdesign.solvers.base import (
+    OPTIMALITY_TOLERANCE,
+    Ability,
+    Backend,
+    Clock,
+    Solution,
+    SolveOptions,
+    Status,
+    Termination,
+    status_of,
+)
+from mathdesign.solvers.exact.model import Lowered, lower
+from mathdesign.solvers.exact.search import Tree
+
+#: Nodes are pruned at a relative distance of at least this from the incumbent, half of what
+#: counts as optimal: leaves room for the rounding of the objective itself.
+LEAST_GAP = 0.5 * OPTIMALITY_TOLERANCE
+#: Seconds between two progress reports.
+REPORT_EVERY_S = 0.1
+ANNEALING_RESTARTS = 4
+#: Moves of one restart, and of one call of the compiled loop between two looks at the clock.
+ANNEALING_MOVES = 60_000
+
+
+class Exact(Backend):
+    """Branch and bound over boxes of choices; proves optimality and infeasibility."""
+
+    name = "exact"
+    summary = "branch and bound with a log-convex relaxation"
+    abilities = frozenset(
+        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES}
+    )
+
+    def refuses(self, problem: DesignProblem) -> str | None:
+        """Objectives whose relaxation would not be an upper bound."""
+        objective = problem.objective
+        numbers = [s.weight for s in objective.scales] + [w for _, w in objective.metric_weights]
+        penalty = objective.depth_penalty
+        numbers += [objective.log_factor, penalty.weight if penalty else 0.0]
+        if not all(math.isfinite(x) for x in numbers):
+            return "the objective has a weight that is not a finite number"
+        if objective.log_factor < 0 or any(s.weight < 0 for s in objective.scales):
+            return "it bounds entropies with positive weights only"
+        if any(s.area < 1 for s in objective.scales):
+            return "it needs output areas of at least one pixel"
+        if penalty and penalty.weight < 0:
+            return "a negative depth penalty is not convex"
+        return None
+
+    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+        """Anneal, then branch until the gap, a limit or the caller says stop."""
+        if not compiled():
+            Clock(options).report(None, None, 0, "compiling, once per machine")
+            from mathdesign.solvers.exact.compile import compile_kernels
+
+            compile_kernels()
+        clock = Clock(options)  # compilation does not count against the time limit
+        run = _Run(problem, options, clock)
+        try:
+            reason = run.to_the_end()
+        except KeyboardInterrupt:
+            reason = Termination.INTERRUPTED
+        finally:
+            run.tree.close()
+        return run.solution(reason)
+
+
+def compiled() -> bool:
+    """Whether this process has compiled (or loaded from disk) the kernels already."""
+    import sys
+
+    module = sys.modules.get("mathdesign.solvers.exact.kernels")
+    return module is not None and bool(module.branching.signatures)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: the lowered problem, the tree, and the confirmed incumbent."""
+
+    problem: DesignProblem
+    options: SolveOptions
+    clock: Clock
+    kernels: ModuleType = field(init=False)
+    lowered: Lowered = field(init=False)
+    evaluator: Evaluator = field(init=False)
+    tree: Tree = field(init=False)
+    point: tuple[int, ...] | None = None
+    objective: float | None = None
+    bound: float = math.inf
+    reported_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self.clock.report(None, None, 0, "loading")
+        from mathdesign.solvers.exact import kernels as exact_kernels
+
+        self.kernels = exact_kernels
+        self.lowered = lower(self.problem)
+        self.evaluator = Evaluator(self.problem)
+        self.tree = Tree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
+
+    @property
+    def _gap(self) -> float:
+        return max(0.95 * self.options.gap, LEAST_GAP)
+
+    def to_the_end(self) -> Termination:
+        """Search until done; returns why it stopped. ``bound`` is valid at any time."""
+        if reason := self.anneal():
+            return reason
+        limit = self.options.memory_limit_bytes
+        while not self.tree.done:
+            if reason := self.clock.stop():
+                return reason
+            if limit is not None and self.tree.bytes > limit:
+                return Termination.MEMORY_LIMIT
+            self.step()
+        self._tell(self.tree.top, last=True)
+        return Termination.COMPLETED
+
+    def step(self) -> None:
+        """Branch once, and take in what was found on the way."""
+        top = self.tree.top
+        try:
+            candidates = self.tree.step()
+        except KeyboardInterrupt:
+            self._tell(top)  # the popped node is lost; its bound is not
+            raise
+        for index in candidates:
+            self._accept(index)
+        self._tell(self.tree.top)
+
+    def solution(self, reason: Termination) -> Solution:
+        """The answer so far."""
+        nodes, seconds = self.tree.nodes, self.clock.elapsed_s
+        if reason is Termination.COMPLETED and self.point is None:
+            return Solution(
+                Exact.name, Status.INFEASIBLE, reason, bound=-math.inf, nodes=nodes, seconds=seconds
+            )
+        status = status_of(self.objective, self.bound, self.options.gap)
+        return Solution(
+            Exact.name, status, reason, self.point, self.objective, self.bound, nodes, seconds
+        )
+
+    def _tell(self, top: float, last: bool = False) -> None:
+        """Refresh the bound (the best open node, at least the cut below which nodes went)."""
+        bound = max(top, self.tree.cut)
+        if abs(bound) < -self.kernels.NEVER:
+            self.bound = bound
+        if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:
+            self.reported_s = self.clock.elapsed_s
+            self.clock.report(self.objective, self.bound, self.tree.nodes, "searching")
+
+    def anneal(self, restarts: int = ANNEALING_RESTARTS, moves: int = 0) -> Termination | None:
+        """The caller's point if it is feasible, then seeded annealing restarts."""
+        kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
+        if self.options.warm_start is not None:
+            self._accept(self._indices(self.options.warm_start))
+        seed = (self.options.seed * 2654435761 + 1013904223) % (1 << 48)
+        state = np.array([seed], dtype=np.int64)
+        for restart in range(restarts):
+            if reason := self.clock.stop():
+                return reason
+            start = (size - 1) * restart // (2 * restarts)
+            kernels.follow_sources(model, start)
+            best = start.copy()
+            if kernels.anneal(model, start, best, moves or ANNEALING_MOVES, state) > kernels.NEVER:
+                self._accept(best)
+            if restart == 0 and not self.tree.done:
+                self.step()  # a first bound, for whoever stops early
+            bound = self.bound if math.isfinite(self.bound) else None
+            self.clock.report(self.objective, bound, self.tree.nodes, "annealing")
+        return None
+
+    def _indices(self, point: tuple[int, ...]) -> IntArray | None:
+        """A point of the problem as indices of variables; ``None`` if it leaves the space."""
+        index = np.zeros(len(self.lowered.model.size), dtype=np.int64)
+        for (s, name), j, value in zip(self.problem.variables, self.lowered.column_variable, point):
+            domain = self.problem.stages[s].domain(name)
+            if value not in domain:
+                return None
+            index[j] = domain.index(value)
+        self.kernels.follow_sources(self.tree.model, index)
+        return index
+
+    def _accept(self, index: IntArray | None) -> None:
+        """Make a point the incumbent if the evaluator finds it feasible and better."""
+        if index is None:
+            return
+        point = tuple(
+            self.problem.stages[s].domain(name)[index[j]]
+            for (s, name), j in zip(self.problem.variables, self.lowered.column_variable)
+        )
+        scores = self.evaluator(np.array(point))
+        objective = float(scores.objective[0])
+        if bool(scores.feasible[0]) and (self.objective is None or objective > self.objective):
+            self.point, self.objective = point, objective
+            self.tree.incumbent = objective

@@ -1,0 +1,1 @@
+"""Heuristics and published baselines: they find designs and prove none."""

@@ -1,0 +1,1 @@
+"""Multiple-choice mixed-integer linear programs, through HiGHS and SciPy."""

@@ -1,0 +1,1 @@
+"""The integer nonlinear program, through SCIP or any solver that Pyomo knows."""

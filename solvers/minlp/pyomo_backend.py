@@ -1,0 +1,205 @@
+"""``pyomo:NAME``: any solver that Pyomo reaches, on the form of the program that suits it.
+
+Mixed-integer linear solvers get the choice MILP, global nonlinear ones the integer nonlinear
+program. What they answer is treated as that of ``highs`` and ``scip``: every point is re-evaluated
+and infeasible ones are cut off (:mod:`mathdesign.solvers.milp.search`,
+:mod:`mathdesign.solvers.minlp.search`). A local solver's "optimal" is believed by nobody: only a
+dual bound that the solver states counts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Clock,
+    Solution,
+    SolveOptions,
+    Termination,
+)
+from mathdesign.solvers.milp.arrays import Milp
+from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
+from mathdesign.solvers.milp.search import refuses as milp_refuses
+from mathdesign.solvers.minlp.model import refuses as minlp_refuses
+from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
+from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
+
+#: Global solvers for nonlinear programs with integers; all others get the linear form.
+NONLINEAR = frozenset(
+    {"scip", "scip_direct", "scip_persistent", "baron", "couenne", "shot", "octeract", "raposa",
+     "lindoglobal", "antigone", "gurobi_direct_minlp"}
+)  # fmt: skip
+#: Solvers whose Pyomo interface of this name needs a program that a Python package replaces.
+INSTEAD = {"scip": "scip_direct"}
+DEFAULT = "highs"
+
+
+class Pyomo(Backend):
+    """A solver by its Pyomo name, e.g. ``pyomo:highs``, ``pyomo:scip``, ``pyomo:gurobi``."""
+
+    summary = "any solver that Pyomo reaches (pyomo:NAME)"
+    abilities = frozenset({Ability.PROVES, Ability.WARM_START})
+
+    def __init__(self, solver: str = DEFAULT) -> None:
+        self.solver = solver
+        self.name = f"pyomo:{solver}"
+
+    @property
+    def nonlinear(self) -> bool:
+        """Whether this solver gets the integer nonlinear program."""
+        return self.solver in NONLINEAR
+
+    def refuses(self, problem: DesignProblem) -> str | None:
+        """Pyomo or the solver is missing, or its form of the program is hopeless."""
+        if importlib.util.find_spec("pyomo") is None:
+            return "pyomo is not installed"
+        if _find(self.solver) is None:
+            return f"Pyomo finds no solver {self.solver!r} on this machine"
+        return minlp_refuses(problem) if self.nonlinear else milp_refuses(problem)
+
+    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+        """Solve; the solver itself is not interruptible but by Ctrl-C."""
+        if self.nonlinear:
+            clock = Clock(options)
+            search = MinlpSearch(self.name, problem, options, clock)
+            try:
+                return search.solve(_Nonlinear(self.solver, problem))
+            except KeyboardInterrupt:
+                return search.answer(Termination.INTERRUPTED)
+        return MilpSearch(self.name, problem, options, self._solve_arrays).run()
+
+    def _solve_arrays(
+        self, milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch
+    ) -> MilpAnswer:
+        clock.report(search.objective, None, search.nodes, self.name)
+        model = linear_model(milp)
+        outcome = _call(self.solver, model, options, clock)
+        columns = range(milp.columns)
+        return MilpAnswer(
+            x=np.array([float(model.x[i].value or 0.0) for i in columns])
+            if outcome.found
+            else None,
+            bound=outcome.bound,
+            infeasible=outcome.infeasible,
+            completed=outcome.completed,
+            nodes=0,
+        )
+
+
+class _Nonlinear:
+    """One integer nonlinear program in a Pyomo solver."""
+
+    def __init__(self, solver: str, problem: DesignProblem) -> None:
+        self.solver = solver
+        self.model, self.minlp = nonlinear_model(problem)
+        self.excluded = 0
+
+    def run(self, search: MinlpSearch) -> MinlpAnswer:
+        """One call of the solver."""
+        import pyomo.environ as pyo
+
+        search.clock.report(search.objective, None, search.nodes, search.name)
+        outcome = _call(self.solver, self.model, search.options, search.clock)
+        points = (self.minlp.point(pyo.value),) if outcome.found else ()
+        return MinlpAnswer(
+            points=points,
+            claimed=float(pyo.value(self.model.objective)) if outcome.found else -math.inf,
+            bound=outcome.bound,
+            infeasible=outcome.infeasible,
+            completed=outcome.completed,
+            interrupted=False,
+            nodes=0,
+        )
+
+    def exclude(self, point: Point) -> None:
+        """A no-good over the binaries of ``point``."""
+        self.excluded += 1
+        self.minlp.exclude(point, PyomoTools(self.model), f"excluded{self.excluded}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a Pyomo solver said; a point is loaded into the model where ``found``."""
+
+    found: bool
+    bound: float
+    infeasible: bool
+    completed: bool
+
+
+def _find(solver: str) -> Any | None:
+    """The solver's interface: Pyomo's present one where it has one, else the older; or ``None``."""
+    import pyomo.environ as pyo
+    from pyomo.contrib.solver.common.factory import SolverFactory
+
+    for name in (solver, INSTEAD.get(solver)):
+        for factory in (SolverFactory, pyo.SolverFactory):
+            if name is not None and name in list(factory):
+                interface = factory(name)
+                if factory is SolverFactory:
+                    usable = bool(interface.available())
+                else:
+                    usable = bool(interface.available(exception_flag=False))
+                if usable:
+                    return interface
+    return None
+
+
+def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outcome:
+    from pyomo.contrib.solver.common.base import SolverBase
+
+    interface = _find(solver)
+    assert interface is not None, "asked for in refuses()"
+    call = _call_present if isinstance(interface, SolverBase) else _call_older
+    return call(interface, model, options, max(clock.remaining_s, 0.01))
+
+
+def _call_present(interface: Any, model: Any, options: SolveOptions, limit_s: float) -> _Outcome:
+    from pyomo.contrib.solver.common.results import TerminationCondition as Condition
+
+    settings: dict[str, Any] = {"time_limit": limit_s, "threads": options.threads}
+    settings |= {"rel_gap": options.gap / 2, "abs_gap": 0.0}
+    results = interface.solve(
+        model,
+        load_solutions=False,
+        raise_exception_on_nonoptimal_result=False,
+        **{k: v for k, v in settings.items() if k in interface.config},
+    )
+    found = results.incumbent_objective is not None
+    if found:
+        results.solution_loader.load_vars()
+    bound = results.objective_bound
+    condition = results.termination_condition
+    return _Outcome(
+        found=found,
+        bound=math.inf if bound is None or abs(bound) > 1e19 else float(bound),
+        infeasible=condition is Condition.provenInfeasible,
+        completed=condition is Condition.convergenceCriteriaSatisfied,
+    )
+
+
+def _call_older(interface: Any, model: Any, options: SolveOptions, limit_s: float) -> _Outcome:
+    """Gaps have no common option name here: the solver's default holds, its own bound tells."""
+    from pyomo.opt import TerminationCondition as Condition
+
+    results = interface.solve(model, load_solutions=False, timelimit=math.ceil(limit_s))
+    found = len(results.solution) > 0
+    if found:
+        model.solutions.load_from(results)
+    upper = results.problem.upper_bound
+    stated = isinstance(upper, float | int) and math.isfinite(upper) and abs(upper) < 1e19
+    condition = results.solver.termination_condition
+    return _Outcome(
+        found=found,
+        bound=float(upper) if stated else math.inf,
+        infeasible=condition == Condition.infeasible,
+        completed=condition == Condition.optimal,
+    )

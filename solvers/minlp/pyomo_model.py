@@ -1,0 +1,157 @@
+"""Pyomo models of a design problem, for any solver a user owns.
+
+``to_pyomo(problem)`` is the integer nonlinear program of :mod:`mathdesign.solvers.minlp.model`,
+``to_pyomo(problem, form="milp")`` the linearised choice program of
+:mod:`mathdesign.solvers.milp.choice`. :func:`point_of` reads the design back from a solved model;
+check it with :class:`~mathdesign.programs.evaluate.Evaluator`: solvers have tolerances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.solvers.milp.arrays import Milp
+from mathdesign.solvers.milp.choice import ChoiceMilp
+from mathdesign.solvers.milp.choice import build as build_milp
+from mathdesign.solvers.minlp.model import build
+from mathdesign.solvers.minlp.tools import Minlp
+
+Form = Literal["minlp", "milp"]
+
+
+def to_pyomo(problem: DesignProblem, form: Form = "minlp") -> Any:
+    """A Pyomo ``ConcreteModel`` to be maximised; ``model.objective`` is its objective.
+
+    Raises ``ValueError`` where ``form="milp"`` and the rules of a stage exclude every choice.
+    """
+    if form == "minlp":
+        return nonlinear_model(problem)[0]
+    choice = build_milp(problem)
+    if choice is None:
+        raise ValueError(f"{problem.name}: the rules leave some stage without a choice")
+    cuts = choice.first_cuts()
+    model = linear_model(choice.milp.with_rows(cuts))
+    model.design_reader = choice
+    return model
+
+
+def point_of(model: Any) -> tuple[int, ...]:
+    """The design that a solved model of :func:`to_pyomo` selects."""
+    import pyomo.environ as pyo
+
+    reader = model.design_reader
+    if isinstance(reader, ChoiceMilp):
+        return reader.invert(np.array([pyo.value(model.x[i]) for i in range(len(model.x))]))
+    return reader.point(pyo.value)  # type: ignore[no-any-return]
+
+
+def nonlinear_model(problem: DesignProblem) -> tuple[Any, Minlp]:
+    """The integer nonlinear program and its reader."""
+    import pyomo.environ as pyo
+
+    model = pyo.ConcreteModel(name=problem.name)
+    minlp = build(problem, PyomoTools(model))
+    model.design_reader = minlp
+    return model, minlp
+
+
+class PyomoTools:
+    """The algebra of Pyomo: every variable and constraint is a named component of the model."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def binary(self, name: str) -> Any:
+        """A new 0-1 variable."""
+        import pyomo.environ as pyo
+
+        return self._add(name, pyo.Var(domain=pyo.Binary))
+
+    def integer(self, name: str, low: int, high: int) -> Any:
+        """A new integer variable."""
+        import pyomo.environ as pyo
+
+        return self._add(name, pyo.Var(domain=pyo.Integers, bounds=(low, high)))
+
+    def real(self, name: str, low: float, high: float) -> Any:
+        """A new real variable, started in the middle of its bounds."""
+        import pyomo.environ as pyo
+
+        return self._add(name, pyo.Var(bounds=(low, high), initialize=(low + high) / 2))
+
+    def exp(self, x: Any) -> Any:
+        """``e**x``."""
+        import pyomo.environ as pyo
+
+        return pyo.exp(x)
+
+    def log(self, x: Any) -> Any:
+        """``ln x``."""
+        import pyomo.environ as pyo
+
+        return pyo.log(x)
+
+    def total(self, terms: Sequence[Any]) -> Any:
+        """The sum of expressions."""
+        import pyomo.environ as pyo
+
+        return pyo.quicksum(terms)
+
+    def require(self, name: str, relation: Any) -> None:
+        """A constraint."""
+        import pyomo.environ as pyo
+
+        self._add(name, pyo.Constraint(expr=relation))
+
+    def maximize(self, objective: Any) -> None:
+        """The objective."""
+        import pyomo.environ as pyo
+
+        self._add("objective", pyo.Objective(expr=objective, sense=pyo.maximize))
+
+    def _add(self, name: str, component: Any) -> Any:
+        self.model.add_component(name, component)
+        return component
+
+
+def linear_model(milp: Milp) -> Any:
+    """The arrays of a MILP as a Pyomo model: ``model.x[i]`` is column ``i``."""
+    import pyomo.environ as pyo
+
+    model = pyo.ConcreteModel()
+    model.x = pyo.Var(range(milp.columns))
+    for i in range(milp.columns):
+        if milp.integer[i]:
+            model.x[i].domain = pyo.Integers
+        model.x[i].setlb(float(milp.low[i]) if np.isfinite(milp.low[i]) else None)
+        model.x[i].setub(float(milp.high[i]) if np.isfinite(milp.high[i]) else None)
+    model.rows = pyo.ConstraintList()
+    matrix = milp.matrix
+    for r in range(matrix.shape[0]):
+        span = slice(matrix.indptr[r], matrix.indptr[r + 1])
+        if span.start == span.stop and milp.row_low[r] <= 0.0 <= milp.row_high[r]:
+            continue
+        row = _linear(model, matrix.indices[span], matrix.data[span])
+        low, high = float(milp.row_low[r]), float(milp.row_high[r])
+        if low == high:
+            model.rows.add(row == low)
+        else:
+            model.rows.add((low if low > -np.inf else None, row, high if high < np.inf else None))
+    used = np.flatnonzero(milp.objective)
+    objective = _linear(model, used, milp.objective[used]) + milp.offset
+    model.objective = pyo.Objective(expr=objective, sense=pyo.maximize)
+    return model
+
+
+def _linear(model: Any, columns: Any, values: Any) -> Any:
+    from pyomo.core.expr.numeric_expr import LinearExpression
+
+    return LinearExpression(
+        constant=0.0,
+        linear_coefs=[float(v) for v in values],
+        linear_vars=[model.x[int(c)] for c in columns],
+    )

@@ -1,0 +1,156 @@
+"""Solving the integer nonlinear program to a certified answer, with whatever solver is at hand.
+
+Solvers accept constraints violated by about 1e-6, so a claimed optimum may break a budget by a
+few units, or overstate its objective. Every point is put before the exact evaluator. One that
+fails, or whose objective was overstated, is cut off by itself (a *no-good*: not all of its
+binaries may be 1 again), the solver is called once more, and nothing else is lost.
+
+**Validity.** The solver's constraints hold to a tolerance, so its feasible set contains every
+feasible design but those cut off, which are infeasible or recorded as incumbents. Hence
+``max(dual bound, incumbent)`` is an upper bound after every round, up to the arithmetic of the
+solver: dual bounds are loosened by ``BOUND_SLACK``, relative, to cover the tolerance (1e-7 in
+SCIP) to which it solves the linear programs they come from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.solvers.base import (
+    Clock,
+    Solution,
+    SolveOptions,
+    Status,
+    Termination,
+    relative_gap,
+    status_of,
+)
+from mathdesign.solvers.heuristic.answers import confirmed, feasible
+
+BOUND_SLACK = 2e-7
+#: A claimed objective may exceed the true one by this much, relative.
+SAME_OBJECTIVE = 5e-7
+
+Point = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MinlpAnswer:
+    """What a solver says after one run, best point first.
+
+    ``claimed`` is the objective it gives the first; ``bound`` its dual bound, infinite if none.
+    """
+
+    points: tuple[Point, ...]
+    claimed: float
+    bound: float
+    infeasible: bool
+    completed: bool
+    interrupted: bool
+    nodes: int
+
+
+class MinlpSolver(Protocol):
+    """One program in one solver."""
+
+    def run(self, search: MinlpSearch) -> MinlpAnswer:
+        """Solve within what is left of ``search.clock``."""
+        ...
+
+    def exclude(self, point: Point) -> None:
+        """Forbid one design from now on."""
+        ...
+
+
+@dataclass(slots=True)
+class MinlpSearch:
+    """The outer loop and its state."""
+
+    name: str
+    problem: DesignProblem
+    options: SolveOptions
+    clock: Clock
+    point: Point | None = None
+    objective: float | None = None
+    bound: float = math.inf
+    nodes: int = 0
+    excluded: set[Point] = field(default_factory=set)
+
+    def solve(self, solver: MinlpSolver) -> Solution:
+        """Call ``solver`` until its answer is exact, or a limit is reached."""
+        if self.options.warm_start is not None:
+            self.accept(self.options.warm_start)
+        while True:
+            answer = solver.run(self)
+            self.nodes += answer.nodes
+            if answer.infeasible:
+                return self._exhausted()
+            self.bound = min(self.bound, self._certified(answer.bound))
+            exact = self._learn(solver, answer)
+            if exact or relative_gap(self.objective, self.bound) <= self.options.gap:
+                return self.answer(Termination.COMPLETED)
+            stop = self.clock.stop()
+            if stop is None and answer.interrupted:
+                stop = Termination.INTERRUPTED
+            if stop or not answer.completed or not answer.points:
+                return self.answer(stop or Termination.TIME_LIMIT)
+
+    def accept(self, point: Sequence[int]) -> float | None:
+        """The objective of a feasible point, which becomes the incumbent if it is the best."""
+        value = confirmed(self.problem, point)
+        if value is not None and (self.objective is None or value > self.objective):
+            self.point, self.objective = tuple(int(v) for v in point), value
+        return value
+
+    def answer(self, reason: Termination) -> Solution:
+        """The incumbent and the bound as they stand."""
+        bound = self.bound if self.objective is None else max(self.bound, self.objective)
+        return Solution(
+            self.name, status_of(self.objective, bound, self.options.gap), reason, self.point,
+            self.objective, bound, self.nodes, self.clock.elapsed_s,
+        )  # fmt: skip
+
+    def _learn(self, solver: MinlpSolver, answer: MinlpAnswer) -> bool:
+        """Take in the points; true if the best one is exactly what the solver claims, and final."""
+        for point in answer.points[1:]:
+            self.accept(point)
+        if not answer.points or not answer.completed:
+            if answer.points:
+                self.accept(answer.points[0])
+            return False
+        best = answer.points[0]
+        true = self.accept(best)
+        if true is not None and answer.claimed <= true + SAME_OBJECTIVE * max(abs(true), 1.0):
+            return True
+        if best in self.excluded:  # the solver will not let go of it: stop rather than loop
+            return True
+        self.excluded.add(best)
+        solver.exclude(best)
+        return False
+
+    def _certified(self, bound: float) -> float:
+        """A dual bound, loosened by its slack and by what was excluded as incumbent."""
+        loose = bound + BOUND_SLACK * max(abs(bound), 1.0) if math.isfinite(bound) else math.inf
+        return loose if self.objective is None else max(loose, self.objective)
+
+    def _exhausted(self) -> Solution:
+        """No design is left: the incumbent is optimal, or there is none at all.
+
+        Feasible designs cut off because their penalty exceeds any double are neither.
+        """
+        if self.objective is None and any(feasible(self.problem, p) for p in self.excluded):
+            return self.answer(Termination.COMPLETED)
+        seconds = self.clock.elapsed_s
+        if self.objective is None:
+            return Solution(
+                self.name, Status.INFEASIBLE, Termination.COMPLETED, bound=-math.inf,
+                nodes=self.nodes, seconds=seconds,
+            )  # fmt: skip
+        return Solution(
+            self.name, Status.OPTIMAL, Termination.COMPLETED, self.point, self.objective,
+            self.objective, self.nodes, seconds,
+        )  # fmt: skip

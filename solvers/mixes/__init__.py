@@ -1,0 +1,1 @@
+"""Frames of layer mixes: bounds of all, integer programs of the most promising."""

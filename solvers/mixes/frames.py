@@ -1,0 +1,248 @@
+"""``frames``: bound all frames, solve the most promising exactly, until no bound is better.
+
+Best first: the frame of the greatest bound gets its linear program, whose multipliers tighten the
+bounds of all frames; if it is still the greatest, its integer program is solved by HiGHS over the
+counts (a few dozen integers, a handful of rows). A frame is done when that is solved or its bound
+does not exceed the incumbent. Every incumbent is scored in exact integers by the problem itself;
+HiGHS has only to bound, and its bound is widened by what its tolerances may hide.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mathdesign.programs.base import FloatArray
+from mathdesign.programs.mixes import Frame, MixProblem, stacked
+from mathdesign.solvers.base import Clock, Solution, SolveOptions, Status, Termination, status_of
+from mathdesign.solvers.mixes.bound import FrameBounds
+
+#: HiGHS decides within 1e-6 (feasibility, integrality) of rows scaled to 1: what that may hide of
+#: the objective, relative to it, with room.
+HIDDEN = 2e-7
+#: Attempts to repair an answer that breaks a budget by less than HiGHS can see.
+REPAIRS = 4
+
+
+@dataclass(slots=True)
+class _Search:
+    problem: MixProblem
+    options: SolveOptions
+    clock: Clock
+    bounds: FrameBounds
+    point: tuple[int, ...] | None = None
+    objective: float | None = None
+    nodes: int = 0
+    #: Stages of a frame: 0 untouched, 1 linear program solved, 2 integer program solved.
+    stage: list[int] = field(default_factory=list)
+
+    @property
+    def bound(self) -> float:
+        """A valid bound on every point, ``-inf`` where all frames are empty."""
+        rest = float(self.bounds.best.max())
+        return rest if self.objective is None else max(rest, self.objective)
+
+    def enough(self) -> bool:
+        if self.objective is None:
+            return self.bound == -math.inf
+        return self.bound - self.objective <= self.options.gap * max(1.0, abs(self.objective))
+
+    def offer(self, point: tuple[int, ...]) -> bool:
+        """Take in a point if it is feasible, in exact integers; whether it was feasible."""
+        if not self.problem.feasible(point):
+            return False
+        value = self.problem.value(point)
+        if self.objective is None or value > self.objective:
+            self.point, self.objective = point, value
+        return True
+
+
+def solve_frames(problem: MixProblem, options: SolveOptions) -> Solution:
+    """Solve; never raises for infeasibility, limits or interruption."""
+    search = _Search(problem, options, Clock(options), FrameBounds(problem))
+    search.stage = [0] * len(problem.frames)
+    stop: Termination | None = None
+    while not search.enough():
+        stop = search.clock.stop()
+        index = int(np.argmax(search.bounds.best))
+        if stop is not None:
+            break
+        if search.stage[index] == 2:
+            # Solved, and still the greatest: what its limits left open cannot be closed.
+            stop = Termination.COMPLETED
+            break
+        (_relax if search.stage[index] == 0 else _settle)(search, index)
+        search.stage[index] += 1
+        bound = search.bound if math.isfinite(search.bound) else None
+        search.clock.report(search.objective, bound, search.nodes, "frames")
+    reason = stop or Termination.COMPLETED
+    if search.point is None and search.bound == -math.inf:
+        status = Status.INFEASIBLE
+    else:
+        status = status_of(search.objective, search.bound, options.gap)
+    return Solution(
+        "frames", status, reason, search.point, search.objective, search.bound,
+        search.nodes, search.clock.elapsed_s,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A frame's program over counts, rows and objective scaled to about 1."""
+
+    matrix: FloatArray
+    upper: FloatArray
+    low: FloatArray
+    cost: FloatArray
+    scale: float
+    row_scale: FloatArray
+
+
+def _rows(problem: MixProblem, frame: Frame) -> _Rows:
+    """Budget rows first (``<=`` only), then one row a group for its number of layers."""
+    costs, values = stacked(frame)
+    sides = problem.sides()
+    budget = np.array([s * costs[:, k].astype(float) for k, s, _ in sides]).reshape(-1, len(costs))
+    limit = np.array([float(b - s * int(frame.costs[k])) for k, s, b in sides])
+    row_scale = np.maximum(np.maximum(abs(budget).max(axis=1, initial=0), abs(limit)), 1.0)
+    members, at = np.zeros((len(frame.groups), len(costs))), 0
+    for i, group in enumerate(frame.groups):
+        members[i, at : at + len(group.values)] = 1.0
+        at += len(group.values)
+    scale = max(float(abs(values).max()), 1e-300)
+    return _Rows(
+        np.vstack([budget / row_scale[:, None], members]),
+        np.concatenate([limit / row_scale, [float(g.most) for g in frame.groups]]),
+        np.concatenate([np.full(len(sides), -np.inf), [float(g.least) for g in frame.groups]]),
+        values / scale,
+        scale,
+        row_scale,
+    )
+
+
+def _relax(search: _Search, index: int) -> None:
+    """The frame's linear program: its multipliers, and whether it has any point at all."""
+    import highspy
+
+    rows = _rows(search.problem, search.problem.frames[index])
+    most = [g.most for g in search.problem.frames[index].groups for _ in g.values]
+    highs = _run(search, _model(rows, most))
+    kind, status = highspy.HighsModelStatus, highs.getModelStatus()
+    duals = np.array(highs.getSolution().row_dual)[: len(rows.row_scale)]
+    if status == kind.kOptimal and len(duals):
+        # Maximisation: a row `<=` that binds has a multiplier of the objective's sign.
+        search.bounds.tighten(abs(duals) * rows.scale / rows.row_scale)
+    elif status == kind.kInfeasible:
+        _forget_if_empty(search, index)
+
+
+def _forget_if_empty(search: _Search, index: int) -> None:
+    """Rule a frame out if one row alone rules it out, in exact integers.
+
+    An infeasible linear program is left to :func:`_settle` otherwise.
+    """
+    frame = search.problem.frames[index]
+    for at, sign, limit in search.problem.sides():
+        least = sign * int(frame.costs[at])
+        for group in frame.groups:
+            low = min(sign * int(c) for c in group.costs[:, at])
+            least += low * (group.most if low < 0 else group.least)
+        if least > limit:
+            search.bounds.best[index] = -np.inf
+
+
+def _settle(search: _Search, index: int) -> None:
+    """The frame's integer program: its best mix, and a bound that holds for the whole frame."""
+    import highspy
+
+    problem, frame = search.problem, search.problem.frames[index]
+    if search.bounds.best[index] == -np.inf:
+        return
+    rows = _rows(problem, frame)
+    most = [g.most for g in frame.groups for _ in g.values]
+    upper = rows.upper.copy()
+    kind = highspy.HighsModelStatus
+    for attempt in range(1 + REPAIRS):
+        model = _model(rows, most, integer=True)
+        model.row_upper_ = upper
+        highs = _run(search, model)
+        status, info = highs.getModelStatus(), highs.getInfo()
+        search.nodes += max(int(info.mip_node_count), 0)
+        if attempt == 0:
+            _take_bound(search, index, rows, status == kind.kInfeasible, info.mip_dual_bound)
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return
+        counts = [round(x) for x in highs.getSolution().col_value]
+        point = (index, *counts)
+        try:
+            if search.offer(point):
+                return
+        except ValueError:
+            return
+        # Broken by less than HiGHS sees: ask for an answer that is clear of the limits.
+        upper[: len(rows.row_scale)] -= 1e-9 * 10**attempt
+
+
+def _take_bound(search: _Search, index: int, rows: _Rows, infeasible: bool, dual: float) -> None:
+    if infeasible:
+        search.bounds.best[index] = -np.inf
+        return
+    if not math.isfinite(dual) or abs(dual) > 1e29:
+        return
+    frame = search.problem.frames[index]
+    # The model minimises: its dual bound is a lower bound on minus the scaled objective.
+    summed = abs(rows.cost) @ np.array([g.most for g in frame.groups for _ in g.values], float)
+    hidden = HIDDEN * max(1.0, min(abs(dual), float(summed)))
+    bound = frame.value + rows.scale * (-dual + hidden)
+    search.bounds.best[index] = min(search.bounds.best[index], bound)
+
+
+def _run(search: _Search, model: Any) -> Any:
+    """HiGHS on a model, to the end or to the time limit; always with one thread.
+
+    HiGHS keeps one pool of threads a process and does nothing at all when asked for another size.
+    Raises ``RuntimeError`` where it returns without a verdict: its bound would mean nothing.
+    """
+    import highspy
+
+    from mathdesign.solvers.milp.highs import quiet_highs
+
+    highspy.Highs.resetGlobalScheduler(True)
+    highs = quiet_highs()
+    for option, value in {
+        "time_limit": max(search.clock.remaining_s, 0.01),
+        "random_seed": search.options.seed,
+        "threads": 1,
+        "mip_rel_gap": min(search.options.gap / 2, 1e-7),
+        "mip_abs_gap": 1e-9,
+        "mip_feasibility_tolerance": 1e-9,
+        "primal_feasibility_tolerance": 1e-9,
+    }.items():
+        highs.setOptionValue(option, value)
+    highs.passModel(model)
+    highs.run()
+    if highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
+        raise RuntimeError("HiGHS returned without a verdict")
+    return highs
+
+
+def _model(rows: _Rows, most: list[int], integer: bool = False) -> Any:
+    """The arrays as HiGHS takes them, as a minimisation."""
+    import highspy
+    from scipy.sparse import csr_matrix
+
+    matrix = csr_matrix(rows.matrix)
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(rows.cost), len(rows.upper)
+    lp.col_cost_ = -rows.cost
+    lp.col_lower_, lp.col_upper_ = np.zeros(len(rows.cost)), np.array(most, float)
+    lp.row_lower_, lp.row_upper_ = rows.low, rows.upper
+    if integer:
+        lp.integrality_ = [highspy.HighsVarType.kInteger] * len(rows.cost)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
+    lp.a_matrix_.value_ = matrix.data
+    return lp

@@ -1,0 +1,1 @@
+"""Enumeration: every point of a small space."""

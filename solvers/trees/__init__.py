@@ -1,0 +1,1 @@
+"""Branch and bound over slots with tree ensembles."""

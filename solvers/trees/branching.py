@@ -1,0 +1,145 @@
+"""``branch``: depth-first branch and bound over boxes of options, bounded by tree messages.
+
+Bound, tightening and validity: :mod:`mathdesign.solvers.trees.kernels`. Root: a short tabu search
+for an incumbent, the duals of the Hall relaxation as first messages. Then depth first
+(:mod:`.tree_dive`): the slot is branched on whose options promise the smallest subtrees, slots of
+greater attribution first where that is close; one child an option that is left. Children inherit the
+messages of their parent. What does not promise to end, and all deep trees, begin anew by branch and
+cut (:mod:`.tree_cutting`): thousands of times slower a node, and as many times fewer nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mathdesign.programs.base import BoolArray, FloatArray
+from mathdesign.programs.slots import SlotProblem
+from mathdesign.solvers.base import Ability, Clock, SolveOptions, Termination
+from mathdesign.solvers.trees.arrays import Box, box, message_size
+from mathdesign.solvers.trees.base import SlotBackend, SlotSolution
+from mathdesign.solvers.trees.dive import Dive
+from mathdesign.solvers.trees.lp import hall, solve_lp
+from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.primal import random_start, tabu
+from mathdesign.solvers.trees.state import State
+
+ROOT_SWEEPS = 30
+#: Tabu moves before the root relaxation, and in each of the walks after it.
+FIRST_MOVES, MOVES, WALKS = 10, 150, 1
+#: Messages alone are tried on so many leaves, about a tenth of a second, and go on while they promise
+#: to end within so many more.
+TRIED, MOST_LEFT = 250_000, 5_000_000
+#: Leaves of a tree, on average, from which on branch and cut begins at once.
+DEEP = 16
+
+
+def deep(model: Model) -> bool:
+    """Whether the trees are too deep for messages alone to be worth trying; pair tables are none."""
+    scopes = np.bincount(model.scope_factor, minlength=len(model.factor_start) - 1)
+    leaves = np.diff(model.factor_start)[scopes > 2]
+    return bool(len(leaves)) and float(leaves.mean()) > DEEP
+
+
+class Branch(SlotBackend):
+    """Branch and bound; proves optimality and infeasibility."""
+
+    name = "branch"
+    summary = "branch and bound with tree messages"
+    abilities = frozenset(
+        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES}
+    )
+
+    def solve(self, problem: SlotProblem, options: SolveOptions) -> SlotSolution:
+        """Search until the gap, a limit or the caller says stop."""
+        state = State(problem, options, Clock(options))
+        reason = Search(state).run()
+        return state.best.solution(self.name, reason, state.clock, options.gap)
+
+
+@dataclass(slots=True)
+class Search:
+    """One run. ``open`` are the bounds of boxes that together have every better point."""
+
+    state: State
+    open: list[float] = field(default_factory=list)
+
+    def run(self) -> Termination:
+        """Root, then boxes until none is left."""
+        state = self.state
+        try:
+            found = self.root()
+            if found is not None:
+                if deep(state.model):
+                    return self.begin_anew(*found)
+                dive = Dive(state, state.arrays, state.model.constant, *found)
+                while not dive.closed:
+                    if reason := state.clock.stop():
+                        return reason
+                    dive.run()
+                    self.open = dive.open_bounds().tolist()
+                    self.tell()
+                    if dive.work >= TRIED and dive.left() > MOST_LEFT:
+                        return self.begin_anew(*found)
+        except KeyboardInterrupt:
+            return Termination.INTERRUPTED
+        self.open = []
+        self.tell(last=True)
+        return Termination.COMPLETED
+
+    def tell(self, last: bool = False) -> None:
+        """Refresh bound and progress."""
+        self.state.tell(self.open, "searching", last)
+
+    def begin_anew(self, box: Box, bound: float) -> Termination:
+        """Branch and cut from the first box."""
+        from mathdesign.solvers.trees.cutting import Cutting
+
+        reason = Cutting(self.state, box.alive, bound).run()
+        if reason is Termination.COMPLETED:
+            self.open = []
+            self.tell(last=True)
+        return reason
+
+    def root(self) -> tuple[Box, float] | None:
+        """Incumbent, relaxation, first box and its bound; ``None`` if nothing is left."""
+        state = self.state
+        rng = np.random.default_rng(state.options.seed)
+        alive = np.ones(state.model.options, dtype=bool)
+        if state.model.infeasible:
+            return None
+        state.best.offer(state.options.warm_start)
+        start = random_start(state.problem, rng)
+        if state.best.point is not None:
+            start = np.array(state.best.point)
+        tabu(state.near, state.best, rng, start, FIRST_MOVES, state.clock)
+        if not state.kernels.tighten(state.arrays, alive):
+            return None
+        first = box(state.arrays, alive, *self._messages(alive))
+        for walk in range(WALKS + 1):
+            bound = self._bound(first)
+            if bound <= state.cut:
+                return None
+            self.open = [bound]
+            self.tell()
+            if walk < WALKS:
+                start = random_start(state.problem, rng) if walk else state.greatest(state.work.own)
+                tabu(state.near, state.best, rng, start, MOVES, state.clock)
+        return first, bound
+
+    def _messages(self, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Messages and multipliers to begin with; for deep trees branch and cut finds its own."""
+        model = self.state.model
+        if deep(model):
+            return np.zeros(message_size(self.state.arrays)), np.zeros(len(model.row_limit))
+        self.state.clock.report(self.state.best.objective, None, 0, "root relaxation")
+        duals = solve_lp(model, hall(model), alive, self.state.clock.remaining_s)
+        return duals.message, duals.multiplier
+
+    def _bound(self, first: Box) -> float:
+        state = self.state
+        bound: float = state.kernels.bound_box(
+            state.arrays, state.model.constant, first, state.work, state.cut, ROOT_SWEEPS
+        )
+        return bound

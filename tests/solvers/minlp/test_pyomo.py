@@ -1,0 +1,60 @@
+"""Models handed out to Pyomo, and the backends on top: both forms have the enumerated optimum."""
+
+import numpy as np
+import pytest
+
+from mathdesign.programs.evaluate import Evaluator
+from mathdesign.solvers import backend
+from mathdesign.solvers.base import SolveOptions
+from tests.small import two_stage_problem
+from tests.strategies import random_problem
+
+pyo = pytest.importorskip("pyomo.environ")
+EXACT = SolveOptions(gap=0.0, time_limit_s=60.0)
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_backends_agree_with_enumeration_on_random_problems(solver, seed):
+    problem = random_problem(np.random.default_rng(seed), largest=800)
+    best = backend("brute").solve(problem, EXACT)
+    solution = backend(f"pyomo:{solver}").solve(problem, EXACT)
+    assert solution.status is best.status
+    if best.objective is not None:
+        assert solution.objective == pytest.approx(best.objective, rel=1e-6)
+        assert solution.bound >= best.objective
+
+
+@pytest.mark.parametrize(("form", "solver"), [("minlp", "scip_direct"), ("milp", "highs")])
+def test_a_model_handed_out_is_solved_and_read_by_its_owner(form, solver):
+    from mathdesign.solvers.minlp.pyomo_model import point_of, to_pyomo
+
+    problem = two_stage_problem("basic")
+    model = to_pyomo(problem, form)
+    pyo.SolverFactory(solver).solve(model)
+    scores = Evaluator(problem)(np.array(point_of(model)))
+    best = backend("brute").solve(problem, EXACT)
+    assert scores.feasible[0]
+    assert scores.objective[0] == pytest.approx(best.objective, rel=1e-6)
+    assert pyo.value(model.objective) == pytest.approx(best.objective, rel=1e-6)
+
+
+def test_any_design_is_a_feasible_point_of_the_nonlinear_model():
+    """Fix the binaries to one design: the model's metrics and objective are the evaluator's."""
+    from mathdesign.solvers.minlp.pyomo_model import nonlinear_model
+
+    problem = two_stage_problem(budgets=(), effectiveness=None)
+    point = (16, 3, 1, 32, 8, 3, 2, 48, 16, 5, 3, 10, 1)
+    model, minlp = nonlinear_model(problem)
+    for variable, value in minlp.assignment(point):
+        variable.fix(value)
+    pyo.SolverFactory("scip_direct").solve(model)
+    assert minlp.point(pyo.value) == point
+    scores = Evaluator(problem)(np.array(point))
+    assert pyo.value(model.objective) == pytest.approx(scores.objective[0], rel=1e-6)
+
+
+def test_an_unknown_solver_is_refused_and_an_unknown_backend_named():
+    assert "no_such" in backend("pyomo:no_such").refuses(two_stage_problem())
+    with pytest.raises(KeyError, match="pyomo:NAME"):
+        backend("highs:fast")

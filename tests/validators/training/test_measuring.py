@@ -1,0 +1,161 @@
+"""Memory before a run, CIFAR's pickles, simulated entropy, ONNX, latency."""
+
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mathdesign.export.convnet import build
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.validators.convnet import monte_carlo
+from mathdesign.validators.convnet.monte_carlo import EntropyMismatch, check_entropy, simulate
+from mathdesign.validators.training import memory
+from mathdesign.validators.training.data import DataError, load
+from mathdesign.validators.training.latency import measure
+from mathdesign.validators.training.onnx_check import OnnxMismatch, check_onnx
+
+END = {"name": "end", "role": "classifier", "family": "classifier", "stride": 1, "width": 10,
+       "depth": 1}  # fmt: skip
+
+
+def network(family: str, **words) -> Network:
+    stem = {"name": "stem", "role": "stem", "family": "conv", "stride": 1, "width": 16,
+            "kernel_size": 3, "depth": 1}  # fmt: skip
+    body = {"name": "a", "role": "body", "family": family, "stride": 2, "width": 24,
+            "kernel_size": 5, "depth": 3, **words}  # fmt: skip
+    document = {"name": "n", "input": {"channels": 3, "size": 16}, "stages": [stem, body, END]}
+    return Network.from_dict(document)
+
+
+NETWORKS = {
+    "basic": network("basic"),
+    "bottleneck": network("bottleneck", bottleneck=8),
+    "inverted_residual": network("inverted_residual", bottleneck=48, squeeze_excitation=True),
+    "convnext": network("convnext", bottleneck=96),
+}
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_the_closed_form_of_the_entropy_is_what_a_simulation_gives(family):
+    found = check_entropy(NETWORKS[family])
+    assert 0 < found.error < 0.5
+    assert found.closed_form > 10 * found.error
+
+
+def test_a_wrong_closed_form_is_found(monkeypatch):
+    true = simulate(NETWORKS["bottleneck"])
+    wrong = true.closed_form + math.log(24 / 8)  # one layer's width for another's
+
+    class Wrong:
+        log_widths = (wrong,)
+
+    monkeypatch.setattr(monte_carlo, "recheck", lambda net: Wrong)
+    with pytest.raises(EntropyMismatch, match="closed form"):
+        check_entropy(NETWORKS["bottleneck"])
+
+
+def test_the_simulation_is_unbiased_over_seeds():
+    errors = [
+        (found.simulated - found.closed_form) / found.error
+        for found in (simulate(NETWORKS["basic"], seed) for seed in range(20))
+    ]
+    assert abs(np.mean(errors)) < 4 / len(errors) ** 0.5
+    assert np.std(errors) < 2
+
+
+@pytest.mark.parametrize("family", ["basic", "inverted_residual"])
+def test_onnxruntime_computes_the_same(family):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    assert check_onnx(build(NETWORKS[family]), 3, 16) < 1e-4
+
+
+def test_a_module_that_is_not_the_same_in_onnx_is_found(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    module = build(NETWORKS["basic"])
+    exported = torch.onnx.export
+
+    def other(given, *arguments, **words):
+        with torch.no_grad():
+            next(given.parameters()).mul_(1.5)
+        program = exported(given, *arguments, **words)
+        with torch.no_grad():
+            next(given.parameters()).div_(2.0)
+        return program
+
+    monkeypatch.setattr(torch.onnx, "export", other)
+    with pytest.raises(OnnxMismatch):
+        check_onnx(module, 3, 16)
+
+
+def test_latency_is_measured_and_memory_holds_weights_and_features():
+    module = build(NETWORKS["basic"])
+    found = measure(module, 3, 16, repeats=5, warm_up=1, batch=4)
+    assert 0 < found.fastest_ms <= found.quartiles_ms[0] <= found.median_ms <= found.quartiles_ms[1]
+    weights = 4 * sum(p.numel() for p in module.parameters())
+    assert found.weight_bytes == weights
+    one_feature = 4 * 4 * 16 * 16 * 16
+    assert weights + one_feature < found.peak_bytes < weights + 20 * one_feature
+
+
+def test_a_batch_is_as_large_as_memory_allows(monkeypatch):
+    module = build(NETWORKS["basic"])
+    each = memory.saved_bytes(module, (3, 16, 16))
+    assert each > 4 * 16 * 16 * 16  # at least the stem's features
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10 * each / memory.SHARE)
+    assert memory.fitting_batch(module, (3, 16, 16), 64) == 10
+    assert memory.fitting_batch(module, (3, 16, 16), 4) == 4
+    monkeypatch.setattr(memory, "free_bytes", lambda device: each)
+    with pytest.raises(MemoryError, match="smaller"):
+        memory.fitting_batch(module, (3, 16, 16), 64)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: None)
+    assert memory.fitting_batch(module, (3, 16, 16), 64) == 64
+
+
+def batches(folder: Path, changes=()) -> Path:
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for i in range(1, 6):
+        content = {
+            b"data": rng.integers(0, 256, (6, 3072), dtype=np.uint8),
+            b"labels": [0, 1, 2, 0, 1, 2],
+            **dict(changes),
+        }
+        (folder / f"data_batch_{i}").write_bytes(pickle.dumps(content, protocol=2))
+    meta = {b"label_names": [b"cat", b"dog", b"owl"]}
+    (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=2))
+    return folder
+
+
+def test_cifar_batches_are_read(tmp_path):
+    images = load(batches(tmp_path / "c"), channels=3, size=32, classes=3)
+    assert images.classes == ("cat", "dog", "owl")
+    assert images.pixels.shape == (30, 3, 32, 32)
+    first = pickle.loads((tmp_path / "c/data_batch_1").read_bytes())[b"data"][0]
+    assert (images.pixels[0] == first.reshape(3, 32, 32)).all()
+    assert len(load(tmp_path / "c", channels=1, size=16, classes=3, limit=7)) == 7
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("touched-by-batch"),))
+
+
+def test_bad_batches_are_named_and_run_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for changes, words in (
+        ({b"labels": [0, 1]}, "labels"),
+        ({b"labels": [0, 1, 2, 0, 1, 9]}, "out of range"),
+        ({b"data": np.zeros((6, 10), dtype=np.uint8)}, "3072"),
+        ({b"data": Evil()}, "readable"),
+    ):
+        with pytest.raises(DataError, match=words):
+            load(batches(tmp_path / "c", changes), channels=3, size=32, classes=3)
+    assert not Path("touched-by-batch").exists()
+    (tmp_path / "c/data_batch_1").write_bytes(b"\x80\x02}")
+    with pytest.raises(DataError, match="data_batch_1"):
+        load(tmp_path / "c", channels=3, size=32, classes=3)

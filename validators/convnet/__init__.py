@@ -1,0 +1,1 @@
+"""Checks of convolutional networks, layer by layer."""

@@ -1,0 +1,94 @@
+"""Parameters and multiply-adds counted by torch on the built module, and a check that it works.
+
+``torch.utils.flop_counter`` reports two operations per multiply-add and counts convolutions and
+matrix products only, as the ``macs`` profile does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.validators.convnet.recheck import count
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class RecountError(Exception):
+    """The built module is not the network that was designed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What torch counts on a module. ``output_shape`` is for one image."""
+
+    params: int
+    macs: int
+    output_shape: tuple[int, ...]
+
+
+def recount(module: nn.Module, channels: int, size: int) -> Recount:
+    """Count ``module`` on one ``channels x size x size`` image, in evaluation mode.
+
+    The module itself is left as it was: a copy without storage (the meta device) is run.
+    """
+    import copy
+
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = copy.deepcopy(module).to("meta").eval()
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        output = module(torch.empty(1, channels, size, size, device="meta"))
+    flops = counter.get_total_flops()
+    if flops % 2:
+        raise RecountError(f"torch counts {flops} operations, an odd number")
+    params = sum(parameter.numel() for parameter in module.parameters())
+    return Recount(params, flops // 2, tuple(output.shape))
+
+
+def check_module(network: Network, module: nn.Module) -> Recount:
+    """Hold ``module`` to the ``macs`` profile of ``network``, to the unit, and to its shapes.
+
+    Raises :class:`RecountError` naming what differs.
+    """
+    found = recount(module, network.input_channels, network.input_size)
+    expected = count(network, "macs")
+    for metric in ("params", "macs"):
+        if getattr(found, metric) != expected[metric]:
+            raise RecountError(
+                f"{metric}: torch counts {getattr(found, metric):,} on the built module, "
+                f"{expected[metric]:,} were designed"
+            )
+    if found.output_shape != (1, network.classes):
+        raise RecountError(f"output shape is {found.output_shape}, expected (1, {network.classes})")
+    return found
+
+
+def check_gradients(module: nn.Module, channels: int, size: int, seed: int = 0) -> None:
+    """One forward and backward pass on two random images, in training mode.
+
+    Raises :class:`RecountError` where an output or a gradient is not finite, or a parameter has
+    none. Gradients, batch statistics and mode of ``module`` are left as they were.
+    """
+    import copy
+
+    import torch
+
+    module = copy.deepcopy(module).train()
+    images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(seed))
+    output = module(images)
+    if not torch.isfinite(output).all():
+        raise RecountError("the output of a forward pass is not finite")
+    output.logsumexp(1).sum().backward()
+    for name, parameter in module.named_parameters():
+        if not _finite(parameter.grad):
+            raise RecountError(f"the gradient of {name} is missing or not finite")
+
+
+def _finite(gradient: torch.Tensor | None) -> bool:
+    return gradient is not None and bool(gradient.isfinite().all())

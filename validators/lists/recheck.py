@@ -1,0 +1,88 @@
+"""Answers over option lists, checked by code that shares nothing with the solvers.
+
+Costs are summed in Python integers from the plain tables; the objective is asked of LightGBM
+itself, from the model's own text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mathdesign.validators.errors import (
+    BudgetExceeded,
+    ObjectiveMismatch,
+    OutsideSpace,
+    RecheckError,
+)
+
+#: The encoded ensemble and the booster agree to this much, relative to max(1, |objective|).
+TOLERANCE = 1e-9
+
+
+def verify_list(
+    slots: Sequence[Any],
+    metrics: Mapping[str, Any],
+    budgets: Iterable[Any],
+    options: Mapping[str, str],
+    claimed: Mapping[str, int],
+    rules: Iterable[Any] = (),
+) -> dict[str, int]:
+    """The costs of ``options`` (slot -> option), summed here. Raises :class:`RecheckError`.
+
+    ``rules`` are boolean pair tables: options that may occur together.
+    """
+    at = []
+    for slot in slots:
+        if options.get(slot.name) not in slot.options:
+            raise OutsideSpace(f"{slot.name}: {options.get(slot.name)!r} is no option")
+        at.append(list(slot.options).index(options[slot.name]))
+    for rule in rules:
+        if not rule.table[at[rule.first]][at[rule.second]]:
+            names = slots[rule.first].name, slots[rule.second].name
+            raise OutsideSpace(f"{' and '.join(names)}: options that do not go together")
+    found = {}
+    for name, sums in metrics.items():
+        total = int(sums.constant)
+        for table, k in zip(sums.unary, at):
+            total += int(table[k])
+        for pair in sums.pairs:
+            total += int(pair.table[at[pair.first]][at[pair.second]])
+        found[name] = total
+        if claimed.get(name) != total:
+            raise RecheckError(f"{name}: claimed {claimed.get(name)}, counted {total}")
+    for budget in budgets:
+        used = found[budget.metric]
+        if budget.upper is not None and used > budget.upper:
+            raise BudgetExceeded(f"{budget.metric}: {used:,} exceeds {budget.upper:,}")
+        if budget.lower is not None and used < budget.lower:
+            raise BudgetExceeded(f"{budget.metric}: {used:,} is less than {budget.lower:,}")
+    return found
+
+
+def check_objective(booster_text: str, features: Any, objective: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless LightGBM predicts ``objective`` for ``features``.
+
+    Left out silently where LightGBM is not installed: designing does not need it.
+    """
+    try:
+        import lightgbm
+    except ImportError:
+        return
+    booster = lightgbm.Booster(model_str=booster_text)
+    value = float(booster.predict([list(features)])[0])
+    if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
+        raise ObjectiveMismatch(f"objective: claimed {objective!r}, the booster predicts {value!r}")
+
+
+def check_logs(options: Mapping[str, str], weights: Sequence[float], claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless the sum of ``weight * ln(option)`` is as claimed."""
+    found = logs_of(options, weights)
+    if abs(found - claimed) > TOLERANCE * max(1.0, abs(found)):
+        raise ObjectiveMismatch(f"objective is {found!r} by recount, {claimed!r} by claim")
+
+
+def logs_of(options: Mapping[str, str], weights: Sequence[float]) -> float:
+    """The sum of ``weight * ln(option)``."""
+    return math.fsum(w * math.log(float(o)) for w, o in zip(weights, options.values()))

@@ -1,0 +1,64 @@
+"""The state of a training run in a file: whole or not there, of this run or refused, never code."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import astuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathdesign.files import write_atomic
+from mathdesign.validators.training.data import Split
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mathdesign.validators.training.images import TrainingOptions
+
+FORMAT = 1
+
+
+class CheckpointError(Exception):
+    """A file that is no checkpoint, or one of another run; the message says which."""
+
+
+def fingerprint(module: nn.Module, data: Split, options: TrainingOptions) -> str:
+    """SHA-256 of what a run is made of: the recipe, the data and its split, the initial weights."""
+    digest = hashlib.sha256(repr(astuple(options)).encode())
+    for part in (data.images.pixels, data.images.labels, data.train, data.validation, data.test):
+        digest.update(part.tobytes())
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, mark: str, state: dict[str, object]) -> None:
+    """Write ``state`` of the run ``mark``; a reader sees the old file or the new one."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "mark": mark, **state}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path, mark: str) -> dict[str, Any] | None:
+    """The state in ``path``, ``None`` where there is no file. Raises :class:`CheckpointError`."""
+    import pickle
+
+    import torch
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:  # Tensors, numbers and text only: a file from a stranger runs no code.
+        state = torch.load(io.BytesIO(content), weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint; remove it to start anew") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("mark") != mark:
+        raise CheckpointError(
+            f"{path}: of another run (recipe, data, network or seed differ); remove it to start anew"
+        )
+    return state

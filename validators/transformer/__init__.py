@@ -1,0 +1,1 @@
+"""Checks of transformers from their plain words."""
