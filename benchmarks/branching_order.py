@@ -14,7 +14,7 @@ import numpy as np
 from tree_instances import space
 
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.solvers.trees import branching as tree_branching
 from mathdesign.solvers.trees import state as tree_state
 
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     tree_branching.MOST_LEFT, tree_branching.DEEP = 10**18, 10**9
     px = space("px")
-    solve_slots(px.problem(px.fit("30x8", 99)[0]), SolveOptions(gap=0.0))
+    solve(px.problem(px.fit("30x8", 99)[0]), SolveOptions(gap=0.0))
     print(f"{'ensemble':9}{'budget':9}{'order':13}{'proven':>7}{'nodes':>9}{'mean s':>8}")
     for shape, budget in CASES:
         for order, telling in (("subtrees", 0.0), ("attribution", 100.0), ("both", OURS)):
@@ -39,7 +39,7 @@ def main() -> None:
             rows = []
             for seed in range(options.seeds):
                 words = SolveOptions(gap=0.0, time_limit_s=options.limit)
-                rows.append(solve_slots(px.problem(px.fit(shape, seed)[0], budget), words))
+                rows.append(solve(px.problem(px.fit(shape, seed)[0], budget), words))
             proven = sum(row.status.value == "optimal" for row in rows)
             print(f"{shape:9}{budget:9}{order:13}{proven:>7}{np.mean([r.nodes for r in rows]):>9.0f}"
                   f"{np.mean([r.seconds for r in rows]):>8.2f}", flush=True)  # fmt: skip

@@ -26,7 +26,7 @@ from mathdesign.solvers.base import Progress, SolveOptions, Status
 from mathdesign.solvers.exact import engine as exact
 from mathdesign.solvers.exact import search as exact_search
 from mathdesign.solvers.exact.engine import Exact
-from mathdesign.solvers.scan.brute import Brute
+from mathdesign.solvers.scan.enumeration import Brute
 from tests.strategies import random_problem
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from tree_instances import SHAPES, space
 
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 
 BACKENDS = ("scan", "branch")
 
@@ -38,11 +38,11 @@ def main() -> None:
                 right, seconds = 0, {b: [] for b in BACKENDS}
                 for ensemble, value in zip(fitted, values):
                     problem = found.problem(ensemble, budget)
-                    truth = value[problem.feasible(points)].max()
+                    truth = value[problem.feasible_rows(points)].max()
                     good = True
                     for backend in BACKENDS:
                         start = time.perf_counter()
-                        solution = solve_slots(problem, SolveOptions(gap=0.0), backend)
+                        solution = solve(problem, SolveOptions(gap=0.0), backend)
                         seconds[backend].append(time.perf_counter() - start)
                         good &= solution.status.value == "optimal"
                         good &= abs(solution.objective - truth) <= 1e-9

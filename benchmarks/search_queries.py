@@ -43,7 +43,7 @@ def main() -> None:
             budgets = () if limit is None else (Budget("macs", limit),)
             zero = TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots))
             problem = SlotProblem(name, space.slots, SlotObjective(zero), space.metrics, budgets)
-            best = table[target][problem.feasible(points)].max()
+            best = table[target][problem.feasible_rows(points)].max()
             for method in options.methods.split(","):
                 counts, start = [], time.perf_counter()
                 for seed in range(options.seeds):

@@ -41,7 +41,7 @@ def main() -> None:
     from tree_instances import SHAPES, space
 
     from mathdesign.solvers.base import SolveOptions
-    from mathdesign.solvers.slot_solve import solve_slots
+    from mathdesign.solvers.portfolio import solve
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spaces", default="px")
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     peers = [p for p in options.peers.split(",") if p]
     first = space("px")  # Compiled code is loaded, or compiled, before anything is timed.
-    solve_slots(first.problem(first.fit("30x8", 99)[0], "both50%"), SolveOptions(gap=0.0))
+    solve(first.problem(first.fit("30x8", 99)[0], "both50%"), SolveOptions(gap=0.0))
     print(f"{'space':6}{'ensemble':9}{'budget':11}{'method':24}{'right':>6}{'wrong':>6}{'open':>6}"
           f"{'mean s':>9}{'most s':>9}  worst")  # fmt: skip
     for name in options.spaces.split(","):
@@ -69,13 +69,13 @@ def main() -> None:
                     problem = found.problem(ensemble, budget)
                     start = time.perf_counter()
                     words = SolveOptions(gap=0.0, time_limit_s=options.ours)
-                    ours = solve_slots(problem, words)
+                    ours = solve(problem, words)
                     seconds = time.perf_counter() - start
                     truth = ours.objective if ours.objective is not None else float("nan")
                     confirmed = "optimal, not enumerated"
                     if problem.size <= 10**7:
                         points = np.array(found.points)
-                        truth = float(ensemble.at(points)[problem.feasible(points)].max())
+                        truth = float(ensemble.at(points)[problem.feasible_rows(points)].max())
                         confirmed = "equals enumeration"
                     good = ours.status.value == "optimal" and abs(ours.objective - truth) <= 1e-9
                     state = (
@@ -172,7 +172,7 @@ def judge(
             answer.get("error", "no bound"))  # fmt: skip
         return "open", seconds, note[:70]
     point = np.array(answer["point"], dtype=np.int64)[None]
-    worth = float(ensemble.at(point)[0]) if problem.feasible(point)[0] else float("-inf")
+    worth = float(ensemble.at(point)[0]) if problem.feasible_rows(point)[0] else float("-inf")
     claim = float(answer["claimed"])
     scale = max(1.0, abs(truth))
     if abs(claim - truth) <= TOLERANCE * scale and worth >= truth - TOLERANCE * scale:

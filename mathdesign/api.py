@@ -11,6 +11,7 @@ from typing import overload
 
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
+from mathdesign.programs.base import Program as AnyProgram
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.result import Answer, BudgetUse, Certificate, Design
 from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
@@ -54,7 +55,7 @@ class Hooks:
     same space, perhaps of another budget, that the solver may start from.
     """
 
-    on_choice: Callable[[DesignProblem, Choice], None] | None = None
+    on_choice: Callable[[AnyProgram, Choice], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
     near: Network | None = None

@@ -10,10 +10,11 @@ import abc
 import enum
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
 
-from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.base import Program
 
 #: A point whose bound is this close (relative) is called optimal: double-precision arithmetic
 #: cannot tell closer values of the objective apart reliably.
@@ -57,6 +58,10 @@ class Ability(enum.Enum):
     """Honours ``should_stop`` within about a second and returns its incumbent."""
     COMPILES = "compiles"
     """The first use on a machine compiles for some seconds."""
+    APART = "apart"
+    """Keeps the distances of a program to given points."""
+    SEEDED = "seeded"
+    """Another seed gives another answer: one run says little about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,8 @@ class SolveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A backend's answer. ``point`` follows ``DesignProblem.variables``; ``bound`` is an upper
-    bound on the objective over all feasible points (``inf`` if the backend proves nothing).
+    """A backend's answer. ``point`` is one of the program's; ``bound`` is an upper bound on the
+    objective over all feasible points (``inf`` if the backend proves nothing).
     """
 
     backend: str
@@ -117,19 +122,37 @@ class UnsupportedProblem(ValueError):
     """The forced backend cannot treat this problem; the message says why and names others."""
 
 
-class Backend(abc.ABC):
-    """One way to solve a design problem. Stateless; registered in :mod:`mathdesign.solvers`."""
+P = TypeVar("P", bound=Program)
+
+
+class Backend(abc.ABC, Generic[P]):
+    """One way to solve programs. Stateless; registered in :mod:`mathdesign.solvers.portfolio`.
+
+    What it can do is declared here and asked before use: the forms that it accepts, its abilities,
+    the package that it needs beyond the installed core.
+    """
 
     name: str
     summary: str
+    accepts: ClassVar[tuple[type[Program], ...]]
     abilities: frozenset[Ability] = frozenset()
+    needs: ClassVar[str | None] = None
 
-    def refuses(self, problem: DesignProblem) -> str | None:
-        """Why this backend cannot treat ``problem`` (``None``: it can)."""
+    def refuses(self, problem: P) -> str | None:
+        """Why this backend cannot treat ``problem``, of a form that it accepts (``None``: it can)."""
         return None
 
+    def passes(self, problem: P) -> str | None:
+        """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
+        return self.refuses(problem)
+
+    def because(self, problem: P) -> str:
+        """Why ``backend: auto`` takes it, one sentence for the user."""
+        proves = Ability.PROVES in self.abilities
+        return f"{self.summary}; {'proves its answer' if proves else 'finds designs, proves none'}"
+
     @abc.abstractmethod
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+    def solve(self, problem: P, options: SolveOptions) -> Solution:
         """Solve; never raises for infeasibility, limits or interruption."""
 
 
@@ -183,3 +206,68 @@ class Clock:
         """Hand a progress report to the caller, if wanted."""
         if self.options.on_progress is not None:
             self.options.on_progress(Progress(self.elapsed_s, objective, bound, nodes, phase))
+
+
+@dataclass(slots=True)
+class Incumbent:
+    """The best point found so far, scored by the program itself, and the best valid bound.
+
+    Whatever a relaxation or a solver claims of a point, the program has the last word: exact
+    integers for feasibility, its own objective for the value.
+    """
+
+    program: Program
+    point: tuple[int, ...] | None = None
+    objective: float | None = None
+    bound: float = math.inf
+    nodes: int = 0
+
+    @property
+    def cutoff(self) -> float:
+        """What a point must exceed to matter."""
+        return -math.inf if self.objective is None else self.objective
+
+    def confirmed(self, point: Sequence[int]) -> float | None:
+        """The objective of ``point``, ``None`` unless it is feasible and finite."""
+        if not self.program.feasible(point):
+            return None
+        value = self.program.value(point)
+        return value if math.isfinite(value) else None
+
+    def offer(self, point: Sequence[int] | None) -> bool:
+        """Take ``point`` in if it is feasible and better (ties: lexicographically first)."""
+        value = None if point is None else self.confirmed(point)
+        if point is None or value is None or value < self.cutoff:
+            return False
+        ours = tuple(int(k) for k in point)
+        if value == self.cutoff and self.point is not None and ours >= self.point:
+            return False
+        self.point, self.objective = ours, value
+        return True
+
+    def solution(
+        self, backend: str, reason: Termination, clock: Clock, gap: float, message: str = ""
+    ) -> Solution:
+        """The answer so far. A bound of ``-inf`` without a point is proof of infeasibility."""
+        bound = max(self.bound, self.cutoff)
+        infeasible = self.objective is None and bound == -math.inf
+        status = Status.INFEASIBLE if infeasible else status_of(self.objective, bound, gap)
+        return Solution(
+            backend, status, reason, self.point, self.objective, bound, self.nodes,
+            clock.elapsed_s, message,
+        )  # fmt: skip
+
+
+def heuristic_answer(
+    backend: str,
+    program: Program,
+    point: Sequence[int] | None,
+    termination: Termination,
+    nodes: int,
+    clock: Clock,
+    message: str = "",
+) -> Solution:
+    """The answer of a heuristic: feasible or unknown, never more, and no bound."""
+    best = Incumbent(program, nodes=nodes)
+    best.offer(point)
+    return best.solution(backend, termination, clock, 0.0, message)

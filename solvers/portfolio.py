@@ -1,67 +1,116 @@
-"""Which backend solves a problem: the fastest one that can prove the answer, and why."""
+"""The registry of backends, and which one solves a program: the fastest that can prove it, and why."""
 
 from __future__ import annotations
 
+import functools
+import importlib
 import importlib.util
 from dataclasses import dataclass
+from typing import Any
 
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.solvers import BACKENDS, UnsupportedProblem, backend
-from mathdesign.solvers.base import Ability, Backend
+from mathdesign.programs.base import Program
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Solution,
+    SolveOptions,
+    UnsupportedProblem,
+)
 
-#: Up to this many points, enumeration (a million or more a second) beats building a model.
-ENUMERATE_UP_TO = 2_000_000
-#: In order of preference above that size.
-PREFERENCE = ("exact", "highs", "evolution")
-#: Packages that a backend needs beyond the installed core.
-NEEDS = {"exact": "numba", "scip": "pyscipopt", "pyomo": "pyomo", "cvxpy": "cvxpy"}
+AUTO = "auto"
+BACKENDS: dict[str, str] = {
+    "brute": "mathdesign.solvers.scan.enumeration:Brute",
+    "scan": "mathdesign.solvers.scan.enumeration:Scan",
+    "exact": "mathdesign.solvers.exact.engine:Exact",
+    "branch": "mathdesign.solvers.trees.branching:Branch",
+    "frames": "mathdesign.solvers.mixes.frames:Frames",
+    "highs": "mathdesign.solvers.milp.highs:Highs",
+    "evolution": "mathdesign.solvers.heuristic.evolution:Evolution",
+    "scipy": "mathdesign.solvers.milp.scipy_milp:ScipyMilp",
+    "anneal": "mathdesign.solvers.heuristic.anneal:Anneal",
+    "differential": "mathdesign.solvers.heuristic.differential:Differential",
+    "scip": "mathdesign.solvers.minlp.scip:Scip",
+    "pyomo": "mathdesign.solvers.minlp.pyomo_backend:Pyomo",
+    "cvxpy": "mathdesign.solvers.convex.cvxpy_backend:Cvxpy",
+}
+"""Backend name -> ``module:class``, in the order in which ``auto`` looks at them."""
+#: Where ``auto`` stops looking: what follows is there to be asked for.
+LAST_AUTOMATIC = "evolution"
+#: Backends that take a solver's name of their own, ``pyomo:NAME``.
+WITH_ARGUMENT = ("pyomo",)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A backend and the reason for it, one sentence for the user."""
 
-    backend: Backend
+    backend: Backend[Any]
     reason: str
 
 
-def choose(problem: DesignProblem, name: str = "auto") -> Choice:
-    """The backend called ``name``, or for ``auto`` the fastest that can prove this problem.
+def backend(name: str) -> Backend[Any]:
+    """The backend registered as ``name``; what follows a colon is its own (``pyomo:scip``).
+
+    Raises ``KeyError`` with the accepted names.
+    """
+    key, colon, argument = name.partition(":")
+    if key not in BACKENDS or (colon and (key not in WITH_ARGUMENT or not argument)):
+        raise KeyError(f"unknown backend {name!r}; accepted: {', '.join(BACKENDS)}, pyomo:NAME")
+    made: Backend[Any] = _class(key)(argument) if colon else _class(key)()
+    return made
+
+
+@functools.cache
+def names(form: type[Program]) -> tuple[str, ...]:
+    """What ``solve.backend`` may say for programs of ``form``: ``auto`` first, then by name."""
+    found = [name for name in BACKENDS if issubclass(form, _class(name).accepts)]
+    return (AUTO, *(f"{n}:NAME" if n in WITH_ARGUMENT else n for n in found))
+
+
+def choose(problem: Program, name: str = AUTO) -> Choice:
+    """The backend called ``name``, or for ``auto`` the fastest that can prove this program.
 
     Raises ``KeyError`` for an unknown name and :class:`UnsupportedProblem` where a forced backend
-    cannot treat the problem.
+    cannot treat the program.
     """
-    if name != "auto":
-        package = NEEDS.get(name.partition(":")[0])
-        if package is not None and importlib.util.find_spec(package) is None:
-            raise UnsupportedProblem(
-                f"backend {name} needs the package {package}: pip install 'mathdesign[all]'"
-            )
+    if name != AUTO:
         chosen = backend(name)
-        if reason := chosen.refuses(problem):
+        if reason := cannot(chosen, problem):
             raise UnsupportedProblem(
                 f"backend {name} cannot treat this problem: {reason}; try `backend: auto`"
             )
         return Choice(chosen, "asked for")
-    if problem.size <= ENUMERATE_UP_TO:
-        return Choice(backend("brute"), f"{problem.size:,} designs are quickest enumerated")
-    skipped = []
-    for candidate in PREFERENCE:
-        if candidate not in BACKENDS:
-            continue
-        if (package := NEEDS.get(candidate)) and importlib.util.find_spec(package) is None:
-            skipped.append(f"{candidate} needs {package}, which is not installed")
-            continue
+    skipped: list[str] = []
+    for candidate in BACKENDS:
         chosen = backend(candidate)
-        if reason := chosen.refuses(problem):
-            skipped.append(f"{candidate}: {reason}")
-            continue
-        return Choice(chosen, _because(chosen, skipped))
+        if isinstance(problem, chosen.accepts):
+            reason = cannot(chosen, problem)
+            if reason is None and (reason := chosen.passes(problem)) is None:
+                return Choice(chosen, "; ".join([chosen.because(problem), *skipped]))
+            if reason:
+                skipped.append(f"{candidate}: {reason}")
+        if candidate == LAST_AUTOMATIC:
+            break
     raise UnsupportedProblem("no backend can treat this problem: " + "; ".join(skipped))
 
 
-def _because(chosen: Backend, skipped: list[str]) -> str:
-    proof = (
-        "proves its answer" if Ability.PROVES in chosen.abilities else "finds designs, proves none"
-    )
-    return "; ".join([f"{chosen.summary}; {proof}", *skipped])
+def solve(problem: Program, options: SolveOptions | None = None, backend: str = AUTO) -> Solution:
+    """Choose and solve. Never raises for infeasibility or limits; else as :func:`choose`."""
+    return choose(problem, backend).backend.solve(problem, options or SolveOptions())
+
+
+def cannot(chosen: Backend[Any], problem: Program) -> str | None:
+    """Why a backend cannot treat a program here and now (``None``: it can)."""
+    if not isinstance(problem, chosen.accepts):
+        accepted = " and ".join(form.form for form in chosen.accepts)
+        return f"it treats programs of form {accepted}, this one is {problem.form}"
+    if chosen.needs is not None and importlib.util.find_spec(chosen.needs) is None:
+        return f"it needs the package {chosen.needs}: pip install 'mathdesign[all]'"
+    if problem.distances and Ability.APART not in chosen.abilities:
+        return "it does not keep away from given points"
+    return chosen.refuses(problem)
+
+
+def _class(name: str) -> Any:
+    module, _, cls = BACKENDS[name].partition(":")
+    return getattr(importlib.import_module(module), cls)

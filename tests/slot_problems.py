@@ -147,7 +147,7 @@ def every_point(problem):
 def best_by_enumeration(problem):
     """The best objective, ``-inf`` if infeasible, and its first point."""
     points = every_point(problem)
-    points = points[problem.feasible(points)]
+    points = points[problem.feasible_rows(points)]
     if not len(points):
         return -np.inf, None
     values = problem.objective.at(points)

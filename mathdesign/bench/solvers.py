@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import time
 from collections.abc import Iterable, Sequence
@@ -14,10 +13,8 @@ from typing import Any
 from mathdesign.bench.published import PUBLISHED_OBJECTIVES, named
 from mathdesign.solvers import SolveOptions, backend
 from mathdesign.solvers.base import Ability, Progress
-from mathdesign.solvers.portfolio import NEEDS
+from mathdesign.solvers.portfolio import cannot
 
-#: Backends that need a seed each to be judged fairly.
-HEURISTICS = ("evolution", "anneal", "differential")
 #: ``evolution`` is compared at its published number of evaluations: they end it, not the time
 #: limit of the others; this bounds a run all the same.
 EVOLUTION_LIMIT_S = 900.0
@@ -77,18 +74,17 @@ def tasks(
 ) -> list[Task]:
     """Every program with every backend; heuristics once per seed, evolution to its last evaluation."""
     limits = {"evolution": EVOLUTION_LIMIT_S}
+    seeded = {b for b in backends if Ability.SEEDED in backend(b).abilities}
     return [
-        Task(p, b, seed, gap, limits.get(b, time_limit_s), evaluations if b in HEURISTICS else None)
+        Task(p, b, seed, gap, limits.get(b, time_limit_s), evaluations if b in seeded else None)
         for p in problems
         for b in backends
-        for seed in range(seeds if b in HEURISTICS else 1)
+        for seed in range(seeds if b in seeded else 1)
     ]
 
 
 def run_apart(task: Task) -> Run | str:
     """Run ``task`` in a fresh process; the reason instead, where the backend cannot."""
-    if (package := NEEDS.get(task.backend)) and importlib.util.find_spec(package) is None:
-        return f"needs {package}, which is not installed"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(run, task).result()
@@ -99,7 +95,7 @@ def run(task: Task) -> Run | str:
     import resource
 
     problem, solver = named(task.problem), backend(task.backend)
-    if reason := solver.refuses(problem):
+    if reason := cannot(solver, problem):
         return reason
     start = time.perf_counter()
     if Ability.COMPILES in solver.abilities:
@@ -146,7 +142,11 @@ def row(found: Run) -> tuple[str, ...]:
     """One line of the table."""
     published = PUBLISHED_OBJECTIVES.get(found.task.problem)
     ratio = found.objective / published if found.objective and published else None
-    seed = f" seed {found.task.seed}" if found.task.backend in HEURISTICS else ""
+    seed = (
+        f" seed {found.task.seed}"
+        if Ability.SEEDED in backend(found.task.backend).abilities
+        else ""
+    )
     return (
         found.task.problem,
         found.task.backend + seed,

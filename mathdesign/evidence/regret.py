@@ -19,7 +19,7 @@ from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.spaces.lists.nats_size import last_stage_entropy
 from mathdesign.spaces.lists.pose import log_values
 
@@ -93,7 +93,7 @@ def pick(space: TableSpace, objective: TableSum, metric: str, limit: int) -> tup
     """The proven best network of an objective under one budget; ``None`` if none keeps it."""
     budgets = (Budget(metric, limit),)
     problem = SlotProblem("pick", space.slots, SlotObjective(objective), space.metrics, budgets)
-    return solve_slots(problem, SolveOptions(gap=0.0)).point
+    return solve(problem, SolveOptions(gap=0.0)).point
 
 
 def regrets(

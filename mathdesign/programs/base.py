@@ -1,26 +1,270 @@
-"""What every program is."""
+"""The protocol of every program: what may be asked of it, and how it turns into another one.
+
+There are three *forms*, each with a structure that its solvers live by: chains of stages whose costs
+are monomials (:mod:`.chain`), slots of options whose costs are tables (:mod:`.slots`), and mixes of
+layers whose order costs nothing (:mod:`.mixes`). What is asked of a program is the same for all, so
+it is asked here: size, metrics with units, budgets, value and feasibility of a point, and an
+*algebra* whose operations return new programs. Enumeration, explanations, alternatives and pages
+are written against this protocol once.
+
+A *point* is a sequence of integers whose meaning belongs to the form. This module knows no solver,
+no file format and no network library.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
-
 FloatArray = npt.NDArray[np.float64]
-
 BoolArray = npt.NDArray[np.bool_]
+Point = Sequence[int]
 
-#: Integers above this are refused: int64 arithmetic in the vectorised evaluator must not wrap.
+#: Integers above this are refused: int64 arithmetic in the vectorised evaluators must not wrap.
 LARGEST_METRIC = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``lower <= metric <= upper`` in the metric's unit; either side may be absent."""
+    """``lower <= metric <= upper`` in the metric's unit; either side may be absent.
+
+    ``inherent`` budgets are part of what the space is (a cell has at most nine edges): nobody asked
+    for them, nobody can lift them, and no explanation proposes to.
+    """
 
     metric: str
     upper: int | None = None
     lower: int | None = None
+    inherent: bool = False
+
+    @property
+    def sides(self) -> tuple[tuple[Literal["max", "min"], int], ...]:
+        """The sides that there are, the upper one first."""
+        upper: tuple[tuple[Literal["max", "min"], int], ...] = ()
+        if self.upper is not None:
+            upper = (("max", self.upper),)
+        return upper if self.lower is None else (*upper, ("min", self.lower))
+
+    def admits(self, value: int) -> bool:
+        """Whether ``value`` lies within both sides."""
+        return not (
+            (self.upper is not None and value > self.upper)
+            or (self.lower is not None and value < self.lower)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One side of what somebody asked for: a budget on a metric, or on a real number.
+
+    ``side`` is ``max`` or ``min``.
+    """
+
+    metric: str
+    side: Literal["max", "min"]
+    bound: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A point must differ from ``point`` in ``at_least`` decisions (1: it is another point)."""
+
+    point: tuple[int, ...]
+    at_least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The least or greatest value of a metric under the rules, and a point that has it.
+
+    Both are ``None`` where nothing satisfies the rules.
+    """
+
+    value: int | float | None
+    point: tuple[int, ...] | None
+
+
+class Program(abc.ABC):
+    """A solver-free mathematical program: maximise ``value`` over the points that are ``feasible``.
+
+    Immutable: every operation of the algebra returns a new program over the same points, so that a
+    point of one is a point of the other.
+    """
+
+    name: str
+    budgets: tuple[Budget, ...]
+    distances: tuple[Distance, ...]
+    units: Mapping[str, str]
+    """Unit of each metric, where it has been told."""
+
+    form: ClassVar[str]
+    """The form's name in messages: ``chain``, ``slots`` or ``mixes``."""
+
+    # ---- what may be asked -----------------------------------------------------------------------
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Number of designs, rules and budgets ignored."""
+
+    @property
+    def points(self) -> int:
+        """Number of points; several designs may share one (layers whose order costs nothing)."""
+        return self.size
+
+    @property
+    @abc.abstractmethod
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the integer metrics."""
+
+    @property
+    @abc.abstractmethod
+    def decisions(self) -> Mapping[str, tuple[int, ...]]:
+        """What is decided: the integers that a point may hold, by name."""
+
+    @abc.abstractmethod
+    def costs(self, point: Point) -> dict[str, int]:
+        """Every metric of a point, exact. Raises ``ValueError`` for what is no point."""
+
+    @abc.abstractmethod
+    def value(self, point: Point) -> float:
+        """The objective of a point, whether it is feasible or not."""
+
+    @abc.abstractmethod
+    def feasible(self, point: Point) -> bool:
+        """Whether ``point`` is one, and keeps all rules, budgets and distances."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What somebody asked for, side by side: what an explanation is about."""
+        return tuple(
+            Limit(budget.metric, side, bound)
+            for budget in self.budgets
+            if not budget.inherent
+            for side, bound in budget.sides
+        )
+
+    def measured(self, point: Point) -> dict[str, int | float]:
+        """What :attr:`limits` bound, of a point: metrics, and reals where the form has them."""
+        return dict(self.costs(point))
+
+    def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
+        """The least (``largest``: greatest) value of a limit under the rules, budgets ignored.
+
+        ``None``: the form's structure does not answer it; a solver can.
+        """
+        return None
+
+    def unit(self, metric: str) -> str:
+        """The unit of a metric, empty where none is known."""
+        return self.units.get(metric, "")
+
+    # ---- the algebra -----------------------------------------------------------------------------
+
+    def with_budgets(self, budgets: Iterable[Budget]) -> Self:
+        """Other budgets instead of all those that it has; inherent ones stay."""
+        kept = tuple(budget for budget in self.budgets if budget.inherent)
+        return self._with(budgets=(*kept, *budgets))
+
+    def without(self, *metrics: str) -> Self:
+        """The program without the budgets on ``metrics``. Raises ``KeyError`` if there is none."""
+        known = {limit.metric for limit in self.limits}
+        if missing := [metric for metric in metrics if metric not in known]:
+            raise KeyError(f"no budget on {', '.join(missing)}")
+        kept = tuple(b for b in self.budgets if b.inherent or b.metric not in metrics)
+        return self._with(budgets=kept)
+
+    def unlimited(self) -> Self:
+        """The program without any budget but the inherent ones."""
+        return self.without(*{limit.metric for limit in self.limits})
+
+    def apart_from(self, *points: Point, at_least: int = 1) -> Self:
+        """Only points that differ from each of ``points`` in ``at_least`` decisions."""
+        added = tuple(Distance(tuple(int(k) for k in point), at_least) for point in points)
+        return self._with(distances=(*self.distances, *added))
+
+    @abc.abstractmethod
+    def pinned(self, choices: Mapping[str, int]) -> Self:
+        """Only points whose decisions hold what ``choices`` say.
+
+        Raises ``KeyError`` for an unknown decision, ``ValueError`` for a value it cannot take.
+        """
+
+    @abc.abstractmethod
+    def maximising(self, weights: Mapping[str, float]) -> Self:
+        """Another objective: the weighted sum of metrics. Raises ``KeyError`` for an unknown one."""
+
+    def minimising(self, weights: Mapping[str, float]) -> Self:
+        """The program whose best point has the least weighted sum of metrics."""
+        return self.maximising({metric: -weight for metric, weight in weights.items()})
+
+    def _with(self, **changes: Any) -> Self:
+        return replace(self, **changes)  # type: ignore[type-var]  # every form is a dataclass
+
+    def _known(self, names: Iterable[str], among: Iterable[str], what: str) -> None:
+        """Raise ``KeyError`` for names that are not ``among`` the known ones."""
+        accepted = tuple(among)
+        if unknown := [name for name in names if name not in accepted]:
+            listed = ", ".join(accepted[:12])
+            raise KeyError(f"no {what} {', '.join(unknown)}; accepted: {listed}")
+
+    # ---- hand-outs -------------------------------------------------------------------------------
+
+    def to_pyomo(self, form: str = "") -> Any:
+        """A Pyomo model for any solver a user owns.
+
+        ``form``: ``milp`` for the multiple-choice program (any form), ``minlp`` for the integer
+        nonlinear one (chains, and their default).
+        """
+        return handed_out(self, "pyomo")(self, form)
+
+    def to_cvxpy(self) -> Any:
+        """The log-convex relaxation at the root as a cvxpy problem (chains)."""
+        return handed_out(self, "cvxpy")(self)
+
+    def write(self, path: str | Path) -> None:
+        """The multiple-choice program as a file, ``.mps`` or ``.lp`` by its suffix."""
+        handed_out(self, "file")(self, path)
+
+
+#: ``(name, form)`` -> how such a program is handed out. Programs know no solver: the room of the
+#: solvers fills this when it is imported, which posing and solving do.
+HAND_OUTS: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+def handed_out(program: Program, name: str) -> Callable[..., Any]:
+    """The function that hands ``program`` out as ``name``. Raises ``TypeError`` if there is none."""
+    found = HAND_OUTS.get((name, program.form))
+    if found is None:
+        forms = sorted(form for known, form in HAND_OUTS if known == name)
+        way = f"forms that do: {', '.join(forms)}" if forms else "import mathdesign.solvers first"
+        raise TypeError(f"a program of form {program.form!r} is not handed out as {name}; {way}")
+    return found
+
+
+def weighted(weights: Mapping[str, float], costs: Mapping[str, int]) -> float:
+    """The weighted sum of metrics, in the order of the weights."""
+    return float(sum(weight * costs[metric] for metric, weight in weights.items()))
+
+
+def is_apart(point: Point, distances: Iterable[Distance]) -> bool:
+    """Whether ``point`` differs from each given one in as many decisions as is asked."""
+    return all(
+        sum(a != b for a, b in zip(point, distance.point, strict=True)) >= distance.at_least
+        for distance in distances
+    )
+
+
+def rows_apart(points: npt.NDArray[Any], distances: Iterable[Distance]) -> BoolArray:
+    """:func:`is_apart` of each row of ``points``, shape ``(n, decisions)``."""
+    good = np.ones(len(points), dtype=np.bool_)
+    for distance in distances:
+        good &= (points != np.array(distance.point)).sum(axis=1) >= distance.at_least
+    return good

@@ -1,111 +1,146 @@
-"""The chain of stages as a program."""
+"""The design problem: a chain of stages as a program (:mod:`.base` says what a program is)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Self
 
 import numpy as np
 
-from mathdesign.programs.base import LARGEST_METRIC, Budget
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Effectiveness, Objective, PairRule, Stage
+from mathdesign.programs.base import IntArray, Limit, Point, Program, Reach
+from mathdesign.programs.evaluate import Evaluator, Scores
+from mathdesign.programs.reach import extreme, least_effectiveness
+from mathdesign.programs.stages import Chain, Decision, Derived, Objective, Stage
+
+EFFECTIVENESS = "effectiveness"
+"""The real-valued limit of a chain, beside its integer budgets."""
 
 
 @dataclass(frozen=True, eq=False)
-class DesignProblem:
+class DesignProblem(Chain, Program):
     """The whole program. Immutable; every backend reads it and none changes it.
 
-    A *point* is an int64 array of shape ``(variables,)`` (or ``(n, variables)`` for a batch)
-    holding the value of every decision, stage by stage in declaration order.
+    A decision is called ``stage.decision`` (``stage2.width``), and a point holds its value.
     """
 
-    name: str
-    stages: tuple[Stage, ...]
-    objective: Objective
-    budgets: tuple[Budget, ...] = ()
-    rules: tuple[PairRule, ...] = ()
-    effectiveness: Effectiveness | None = None
-    input_channels: int = 3
-    variables: tuple[tuple[int, str], ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        if not self.stages:
-            raise ValueError("a design problem needs at least one stage")
-        variables = tuple((s, d.name) for s, st in enumerate(self.stages) for d in st.decisions)
-        object.__setattr__(self, "variables", variables)
-        for rule in self.rules:
-            shape = (
-                len(self.stages[rule.first_stage].domain(rule.first)),
-                len(self.stages[rule.second_stage].domain(rule.second)),
-            )
-            if rule.allowed.shape != shape:
-                raise ValueError(f"rule {rule.reason!r}: expected a {shape} table")
-        for budget in self.budgets:
-            if budget.metric not in self.metrics:
-                raise ValueError(f"budget on unknown metric {budget.metric!r}")
-        for metric in self.metrics:
-            if self._largest(metric) > LARGEST_METRIC:
-                raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
-
-    @cached_property
-    def columns(self) -> Mapping[tuple[int, str], int]:
-        """Position of each decision ``(stage index, name)`` in a point."""
-        return {variable: column for column, variable in enumerate(self.variables)}
-
-    @cached_property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics, in order of first appearance."""
-        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.costs))
+    form: ClassVar[str] = "chain"
 
     @property
     def size(self) -> int:
         """Number of points of the Cartesian product (rules and budgets ignored)."""
         return int(np.prod([stage.choices for stage in self.stages], dtype=object))
 
-    def rules_within(self, stage: int) -> tuple[PairRule, ...]:
-        """Rules between two decisions of ``stage``."""
-        return tuple(r for r in self.rules if r.first_stage == r.second_stage == stage)
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics, in order of first appearance."""
+        return self.metrics
 
-    def rules_into(self, stage: int) -> tuple[PairRule, ...]:
-        """Rules between the widths of the previous stage and of ``stage``."""
-        return tuple(
-            r for r in self.rules if r.first_stage == stage - 1 and r.second_stage == stage
+    @property
+    def decisions(self) -> Mapping[str, tuple[int, ...]]:
+        """``stage.decision`` -> its domain."""
+        return {self._called(s, name): self.stages[s].domain(name) for s, name in self.variables}
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The vectorised evaluator of this program."""
+        return Evaluator(self)
+
+    def costs(self, point: Point) -> dict[str, int]:
+        """Every metric of a point, exact."""
+        metrics = self.evaluator.metrics(self._array(point))
+        return {name: int(values[0]) for name, values in metrics.items()}
+
+    def value(self, point: Point) -> float:
+        """The objective of a point."""
+        return float(self.scores(point).objective[0])
+
+    def feasible(self, point: Point) -> bool:
+        """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""
+        inside = len(point) == len(self.variables) and all(
+            value in self.stages[s].domain(name) for (s, name), value in zip(self.variables, point)
+        )
+        return inside and bool(self.scores(point).feasible[0])
+
+    def scores(self, point: Point) -> Scores:
+        """Everything about one point whose values lie in their domains."""
+        return self.evaluator(self._array(point))
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The budgets, and the limit on effectiveness if there is one."""
+        rule = self.effectiveness
+        return super().limits + (() if rule is None else (Limit(EFFECTIVENESS, "max", rule.limit),))
+
+    def measured(self, point: Point) -> dict[str, int | float]:
+        """Metrics, and the effectiveness where it is limited."""
+        found: dict[str, int | float] = dict(self.costs(point))
+        if self.effectiveness is not None:
+            found[EFFECTIVENESS] = float(self.scores(point).effectiveness[0])
+        return found
+
+    def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
+        """A shortest path along the chain (:mod:`.reach`): exact."""
+        if metric == EFFECTIVENESS:
+            return None if largest else Reach(least_effectiveness(self), None)
+        found = extreme(self, metric, largest=largest)
+        return Reach(None, None) if found is None else Reach(int(found.value), found.point)
+
+    def without(self, *metrics: str) -> Self:
+        """The program without the limits on ``metrics``, effectiveness among them."""
+        lifted = EFFECTIVENESS in metrics and self.effectiveness is not None
+        program = replace(self, effectiveness=None) if lifted else self
+        return super(DesignProblem, program).without(
+            *(m for m in metrics if not (lifted and m == EFFECTIVENESS))
         )
 
-    def prev_domain(self, stage: int) -> tuple[int, ...]:
-        """Widths that may enter ``stage``: the input channels for the first stage."""
-        return self.stages[stage - 1].domain(WIDTH) if stage else (self.input_channels,)
+    def pinned(self, choices: Mapping[str, int]) -> Self:
+        """Domains of one value where ``choices`` say so; rules and derived symbols follow."""
+        decisions = self.decisions
+        self._known(choices, decisions, "decision")
+        for name, value in choices.items():
+            if value not in decisions[name]:
+                raise ValueError(f"{name}: found {value}, accepted: {decisions[name]}")
+        keep = {
+            variable: [
+                i
+                for i, value in enumerate(decisions[self._called(*variable)])
+                if choices.get(self._called(*variable), value) == value
+            ]
+            for variable in self.variables
+        }
+        stages = tuple(_kept_stage(stage, s, keep) for s, stage in enumerate(self.stages))
+        rules = tuple(
+            replace(
+                rule,
+                allowed=rule.allowed[
+                    np.ix_(keep[rule.first_stage, rule.first], keep[rule.second_stage, rule.second])
+                ],
+            )
+            for rule in self.rules
+        )
+        return replace(self, stages=stages, rules=rules)
 
-    def to_pyomo(self, form: Literal["minlp", "milp"] = "minlp") -> Any:
-        """A Pyomo model for any solver a user owns: integer nonlinear, or the choice MILP."""
-        from mathdesign.solvers.minlp.pyomo_model import to_pyomo
+    def maximising(self, weights: Mapping[str, float]) -> Self:
+        """The weighted sum of metrics as the objective."""
+        self._known(weights, self.metrics, "metric")
+        return replace(self, objective=Objective(metric_weights=tuple(weights.items())))
 
-        return to_pyomo(self, form)
+    def _called(self, stage: int, decision: str) -> str:
+        return f"{self.stages[stage].name}.{decision}"
 
-    def to_cvxpy(self) -> Any:
-        """The log-convex root relaxation as a cvxpy problem, with the way back to choices."""
-        from mathdesign.solvers.convex.relaxation import to_cvxpy
+    def _array(self, point: Point) -> IntArray:
+        return np.array(point, dtype=np.int64)
 
-        return to_cvxpy(self)
 
-    def write(self, path: str | Path) -> None:
-        """The choice MILP as a file, ``.mps`` or ``.lp`` by its suffix."""
-        from mathdesign.solvers.milp.interchange import write_program
-
-        write_program(self, path)
-
-    def _largest(self, metric: str) -> int:
-        """An upper limit of a metric over the whole space, in exact integers."""
-        total = 0
-        for s, stage in enumerate(self.stages):
-            top = {d.name: d.values[-1] for d in stage.decisions}
-            top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
-            for monomial in stage.costs.get(metric, ()):
-                value = monomial.coefficient * int(monomial.repeat.times(top[DEPTH]))
-                for symbol, power in monomial.powers:
-                    value *= top[symbol] ** power
-                total += value
-        return total
+def _kept_stage(stage: Stage, index: int, keep: Mapping[tuple[int, str], list[int]]) -> Stage:
+    """``stage`` with only the values at the positions in ``keep``."""
+    decisions = tuple(
+        Decision(d.name, tuple(d.values[i] for i in keep[index, d.name])) for d in stage.decisions
+    )
+    derived = tuple(
+        Derived(d.name, d.source, tuple(d.values[i] for i in keep[index, d.source]))
+        for d in stage.derived
+    )
+    return replace(stage, decisions=decisions, derived=derived)

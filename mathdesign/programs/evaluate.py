@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, FloatArray, IntArray
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, Stage
+from mathdesign.programs.base import BoolArray, FloatArray, IntArray, rows_apart
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain, Monomial, Repeat, Stage
 
 #: Relative tolerance on effectiveness, a real number; integer budgets have none.
 EFFECTIVENESS_TOLERANCE = 1e-9
@@ -42,7 +41,7 @@ class Scores:
 class Evaluator:
     """Evaluates points of one problem; build once, call often."""
 
-    def __init__(self, problem: DesignProblem) -> None:
+    def __init__(self, problem: Chain) -> None:
         self.problem = problem
         self._rules = [
             (
@@ -83,6 +82,7 @@ class Evaluator:
         for metric, weight in self.problem.objective.metric_weights:
             objective = objective + weight * metrics[metric]
         feasible = self._rules_hold(points) & self._budgets_hold(metrics)
+        feasible &= rows_apart(points, self.problem.distances)
         if self.problem.effectiveness is not None:
             feasible &= effectiveness <= self.problem.effectiveness.limit * (
                 1 + EFFECTIVENESS_TOLERANCE

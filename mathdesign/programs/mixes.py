@@ -18,12 +18,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 
-from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.base import Budget, Distance, FloatArray, IntArray, Program, Reach
+
+FRAME = "frame"
+#: What two points of different frames differ by.
+OTHER_FRAME = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +71,26 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class MixProblem:
+class MixProblem(Program):
     """The whole program: maximise the objective under ``budgets`` on ``metrics``.
 
-    A point is ``(frame, counts of the first group's options, of the second's, ...)``.
+    A point is ``(frame, counts of the first group's options, of the second's, ...)``. Decisions are
+    ``frame`` and ``group0.option0``, ...: how often an option is taken. Points of one frame are
+    apart by the sum of the differences of their counts; points of two frames share no layer.
     """
 
     name: str
     metrics: tuple[str, ...]
     frames: tuple[Frame, ...]
     budgets: tuple[Budget, ...] = ()
+    distances: tuple[Distance, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    form: ClassVar[str] = "mixes"
 
     def __post_init__(self) -> None:
+        for distance in self.distances:
+            self.counts(distance.point)
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
@@ -92,8 +105,8 @@ class MixProblem:
         return sum(math.prod(g.lists for g in frame.groups) for frame in self.frames)
 
     @cached_property
-    def mixes(self) -> int:
-        """Number of points."""
+    def points(self) -> int:
+        """Number of points: mixes of layers."""
         return sum(math.prod(g.mixes for g in frame.groups) for frame in self.frames)
 
     def counts(self, point: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -113,7 +126,24 @@ class MixProblem:
             raise ValueError("more counts than options")
         return tuple(found)
 
-    def costs(self, point: Sequence[int]) -> Mapping[str, int]:
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics."""
+        return self.metrics
+
+    @property
+    def decisions(self) -> Mapping[str, tuple[int, ...]]:
+        """``frame`` and, for each option of each group, how often any frame may take it."""
+        found: dict[str, tuple[int, ...]] = {FRAME: tuple(range(len(self.frames)))}
+        most: dict[str, int] = {}
+        for frame in self.frames:
+            for g, group in enumerate(frame.groups):
+                for o in range(len(group.values)):
+                    name = option_name(g, o)
+                    most[name] = max(most.get(name, 0), group.most)
+        return found | {name: tuple(range(n + 1)) for name, n in most.items()}
+
+    def costs(self, point: Sequence[int]) -> dict[str, int]:
         """Every metric of a point, in Python integers."""
         frame = self.frames[int(point[0])]
         totals = [int(c) for c in frame.costs]
@@ -132,12 +162,81 @@ class MixProblem:
         return math.fsum(terms)
 
     def feasible(self, point: Sequence[int]) -> bool:
-        """Whether a point keeps all budgets."""
-        costs = self.costs(point)
-        return all(
-            (b.upper is None or costs[b.metric] <= b.upper)
-            and (b.lower is None or costs[b.metric] >= b.lower)
-            for b in self.budgets
+        """Whether ``point`` is one and keeps all budgets and distances."""
+        try:
+            costs = self.costs(point)
+        except (ValueError, IndexError):
+            return False
+        return all(b.admits(costs[b.metric]) for b in self.budgets) and all(
+            differing(point, d.point) >= d.at_least for d in self.distances
+        )
+
+    def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
+        """Frame by frame, group by group, where no inherent budget couples the groups."""
+        if any(b.inherent for b in self.budgets) or self.distances:
+            return None
+        at, sign = self.metrics.index(metric), -1 if largest else 1
+        best: tuple[int, tuple[int, ...]] | None = None
+        for index, frame in enumerate(self.frames):
+            total, point = sign * int(frame.costs[at]), [index]
+            for group in frame.groups:
+                costs = sign * group.costs[:, at]
+                option = int(np.argmin(costs))
+                count = group.most if costs[option] < 0 else group.least
+                total += count * int(costs[option])
+                point += [count if o == option else 0 for o in range(len(costs))]
+            if best is None or total < best[0]:
+                best = total, tuple(point)
+        return Reach(None, None) if best is None else Reach(sign * best[0], best[1])
+
+    def pinned(self, choices: Mapping[str, int]) -> Self:
+        """A metric that counts what breaks a pin, and the budget that it is nothing."""
+        decisions = self.decisions
+        self._known(choices, decisions, "decision")
+        for name, value in choices.items():
+            if value not in decisions[name]:
+                raise ValueError(f"{name}: found {value}, accepted: 0 to {decisions[name][-1]}")
+        program = self
+        for name, value in choices.items():
+            program = program._pinned_once(name, value)
+        return program
+
+    def maximising(self, weights: Mapping[str, float]) -> Self:
+        """The weighted sum of metrics as the objective."""
+        self._known(weights, self.metrics, "metric")
+        at = np.array([weights.get(name, 0.0) for name in self.metrics])
+        frames = tuple(
+            Frame(
+                frame.costs,
+                float(frame.costs @ at),
+                tuple(Group(g.costs, g.costs @ at, g.least, g.most) for g in frame.groups),
+            )
+            for frame in self.frames
+        )
+        return replace(self, frames=frames)
+
+    def _pinned_once(self, name: str, value: int) -> Self:
+        """One pin as a metric of its own: how often the option is taken, or 1 in other frames."""
+        frames = []
+        for index, frame in enumerate(self.frames):
+            other = int(name == FRAME and index != value)
+            groups = tuple(
+                Group(
+                    np.hstack([group.costs, _is_called(name, g, len(group.values))]),
+                    group.values,
+                    group.least,
+                    group.most,
+                )
+                for g, group in enumerate(frame.groups)
+            )
+            frames.append(Frame(np.append(frame.costs, other), frame.value, groups))
+        metric = f"pin {name}"
+        limit = 0 if name == FRAME else value
+        return replace(
+            self,
+            metrics=(*self.metrics, metric),
+            frames=tuple(frames),
+            budgets=(*self.budgets, Budget(metric, limit, limit, inherent=True)),
         )
 
     def sides(self) -> tuple[tuple[int, int, int], ...]:
@@ -150,6 +249,24 @@ class MixProblem:
             if budget.lower is not None:
                 rows.append((at, -1, -math.ceil(budget.lower)))
         return tuple(rows)
+
+
+def option_name(group: int, option: int) -> str:
+    """How the decision "how often is this option taken" is called."""
+    return f"group{group}.option{option}"
+
+
+def _is_called(name: str, group: int, options: int) -> IntArray:
+    """1 for the option whose decision has this name, shape ``(options, 1)``."""
+    found = [[int(option_name(group, o) == name)] for o in range(options)]
+    return np.array(found, dtype=np.int64)
+
+
+def differing(first: Sequence[int], second: Sequence[int]) -> int:
+    """By how much the counts of two points differ; more than any layers where frames do."""
+    if first[0] != second[0]:
+        return OTHER_FRAME
+    return sum(abs(a - b) for a, b in zip(first[1:], second[1:], strict=True))
 
 
 def stacked(frame: Frame) -> tuple[IntArray, FloatArray]:

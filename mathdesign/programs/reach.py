@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
-from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Extreme:
     point: tuple[int, ...]
 
 
-def count(problem: DesignProblem) -> int:
+def count(problem: Chain) -> int:
     """Number of points that satisfy the rules (budgets ignored), an exact integer."""
     ways: list[int] = [1]
     for s in range(len(problem.stages)):
@@ -46,7 +45,7 @@ def count(problem: DesignProblem) -> int:
     return sum(ways)
 
 
-def extreme(problem: DesignProblem, metric: str, *, largest: bool = False) -> Extreme | None:
+def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | None:
     """The least (``largest``: greatest) value of ``metric`` under the rules, budgets ignored.
 
     ``None`` if no point satisfies the rules.
@@ -84,7 +83,7 @@ def extreme(problem: DesignProblem, metric: str, *, largest: bool = False) -> Ex
     return Extreme(float(sign * value[end]), _traced(steps, end))
 
 
-def least_effectiveness(problem: DesignProblem) -> float | None:
+def least_effectiveness(problem: Chain) -> float | None:
     """The least reachable effectiveness under the rules (budgets ignored), relative 1e-9.
 
     The maximum over the problem's prefixes is minimised by bisection: for a limit ``rho0`` the
@@ -110,7 +109,7 @@ def least_effectiveness(problem: DesignProblem) -> float | None:
     return high
 
 
-def _best_effectiveness(problem: DesignProblem, limit: float) -> float | None:
+def _best_effectiveness(problem: Chain, limit: float) -> float | None:
     """The largest prefix effectiveness of one design within ``limit``, ``None`` if there is none.
 
     The design follows greatest log-widths, so its value is an upper bound on the optimum.
@@ -134,7 +133,7 @@ def _best_effectiveness(problem: DesignProblem, limit: float) -> float | None:
 
 
 def _advance(
-    problem: DesignProblem, s: int, states: dict[int, FloatArray], worst: dict[int, FloatArray]
+    problem: Chain, s: int, states: dict[int, FloatArray], worst: dict[int, FloatArray]
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """One stage further: for each number of layers and width, the greatest log-width."""
     stage = problem.stages[s]
@@ -169,7 +168,7 @@ def _advance(
     return next_states, next_worst
 
 
-def _ruled(problem: DesignProblem, s: int) -> set[str]:
+def _ruled(problem: Chain, s: int) -> set[str]:
     """Decisions of stage ``s`` that a rule mentions or a derived symbol reads, and the width."""
     names = {WIDTH, *(d.source for d in problem.stages[s].derived)}
     for rule in problem.rules_within(s):
@@ -177,7 +176,7 @@ def _ruled(problem: DesignProblem, s: int) -> set[str]:
     return names
 
 
-def _extreme_options(problem: DesignProblem, s: int, largest: bool) -> Symbols:
+def _extreme_options(problem: Chain, s: int, largest: bool) -> Symbols:
     """Choices of stage ``s`` among which any extreme lies: symbol arrays of one length."""
     stage = problem.stages[s]
     ruled = _ruled(problem, s)
@@ -194,7 +193,7 @@ def _extreme_options(problem: DesignProblem, s: int, largest: bool) -> Symbols:
     return options
 
 
-def _rules_hold(problem: DesignProblem, s: int, options: Symbols) -> BoolArray:
+def _rules_hold(problem: Chain, s: int, options: Symbols) -> BoolArray:
     keep: BoolArray = np.ones(len(options[WIDTH]), dtype=np.bool_)
     for rule in problem.rules_within(s):
         i = np.searchsorted(np.array(problem.stages[s].domain(rule.first)), options[rule.first])
@@ -203,7 +202,7 @@ def _rules_hold(problem: DesignProblem, s: int, options: Symbols) -> BoolArray:
     return keep
 
 
-def _width_pairs(problem: DesignProblem, s: int) -> BoolArray:
+def _width_pairs(problem: Chain, s: int) -> BoolArray:
     """Allowed pairs (previous width, width) of stage ``s``."""
     shape = (len(problem.prev_domain(s)), len(problem.stages[s].domain(WIDTH)))
     allowed: BoolArray = np.ones(shape, dtype=np.bool_)
@@ -212,7 +211,7 @@ def _width_pairs(problem: DesignProblem, s: int) -> BoolArray:
     return allowed
 
 
-def _ways_within(problem: DesignProblem, s: int) -> list[int]:
+def _ways_within(problem: Chain, s: int) -> list[int]:
     """Number of choices of stage ``s`` for each of its widths, under its own rules."""
     stage = problem.stages[s]
     ruled = _ruled(problem, s)

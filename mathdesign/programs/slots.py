@@ -17,15 +17,25 @@ A *point* is an int64 array of shape ``(slots,)`` or ``(n, slots)`` of option po
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from mathdesign.programs.base import BoolArray, Budget, FloatArray, IntArray
+from mathdesign.programs.base import (
+    BoolArray,
+    Budget,
+    Distance,
+    FloatArray,
+    IntArray,
+    Point,
+    Program,
+    Reach,
+    rows_apart,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class PairTable:
-    """A table over two slots, ``table[x_first, x_second]``; ``first < second``."""
+    """A table over two slots, ``table[x_first, x_second]``."""
 
     first: int
     second: int
@@ -164,16 +174,8 @@ class SlotObjective:
         return total
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """A point must differ from ``point`` in ``at_least`` slots (1: it is another point)."""
-
-    point: tuple[int, ...]
-    at_least: int = 1
-
-
 @dataclass(frozen=True, eq=False)
-class SlotProblem:
+class SlotProblem(Program):
     """The whole program. Immutable; every slot backend reads it and none changes it.
 
     ``metrics[name]`` is an integer table sum (unit in the name), ``budgets`` bound metrics,
@@ -188,6 +190,9 @@ class SlotProblem:
     budgets: tuple[Budget, ...] = ()
     rules: tuple[PairTable, ...] = ()
     distances: tuple[Distance, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    form: ClassVar[str] = "slots"
 
     def __post_init__(self) -> None:
         sizes = [len(slot.options) for slot in self.slots]
@@ -210,9 +215,34 @@ class SlotProblem:
         """Number of points (rules and budgets ignored)."""
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
-    def feasible(self, points: IntArray) -> BoolArray:
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics."""
+        return tuple(self.metrics)
+
+    @property
+    def decisions(self) -> Mapping[str, tuple[int, ...]]:
+        """Slot -> positions of its options."""
+        return {slot.name: tuple(range(len(slot.options))) for slot in self.slots}
+
+    def costs(self, point: Point) -> dict[str, int]:
+        """Every metric of a point, exact."""
+        row = self._row(point)
+        return {name: int(sums.at(row)[0]) for name, sums in self.metrics.items()}
+
+    def value(self, point: Point) -> float:
+        """The objective of a point."""
+        return float(self.objective.at(self._row(point))[0])
+
+    def feasible(self, point: Point) -> bool:
+        """Whether ``point`` keeps options, budgets, rules and distances."""
+        sizes = [len(slot.options) for slot in self.slots]
+        inside = len(point) == len(sizes) and all(0 <= k < n for k, n in zip(point, sizes))
+        return inside and bool(self.feasible_rows(self._row(point))[0])
+
+    def feasible_rows(self, points: IntArray) -> BoolArray:
         """Which of ``points`` (shape ``(n, slots)``) keep all budgets, rules and distances."""
-        good = self.apart(points)
+        good = self.apart_rows(points)
         for rule in self.rules:
             good &= rule.at(points).astype(bool)
         for budget in self.budgets:
@@ -223,12 +253,78 @@ class SlotProblem:
                 good &= value >= budget.lower
         return good
 
-    def apart(self, points: IntArray) -> BoolArray:
+    def apart_rows(self, points: IntArray) -> BoolArray:
         """Which of ``points`` (shape ``(n, slots)``) keep all distances."""
-        good = np.ones(len(points), dtype=bool)
-        for distance in self.distances:
-            good &= (points != np.array(distance.point)).sum(axis=1) >= distance.at_least
-        return good
+        return rows_apart(points, self.distances)
+
+    def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
+        """Slot by slot, where nothing couples two of them; else a solver is needed."""
+        sums = self.metrics[metric]
+        coupled = sums.pairs or self.rules or any(b.inherent for b in self.budgets)
+        if coupled or self.distances:
+            return None
+        best = np.argmax if largest else np.argmin
+        point = tuple(int(best(table)) for table in sums.unary)
+        return Reach(int(sums.at(self._row(point))[0]), point)
+
+    def pinned(self, choices: Mapping[str, int]) -> Self:
+        """Rules that leave a slot the option at the given position only."""
+        decisions = self.decisions
+        self._known(choices, decisions, "slot")
+        for name, option in choices.items():
+            if option not in decisions[name]:
+                raise ValueError(f"{name}: found {option}, accepted: 0 to {decisions[name][-1]}")
+        at = {slot.name: i for i, slot in enumerate(self.slots)}
+        removed = {at[name]: set(decisions[name]) - {option} for name, option in choices.items()}
+        return self.barring(removed)
+
+    def barring(self, removed: Mapping[int, Collection[int]]) -> Self:
+        """Only points that take none of the options at these positions: slot -> options.
+
+        In a rule with another slot; a space of one slot has none, there a budget says it.
+        """
+        program = self
+        for slot, options in sorted(removed.items()):
+            if options and len(self.slots) > 1:
+                program = replace(
+                    program, rules=(*program.rules, _barred(self.slots, slot, options))
+                )
+            elif options:
+                program = program._barred_by_budget(options)
+        return program
+
+    def maximising(self, weights: Mapping[str, float]) -> Self:
+        """The weighted sum of metrics as the objective."""
+        self._known(weights, self.metrics, "metric")
+        unary = [np.zeros(len(slot.options)) for slot in self.slots]
+        pairs: list[PairTable] = []
+        constant = 0.0
+        for metric, weight in weights.items():
+            sums = self.metrics[metric]
+            constant += weight * float(sums.constant)
+            unary = [a + weight * table for a, table in zip(unary, sums.unary)]
+            pairs += [PairTable(p.first, p.second, weight * p.table) for p in sums.pairs]
+        return replace(
+            self, objective=SlotObjective(TableSum(constant, tuple(unary), tuple(pairs)))
+        )
+
+    def _barred_by_budget(self, options: Collection[int]) -> Self:
+        name = f"barred{sum(1 for metric in self.metrics if metric.startswith('barred'))}"
+        table = np.zeros(len(self.slots[0].options), dtype=np.int64)
+        table[list(options)] = 1
+        metrics = {**self.metrics, name: TableSum(0, (table,))}
+        budgets = (*self.budgets, Budget(name, 0, None, inherent=True))
+        return replace(self, metrics=metrics, budgets=budgets)
+
+    def _row(self, point: Point) -> IntArray:
+        return np.array(point, dtype=np.int64)[None]
+
+
+def _barred(slots: Sequence[Slot], slot: int, options: Collection[int]) -> PairTable:
+    """The rule that slot ``slot`` takes none of ``options``, whatever another slot takes."""
+    other = 1 if slot == 0 else 0
+    allowed = np.array([k not in options for k in range(len(slots[slot].options))])
+    return PairTable(slot, other, np.repeat(allowed[:, None], len(slots[other].options), axis=1))
 
 
 def random_points(slots: Sequence[Slot], count: int, rng: np.random.Generator) -> IntArray:

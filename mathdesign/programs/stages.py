@@ -1,4 +1,4 @@
-"""The design problem: a solver-free mathematical program over a chain of stages.
+"""What a chain of stages is made of: the bricks of the program in :mod:`.chain`.
 
 A network is a chain of *stages* (stem, body stages, head, classifier). Each stage has a few
 *decisions* with finite integer domains, among them its output ``width`` and its ``depth`` (number
@@ -13,8 +13,7 @@ where ``prev`` is the width of the previous stage. Hence
 * in log-space every metric is a sum of exponentials of affine functions (a posynomial), which is
   what the exact engine relaxes, and for fixed choices it is a number, which is what MILPs use.
 
-This module knows no solver (the ``to_...`` methods at the end of :class:`DesignProblem` fetch one
-when they are called), no file format and no network library. Units: resolutions in pixels,
+This module knows no solver, no file format and no network library. Units: resolutions in pixels,
 widths in channels, depth in blocks, ``params`` in weights, ``macs`` in multiply-adds.
 """
 
@@ -22,12 +21,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, IntArray
+from mathdesign.programs.base import LARGEST_METRIC, BoolArray, Budget, Distance, IntArray
 
 PREV = "prev"
 WIDTH = "width"
@@ -230,3 +230,83 @@ class Objective:
     combine: Literal["product", "sum"] = "product"
     depth_penalty: DepthPenalty | None = None
     metric_weights: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """What there is to know of a chain: stages, objective, limits. The program over it is
+    :class:`mathdesign.programs.chain.DesignProblem`.
+
+    A *point* is an int64 array of shape ``(variables,)`` (or ``(n, variables)`` for a batch)
+    holding the value of every decision, stage by stage in declaration order.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    objective: Objective
+    budgets: tuple[Budget, ...] = ()
+    rules: tuple[PairRule, ...] = ()
+    effectiveness: Effectiveness | None = None
+    input_channels: int = 3
+    distances: tuple[Distance, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[tuple[int, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("a design problem needs at least one stage")
+        variables = tuple((s, d.name) for s, st in enumerate(self.stages) for d in st.decisions)
+        object.__setattr__(self, "variables", variables)
+        for rule in self.rules:
+            shape = (
+                len(self.stages[rule.first_stage].domain(rule.first)),
+                len(self.stages[rule.second_stage].domain(rule.second)),
+            )
+            if rule.allowed.shape != shape:
+                raise ValueError(f"rule {rule.reason!r}: expected a {shape} table")
+        for budget in self.budgets:
+            if budget.metric not in self.metrics:
+                raise ValueError(f"budget on unknown metric {budget.metric!r}")
+        for distance in self.distances:
+            if len(distance.point) != len(variables):
+                raise ValueError(f"a distance to {distance.point}, which is no point of the space")
+        for metric in self.metrics:
+            if self._largest(metric) > LARGEST_METRIC:
+                raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
+
+    @cached_property
+    def columns(self) -> Mapping[tuple[int, str], int]:
+        """Position of each decision ``(stage index, name)`` in a point."""
+        return {variable: column for column, variable in enumerate(self.variables)}
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, in order of first appearance."""
+        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.costs))
+
+    def rules_within(self, stage: int) -> tuple[PairRule, ...]:
+        """Rules between two decisions of ``stage``."""
+        return tuple(r for r in self.rules if r.first_stage == r.second_stage == stage)
+
+    def rules_into(self, stage: int) -> tuple[PairRule, ...]:
+        """Rules between the widths of the previous stage and of ``stage``."""
+        return tuple(
+            r for r in self.rules if r.first_stage == stage - 1 and r.second_stage == stage
+        )
+
+    def prev_domain(self, stage: int) -> tuple[int, ...]:
+        """Widths that may enter ``stage``: the input channels for the first stage."""
+        return self.stages[stage - 1].domain(WIDTH) if stage else (self.input_channels,)
+
+    def _largest(self, metric: str) -> int:
+        """An upper limit of a metric over the whole space, in exact integers."""
+        total = 0
+        for s, stage in enumerate(self.stages):
+            top = {d.name: d.values[-1] for d in stage.decisions}
+            top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
+            for monomial in stage.costs.get(metric, ()):
+                value = monomial.coefficient * int(monomial.repeat.times(top[DEPTH]))
+                for symbol, power in monomial.powers:
+                    value *= top[symbol] ** power
+                total += value
+        return total

@@ -19,7 +19,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.search.proposing import SCORED_AT_ONCE, every_point, propose
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 
 Point = tuple[int, ...]
 #: A random design that keeps the budgets is sought this often before giving up.
@@ -146,13 +146,13 @@ def _random(
     sizes = [len(slot.options) for slot in problem.slots]
     if problem.size <= SCORED_AT_ONCE:
         points = every_point(problem)
-        order = rng.permutation(np.flatnonzero(problem.feasible(points)))
+        order = rng.permutation(np.flatnonzero(problem.feasible_rows(points)))
         found = (tuple(map(int, points[i])) for i in order)
         return [point for point in found if point not in known][:count]
     taken: list[Point] = []
     for _ in range(MOST_DRAWS):
         point = tuple(int(rng.integers(n)) for n in sizes)
-        if point not in known and problem.feasible(np.array([point]))[0]:
+        if point not in known and problem.feasible_rows(np.array([point]))[0]:
             taken.append(point)
             known = known | {point}
         if len(taken) == count:
@@ -168,7 +168,7 @@ def _scattered(
     for _ in range(2 * count):
         tables = tuple(rng.normal(size=len(slot.options)) for slot in problem.slots)
         asked = replace(problem, objective=SlotObjective(TableSum(0.0, tables)))
-        point = solve_slots(asked, SolveOptions(gap=0.05, time_limit_s=5.0)).point
+        point = solve(asked, SolveOptions(gap=0.05, time_limit_s=5.0)).point
         if point is not None and tuple(point) not in known:
             taken.append(tuple(point))
             known = known | {tuple(point)}
@@ -193,7 +193,7 @@ def _mutated(
             int(rng.integers(len(problem.slots[slot].options))),
             *parent[slot + 1 :],
         )
-        if child not in known and problem.feasible(np.array([child]))[0]:
+        if child not in known and problem.feasible_rows(np.array([child]))[0]:
             return [child]
     return _random(problem, rng, 1, known)
 

@@ -15,11 +15,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.base import Distance, FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import Distance, PairTable, SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.slots import PairTable, SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.surrogate.booster import read_booster
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.growing import normal_scores
@@ -56,7 +56,7 @@ def propose(
     for pick in range(count):
         cuts = tuple(Distance(point) for point in (*seen, *found))
         here = replace(posed[pick % len(posed)], distances=cuts)
-        solution = solve_slots(here, SolveOptions(gap=1e-3, seed=seed))
+        solution = solve(here, SolveOptions(gap=1e-3, seed=seed))
         if solution.point is None:
             break
         found.append(solution.point)
@@ -85,7 +85,7 @@ def _scored(
     """Pick after pick, the best of all points that is neither seen nor picked."""
     points = every_point(posed[0])
     sizes = [len(slot.options) for slot in posed[0].slots]
-    open_ = posed[0].feasible(points)
+    open_ = posed[0].feasible_rows(points)
     if len(seen):
         open_[np.ravel_multi_index(np.array(seen).T, sizes)] = False
     trees, pairs = (weighted(posed[0].objective, *w).at(points) for w in ((1.0, 0.0), (0.0, 1.0)))

@@ -14,16 +14,16 @@ where :math:`u_{s,o}` is the bound that the solver proves on :math:`F_{s,o}`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import PairTable, Slot, SlotProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.predictor import Predictor
 
@@ -115,33 +115,14 @@ def prune(
     removed: dict[int, set[int]] = {}
     for _, i, k, _, _ in chosen:
         removed.setdefault(i, set()).add(k)
-    kept = solve_slots(
-        replace(problem, rules=(*problem.rules, *forbid(space.slots, removed))), options
-    )
+    kept = solve(problem.barring(removed), options)
     cuts = []
     for mean, i, k, option, users_count in chosen:
         others = {i: set(range(len(space.slots[i].options))) - {k}}
-        inside = replace(problem, rules=(*problem.rules, *forbid(space.slots, others)))
-        bound = solve_slots(inside, options).bound
+        inside = problem.barring(others)
+        bound = solve(inside, options).bound
         loss = math.inf if kept.objective is None else max(0.0, bound - kept.objective)
         cuts.append(Cut(space.slots[i].name, option, mean, users_count, bound, loss))
         say(f"{space.slots[i].name} {option}: attribution {mean:.4f}, at most {loss:.4f} lost")
     share = math.prod(n / len(slot.options) for n, slot in zip(left, space.slots))
     return Pruning(tuple(cuts), kept.objective, share)
-
-
-def forbid(slots: Sequence[Slot], removed: Mapping[int, set[int]]) -> tuple[PairTable, ...]:
-    """Rules under which no slot takes one of its ``removed`` options (slot -> positions).
-
-    A rule is a table over two slots; the second is any other one. A space of a single slot
-    cannot be pruned this way: ``ValueError``.
-    """
-    rules = []
-    for i, options in sorted(removed.items()):
-        if len(slots) < 2:
-            raise ValueError("a space of one slot cannot be pruned")
-        j = 1 if i == 0 else 0
-        allowed = np.array([k not in options for k in range(len(slots[i].options))])
-        table = np.repeat(allowed[:, None], len(slots[j].options), axis=1)
-        rules.append(PairTable(i, j, table))
-    return tuple(rules)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mathdesign.spec.blocks import Specification
 
 STORE = "store.sqlite"
-#: Backends that take a start; the others enumerate, and would be slowed by waiting for one.
-TAKE_A_START = ("exact", "highs", "scipy", "scip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
 def _takes_a_start(document: Mapping[str, Any]) -> bool:
     """Whether the backend chosen for a chain makes use of a starting point."""
     from mathdesign.kinds.load import validated
-    from mathdesign.solvers import UnsupportedProblem
+    from mathdesign.solvers import Ability, UnsupportedProblem
     from mathdesign.solvers.portfolio import choose
     from mathdesign.spaces.convnet.pose import to_program
     from mathdesign.spaces.convnet.words import Spec
@@ -159,9 +157,10 @@ def _takes_a_start(document: Mapping[str, Any]) -> bool:
     if not isinstance(spec, Spec):
         return False
     try:
-        return choose(to_program(spec).problem, spec.solve.backend).backend.name in TAKE_A_START
+        chosen = choose(to_program(spec).problem, spec.solve.backend).backend
     except (UnsupportedProblem, KeyError):
         return False
+    return {Ability.PROVES, Ability.WARM_START} <= chosen.abilities
 
 
 def _finished(

@@ -25,14 +25,13 @@ from mathdesign.solvers.base import (
     Ability,
     Backend,
     Clock,
+    Incumbent,
     Solution,
     SolveOptions,
     Termination,
-    status_of,
 )
 from mathdesign.solvers.convex.relaxation import Relaxation, refuses, to_cvxpy
 from mathdesign.solvers.heuristic.anneal import Walk
-from mathdesign.solvers.heuristic.answers import confirmed
 from mathdesign.solvers.heuristic.construct import STEPS, descend
 from mathdesign.solvers.heuristic.evolution import first_candidate
 from mathdesign.solvers.heuristic.moves import Moves, closest
@@ -42,11 +41,13 @@ BOUND_SLACK = 1e-5
 EVALUATIONS = 40_000
 
 
-class Cvxpy(Backend):
+class Cvxpy(Backend[DesignProblem]):
     """Root bound and rounding; see :mod:`mathdesign.solvers.convex.relaxation`."""
 
     name = "cvxpy"
     summary = "log-convex relaxation (Clarabel) and rounding: a bound, not a proof of optimality"
+    accepts = (DesignProblem,)
+    needs = "cvxpy"
     abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE})
 
     def refuses(self, problem: DesignProblem) -> str | None:
@@ -74,19 +75,10 @@ class Cvxpy(Backend):
             walk = Walk(scoring, moves, rng, clock, start, spent)
             walk.cool(start, limit)
             start = walk.best
-        point = None if start is None else scoring.point(start)
-        objective = None if point is None else confirmed(problem, point)
-        return Solution(
-            self.name,
-            status_of(objective, bound, options.gap),
-            clock.stop() or Termination.COMPLETED,
-            point if objective is not None else None,
-            objective,
-            bound if objective is None else max(bound, objective),
-            1,
-            clock.elapsed_s,
-            f"relaxation: {status}",
-        )
+        best = Incumbent(problem, bound=bound, nodes=1)
+        best.offer(None if start is None else scoring.point(start))
+        reason = clock.stop() or Termination.COMPLETED
+        return best.solution(self.name, reason, clock, options.gap, f"relaxation: {status}")
 
 
 def _rounded(

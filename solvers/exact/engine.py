@@ -2,8 +2,8 @@
 
 Model, algorithm and validity argument: :mod:`mathdesign.solvers.exact.model`,
 :mod:`mathdesign.solvers.exact.kernels`, :mod:`mathdesign.solvers.exact.search`. This module serves
-limits, Ctrl-C and progress between nodes, and confirms every incumbent with the
-:class:`~mathdesign.programs.evaluate.Evaluator`, whose word on feasibility is final.
+limits, Ctrl-C and progress between nodes, and confirms every incumbent with the program
+itself, whose word on feasibility is final.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ import numpy as np
 
 from mathdesign.programs.base import IntArray
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers.base import (
     OPTIMALITY_TOLERANCE,
     Ability,
     Backend,
     Clock,
+    Incumbent,
     Solution,
     SolveOptions,
-    Status,
     Termination,
-    status_of,
 )
 from mathdesign.solvers.exact.model import Lowered, lower
 from mathdesign.solvers.exact.search import Tree
@@ -41,11 +39,13 @@ ANNEALING_RESTARTS = 4
 ANNEALING_MOVES = 60_000
 
 
-class Exact(Backend):
+class Exact(Backend[DesignProblem]):
     """Branch and bound over boxes of choices; proves optimality and infeasibility."""
 
     name = "exact"
     summary = "branch and bound with a log-convex relaxation"
+    accepts = (DesignProblem,)
+    needs = "numba"
     abilities = frozenset(
         {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES}
     )
@@ -101,11 +101,8 @@ class _Run:
     clock: Clock
     kernels: ModuleType = field(init=False)
     lowered: Lowered = field(init=False)
-    evaluator: Evaluator = field(init=False)
+    best: Incumbent = field(init=False)
     tree: Tree = field(init=False)
-    point: tuple[int, ...] | None = None
-    objective: float | None = None
-    bound: float = math.inf
     reported_s: float = -math.inf
 
     def __post_init__(self) -> None:
@@ -114,7 +111,7 @@ class _Run:
 
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
-        self.evaluator = Evaluator(self.problem)
+        self.best = Incumbent(self.problem)
         self.tree = Tree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
 
     @property
@@ -149,24 +146,19 @@ class _Run:
 
     def solution(self, reason: Termination) -> Solution:
         """The answer so far."""
-        nodes, seconds = self.tree.nodes, self.clock.elapsed_s
-        if reason is Termination.COMPLETED and self.point is None:
-            return Solution(
-                Exact.name, Status.INFEASIBLE, reason, bound=-math.inf, nodes=nodes, seconds=seconds
-            )
-        status = status_of(self.objective, self.bound, self.options.gap)
-        return Solution(
-            Exact.name, status, reason, self.point, self.objective, self.bound, nodes, seconds
-        )
+        self.best.nodes = self.tree.nodes
+        if reason is Termination.COMPLETED and self.best.point is None:
+            self.best.bound = -math.inf
+        return self.best.solution(Exact.name, reason, self.clock, self.options.gap)
 
     def _tell(self, top: float, last: bool = False) -> None:
         """Refresh the bound (the best open node, at least the cut below which nodes went)."""
         bound = max(top, self.tree.cut)
         if abs(bound) < -self.kernels.NEVER:
-            self.bound = bound
+            self.best.bound = bound
         if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:
             self.reported_s = self.clock.elapsed_s
-            self.clock.report(self.objective, self.bound, self.tree.nodes, "searching")
+            self.clock.report(self.best.objective, self.best.bound, self.tree.nodes, "searching")
 
     def anneal(self, restarts: int = ANNEALING_RESTARTS, moves: int = 0) -> Termination | None:
         """The caller's point if it is feasible, then seeded annealing restarts."""
@@ -185,8 +177,8 @@ class _Run:
                 self._accept(best)
             if restart == 0 and not self.tree.done:
                 self.step()  # a first bound, for whoever stops early
-            bound = self.bound if math.isfinite(self.bound) else None
-            self.clock.report(self.objective, bound, self.tree.nodes, "annealing")
+            bound = self.best.bound if math.isfinite(self.best.bound) else None
+            self.clock.report(self.best.objective, bound, self.tree.nodes, "annealing")
         return None
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:
@@ -208,8 +200,5 @@ class _Run:
             self.problem.stages[s].domain(name)[index[j]]
             for (s, name), j in zip(self.problem.variables, self.lowered.column_variable)
         )
-        scores = self.evaluator(np.array(point))
-        objective = float(scores.objective[0])
-        if bool(scores.feasible[0]) and (self.objective is None or objective > self.objective):
-            self.point, self.objective = point, objective
-            self.tree.incumbent = objective
+        if self.best.offer(point):
+            self.tree.incumbent = self.best.cutoff

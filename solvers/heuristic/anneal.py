@@ -13,8 +13,15 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
-from mathdesign.solvers.heuristic.answers import found
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Clock,
+    Solution,
+    SolveOptions,
+    Termination,
+    heuristic_answer,
+)
 from mathdesign.solvers.heuristic.evolution import PATIENCE, first_candidate
 from mathdesign.solvers.heuristic.moves import Moves
 from mathdesign.solvers.heuristic.scoring import Index, Scoring
@@ -31,12 +38,13 @@ PERIOD = 64
 SMALLEST = 1e-6
 
 
-class Anneal(Backend):
+class Anneal(Backend[DesignProblem]):
     """Simulated annealing with the moves of the published search."""
 
     name = "anneal"
     summary = "simulated annealing (heuristic)"
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE})
+    accepts = (DesignProblem,)
+    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """The best design of ``options.evaluations`` (default 200,000) or of the time limit."""
@@ -46,7 +54,7 @@ class Anneal(Backend):
         scoring, moves = Scoring(problem), Moves(problem)
         start, spent = first_candidate(scoring, moves, rng, clock, limit)
         if start is None:
-            return found(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
+            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
                          clock, "no feasible start found")  # fmt: skip
         walk = Walk(scoring, moves, rng, clock, start, spent)
         reason: Termination | None = None
@@ -54,7 +62,9 @@ class Anneal(Backend):
             end = spent + (limit - spent) * (restart + 1) // RESTARTS
             reason = reason or walk.cool(start, end)
         point = scoring.point(walk.best)
-        return found(self.name, problem, point, reason or Termination.COMPLETED, walk.spent, clock)
+        return heuristic_answer(
+            self.name, problem, point, reason or Termination.COMPLETED, walk.spent, clock
+        )
 
 
 @dataclass(slots=True)

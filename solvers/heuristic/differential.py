@@ -16,9 +16,16 @@ import numpy as np
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
-from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Clock,
+    Solution,
+    SolveOptions,
+    Termination,
+    heuristic_answer,
+)
 from mathdesign.solvers.heuristic.anneal import PENALTY
-from mathdesign.solvers.heuristic.answers import found
 from mathdesign.solvers.heuristic.evolution import first_candidate
 from mathdesign.solvers.heuristic.moves import Moves
 from mathdesign.solvers.heuristic.scoring import Scoring
@@ -28,12 +35,13 @@ EVALUATIONS = 200_000
 POPULATION = 15
 
 
-class Differential(Backend):
+class Differential(Backend[DesignProblem]):
     """``scipy.optimize.differential_evolution`` with priced violations."""
 
     name = "differential"
     summary = "scipy's differential evolution (heuristic)"
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE})
+    accepts = (DesignProblem,)
+    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """The best design of ``options.evaluations`` (default 200,000) or of the time limit."""
@@ -42,7 +50,7 @@ class Differential(Backend):
         scoring, moves = Scoring(problem), Moves(problem)
         start, spent = first_candidate(scoring, moves, Random(options.seed), clock, limit)
         if start is None:
-            return found(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
+            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
                          clock, "no feasible start found")  # fmt: skip
         batch = _Batch(problem, np.array(start), scoring(start)[0], spent, limit, clock)
         reason = Termination.COMPLETED
@@ -52,7 +60,7 @@ class Differential(Backend):
         except KeyboardInterrupt:
             reason = Termination.INTERRUPTED
         point = scoring.point(tuple(int(i) for i in batch.best))
-        return found(self.name, problem, point, reason, batch.spent, clock)
+        return heuristic_answer(self.name, problem, point, reason, batch.spent, clock)
 
 
 def _evolve(batch: _Batch, seed: int) -> Termination:

@@ -17,8 +17,15 @@ import bisect
 from random import Random
 
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
-from mathdesign.solvers.heuristic.answers import found
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Clock,
+    Solution,
+    SolveOptions,
+    Termination,
+    heuristic_answer,
+)
 from mathdesign.solvers.heuristic.construct import STEPS, WALKS, find_start
 from mathdesign.solvers.heuristic.moves import Moves
 from mathdesign.solvers.heuristic.scoring import Index, Scoring
@@ -32,12 +39,13 @@ EVALUATIONS = 100_000
 PATIENCE = 512
 
 
-class Evolution(Backend):
+class Evolution(Backend[DesignProblem]):
     """The mutation search that DeepMAD's authors published."""
 
     name = "evolution"
     summary = "the published mutation search (heuristic)"
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE})
+    accepts = (DesignProblem,)
+    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """The best candidate of ``options.evaluations`` (default 100,000) or of the time limit."""
@@ -47,7 +55,7 @@ class Evolution(Backend):
         scoring, moves = Scoring(problem), Moves(problem)
         start, spent = first_candidate(scoring, moves, rng, clock, limit)
         if start is None:
-            return found(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
+            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
                          clock, "no feasible start found")  # fmt: skip
         population = Population(start, scoring(start)[0])
         reason = Termination.COMPLETED
@@ -66,7 +74,9 @@ class Evolution(Backend):
             objective, violation = scoring(child)
             if violation == 0.0:
                 population.add(child, objective)
-        return found(self.name, problem, scoring.point(population.best[1]), reason, spent, clock)
+        return heuristic_answer(
+            self.name, problem, scoring.point(population.best[1]), reason, spent, clock
+        )
 
 
 class Population:

@@ -19,11 +19,12 @@ from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch, refuses
 
 
-class Highs(Backend):
+class Highs(Backend[DesignProblem]):
     """Branch and cut by HiGHS on the choice MILP."""
 
     name = "highs"
     summary = "choice MILP through HiGHS"
+    accepts = (DesignProblem,)
     abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
 
     def refuses(self, problem: DesignProblem) -> str | None:
@@ -117,11 +118,11 @@ def _watch(highs: Any, clock: Clock, search: MilpSearch) -> None:
 
     def on_event(event: Any) -> None:
         data = event.data_out
-        bound = min(data.mip_dual_bound, search.bound)
-        # Points of HiGHS's own count once their penalty is exact: search.objective, not its own.
+        bound = min(data.mip_dual_bound, search.best.bound)
+        # Points of HiGHS's own count once their penalty is exact: search.best, not its own.
         known = bound if math.isfinite(bound) and abs(bound) < 1e29 else None
-        nodes = search.nodes + int(data.mip_node_count)
-        clock.report(search.objective, known, nodes, f"HiGHS, round {search.rounds}")
+        nodes = search.best.nodes + int(data.mip_node_count)
+        clock.report(search.best.objective, known, nodes, f"HiGHS, round {search.rounds}")
         if clock.stop() is not None:
             event.data_in.user_interrupt = True
 

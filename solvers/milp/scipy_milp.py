@@ -12,11 +12,12 @@ from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch, refuses
 
 
-class ScipyMilp(Backend):
+class ScipyMilp(Backend[DesignProblem]):
     """The same arrays as ``highs``, through another door."""
 
     name = "scipy"
     summary = "choice MILP through scipy.optimize.milp"
+    accepts = (DesignProblem,)
     abilities = frozenset({Ability.PROVES, Ability.WARM_START})
 
     def refuses(self, problem: DesignProblem) -> str | None:
@@ -33,7 +34,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     from scipy.optimize import Bounds, LinearConstraint
     from scipy.optimize import milp as scipy_milp
 
-    clock.report(search.objective, None, search.nodes, "scipy.optimize.milp")
+    clock.report(search.best.objective, None, search.best.nodes, "scipy.optimize.milp")
     result = scipy_milp(
         -milp.objective,
         integrality=milp.integer,

@@ -22,16 +22,14 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import Evaluator
 from mathdesign.programs.stages import DEPTH
 from mathdesign.solvers.base import (
     Clock,
+    Incumbent,
     Solution,
     SolveOptions,
-    Status,
     Termination,
     relative_gap,
-    status_of,
 )
 from mathdesign.solvers.milp.arrays import Expression, Milp
 from mathdesign.solvers.milp.choice import LARGEST_COLUMNS, ChoiceMilp, build, columns_needed
@@ -87,54 +85,50 @@ class MilpSearch:
     options: SolveOptions
     solver: MilpSolver
     clock: Clock = field(init=False)
+    best: Incumbent = field(init=False)
     cuts: list[tuple[Expression, float, float]] = field(default_factory=list)
-    point: tuple[int, ...] | None = None
-    objective: float | None = None
-    bound: float = math.inf
-    nodes: int = 0
     rounds: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.options)
+        self.best = Incumbent(self.problem)
 
     def run(self) -> Solution:
         """Solve; see :meth:`Backend.solve`."""
+        best = self.best
         self.clock.report(None, None, 0, "building the program")
         model = build(self.problem)
         if model is None:
-            return self._answer(Status.INFEASIBLE, Termination.COMPLETED, -math.inf)
-        evaluator = Evaluator(self.problem)
+            return self._exhausted()
         self.cuts = model.first_cuts()
-        if self.options.warm_start is not None:
-            self._accept(evaluator, self.options.warm_start)
+        best.offer(self.options.warm_start)
         while True:
             self.rounds += 1
             milp = model.milp.with_rows(self.cuts)
             answer = self.solver(milp, self.options, self.clock, self)
-            self.nodes += answer.nodes
+            best.nodes += answer.nodes
             if answer.infeasible:
                 return self._exhausted()
-            self.bound = min(self.bound, self._certified(answer.bound))
-            exact = answer.x is not None and self._learn(model, evaluator, answer)
-            if relative_gap(self.objective, self.bound) <= max(self.options.gap, CLOSED):
-                return self._answer(None, Termination.COMPLETED, self.bound)
+            best.bound = min(best.bound, self._certified(answer.bound))
+            exact = answer.x is not None and self._learn(model, answer)
+            if relative_gap(best.objective, best.bound) <= max(self.options.gap, CLOSED):
+                return self._answer(Termination.COMPLETED)
             stop = self.clock.stop()
             if stop or not answer.completed:
-                return self._answer(None, stop or Termination.TIME_LIMIT, self.bound)
+                return self._answer(stop or Termination.TIME_LIMIT)
             if exact:
-                return self._answer(None, Termination.COMPLETED, self.bound)
+                return self._answer(Termination.COMPLETED)
 
-    def _learn(self, model: ChoiceMilp, evaluator: Evaluator, answer: MilpAnswer) -> bool:
+    def _learn(self, model: ChoiceMilp, answer: MilpAnswer) -> bool:
         """Take in a point of the MILP; true if it was exact, else a cut has been added."""
         assert answer.x is not None
         point = model.invert(answer.x)
         claimed = float(model.milp.objective @ answer.x) + model.milp.offset
-        scores = evaluator(np.array(point))
-        if not scores.feasible[0]:
+        if not self.problem.feasible(point):
             self._no_good(model, point)
             return False
-        true = float(scores.objective[0])
-        self._accept(evaluator, point)
+        true = self.problem.value(point)
+        self.best.offer(point)
         if claimed <= true + max(SAME_OBJECTIVE * abs(true), 1e-9):
             return True
         penalty = self.problem.objective.depth_penalty
@@ -151,33 +145,15 @@ class MilpSearch:
         chosen = np.array(model.selectors(point))
         self.cuts.append((Expression(chosen, np.ones(len(chosen))), -math.inf, len(chosen) - 1))
 
-    def _accept(self, evaluator: Evaluator, point: tuple[int, ...]) -> None:
-        scores = evaluator(np.array(point))
-        value = float(scores.objective[0])
-        if scores.feasible[0] and (self.objective is None or value > self.objective):
-            self.point, self.objective = point, value
-
     def _certified(self, bound: float) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
         loosened = bound + BOUND_SLACK * max(abs(bound), 1.0) if math.isfinite(bound) else bound
-        return loosened if self.objective is None else max(loosened, self.objective)
+        return max(loosened, self.best.cutoff)
 
     def _exhausted(self) -> Solution:
         """No design is left: the incumbent is optimal, or there is none at all."""
-        if self.objective is None:
-            return self._answer(Status.INFEASIBLE, Termination.COMPLETED, -math.inf)
-        return self._answer(Status.OPTIMAL, Termination.COMPLETED, self.objective)
+        self.best.bound = -math.inf
+        return self._answer(Termination.COMPLETED)
 
-    def _answer(self, status: Status | None, reason: Termination, bound: float) -> Solution:
-        if self.objective is not None:
-            bound = max(bound, self.objective)
-        return Solution(
-            backend=self.name,
-            status=status or status_of(self.objective, bound, self.options.gap),
-            termination=reason,
-            point=self.point,
-            objective=self.objective,
-            bound=bound,
-            nodes=self.nodes,
-            seconds=self.clock.elapsed_s,
-        )
+    def _answer(self, reason: Termination) -> Solution:
+        return self.best.solution(self.name, reason, self.clock, self.options.gap)

@@ -42,10 +42,12 @@ INSTEAD = {"scip": "scip_direct"}
 DEFAULT = "highs"
 
 
-class Pyomo(Backend):
+class Pyomo(Backend[DesignProblem]):
     """A solver by its Pyomo name, e.g. ``pyomo:highs``, ``pyomo:scip``, ``pyomo:gurobi``."""
 
     summary = "any solver that Pyomo reaches (pyomo:NAME)"
+    accepts = (DesignProblem,)
+    needs = "pyomo"
     abilities = frozenset({Ability.PROVES, Ability.WARM_START})
 
     def __init__(self, solver: str = DEFAULT) -> None:
@@ -79,7 +81,7 @@ class Pyomo(Backend):
     def _solve_arrays(
         self, milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch
     ) -> MilpAnswer:
-        clock.report(search.objective, None, search.nodes, self.name)
+        clock.report(search.best.objective, None, search.best.nodes, self.name)
         model = linear_model(milp)
         outcome = _call(self.solver, model, options, clock)
         columns = range(milp.columns)
@@ -106,7 +108,7 @@ class _Nonlinear:
         """One call of the solver."""
         import pyomo.environ as pyo
 
-        search.clock.report(search.objective, None, search.nodes, search.name)
+        search.clock.report(search.best.objective, None, search.best.nodes, search.name)
         outcome = _call(self.solver, self.model, search.options, search.clock)
         points = (self.minlp.point(pyo.value),) if outcome.found else ()
         return MinlpAnswer(

@@ -21,11 +21,13 @@ LOOK_AT = 10
 INFINITE = 1e19
 
 
-class Scip(Backend):
+class Scip(Backend[DesignProblem]):
     """Spatial branch and bound on the plain MINLP."""
 
     name = "scip"
     summary = "integer nonlinear program through SCIP"
+    accepts = (DesignProblem,)
+    needs = "pyscipopt"
     abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
 
     def refuses(self, problem: DesignProblem) -> str | None:
@@ -142,10 +144,10 @@ class _Scip:
 
     def _suggest(self, search: MinlpSearch) -> None:
         """Hand the incumbent to SCIP, which completes it, unless it has been cut off."""
-        if search.point is None or search.point in search.excluded:
+        if search.best.point is None or search.best.point in search.excluded:
             return
         solution = self.model.createPartialSol()
-        for variable, value in self.minlp.assignment(search.point):
+        for variable, value in self.minlp.assignment(search.best.point):
             self.model.setSolVal(solution, variable, float(value))
         self.model.addSol(solution)
 
@@ -169,8 +171,8 @@ def _watch(model: Any, search: MinlpSearch) -> None:
 
         def eventexec(self, event: Any) -> None:
             bound = float(self.model.getDualbound())
-            known = search.objective
-            nodes = search.nodes + int(self.model.getNTotalNodes())
+            known = search.best.objective
+            nodes = search.best.nodes + int(self.model.getNTotalNodes())
             search.clock.report(known, bound if abs(bound) < INFINITE else None, nodes, "SCIP")
             if search.clock.stop() is not None:
                 self.model.interruptSolve()

@@ -22,14 +22,12 @@ from typing import Protocol
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import (
     Clock,
+    Incumbent,
     Solution,
     SolveOptions,
-    Status,
     Termination,
     relative_gap,
-    status_of,
 )
-from mathdesign.solvers.heuristic.answers import confirmed, feasible
 
 BOUND_SLACK = 2e-7
 #: A claimed objective may exceed the true one by this much, relative.
@@ -74,24 +72,24 @@ class MinlpSearch:
     problem: DesignProblem
     options: SolveOptions
     clock: Clock
-    point: Point | None = None
-    objective: float | None = None
-    bound: float = math.inf
-    nodes: int = 0
+    best: Incumbent = field(init=False)
     excluded: set[Point] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.best = Incumbent(self.problem)
 
     def solve(self, solver: MinlpSolver) -> Solution:
         """Call ``solver`` until its answer is exact, or a limit is reached."""
-        if self.options.warm_start is not None:
-            self.accept(self.options.warm_start)
+        best = self.best
+        best.offer(self.options.warm_start)
         while True:
             answer = solver.run(self)
-            self.nodes += answer.nodes
+            best.nodes += answer.nodes
             if answer.infeasible:
                 return self._exhausted()
-            self.bound = min(self.bound, self._certified(answer.bound))
+            best.bound = min(best.bound, self._certified(answer.bound))
             exact = self._learn(solver, answer)
-            if exact or relative_gap(self.objective, self.bound) <= self.options.gap:
+            if exact or relative_gap(best.objective, best.bound) <= self.options.gap:
                 return self.answer(Termination.COMPLETED)
             stop = self.clock.stop()
             if stop is None and answer.interrupted:
@@ -101,18 +99,12 @@ class MinlpSearch:
 
     def accept(self, point: Sequence[int]) -> float | None:
         """The objective of a feasible point, which becomes the incumbent if it is the best."""
-        value = confirmed(self.problem, point)
-        if value is not None and (self.objective is None or value > self.objective):
-            self.point, self.objective = tuple(int(v) for v in point), value
-        return value
+        self.best.offer(point)
+        return self.best.confirmed(point)
 
     def answer(self, reason: Termination) -> Solution:
         """The incumbent and the bound as they stand."""
-        bound = self.bound if self.objective is None else max(self.bound, self.objective)
-        return Solution(
-            self.name, status_of(self.objective, bound, self.options.gap), reason, self.point,
-            self.objective, bound, self.nodes, self.clock.elapsed_s,
-        )  # fmt: skip
+        return self.best.solution(self.name, reason, self.clock, self.options.gap)
 
     def _learn(self, solver: MinlpSolver, answer: MinlpAnswer) -> bool:
         """Take in the points; true if the best one is exactly what the solver claims, and final."""
@@ -135,22 +127,14 @@ class MinlpSearch:
     def _certified(self, bound: float) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
         loose = bound + BOUND_SLACK * max(abs(bound), 1.0) if math.isfinite(bound) else math.inf
-        return loose if self.objective is None else max(loose, self.objective)
+        return max(loose, self.best.cutoff)
 
     def _exhausted(self) -> Solution:
         """No design is left: the incumbent is optimal, or there is none at all.
 
         Feasible designs cut off because their penalty exceeds any double are neither.
         """
-        if self.objective is None and any(feasible(self.problem, p) for p in self.excluded):
+        if self.best.point is None and any(self.problem.feasible(p) for p in self.excluded):
             return self.answer(Termination.COMPLETED)
-        seconds = self.clock.elapsed_s
-        if self.objective is None:
-            return Solution(
-                self.name, Status.INFEASIBLE, Termination.COMPLETED, bound=-math.inf,
-                nodes=self.nodes, seconds=seconds,
-            )  # fmt: skip
-        return Solution(
-            self.name, Status.OPTIMAL, Termination.COMPLETED, self.point, self.objective,
-            self.objective, self.nodes, seconds,
-        )  # fmt: skip
+        self.best.bound = -math.inf
+        return self.answer(Termination.COMPLETED)

@@ -17,7 +17,15 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.programs.mixes import Frame, MixProblem, stacked
-from mathdesign.solvers.base import Clock, Solution, SolveOptions, Status, Termination, status_of
+from mathdesign.solvers.base import (
+    Ability,
+    Backend,
+    Clock,
+    Incumbent,
+    Solution,
+    SolveOptions,
+    Termination,
+)
 from mathdesign.solvers.mixes.bound import FrameBounds
 
 #: HiGHS decides within 1e-6 (feasibility, integrality) of rows scaled to 1: what that may hide of
@@ -33,36 +41,51 @@ class _Search:
     options: SolveOptions
     clock: Clock
     bounds: FrameBounds
-    point: tuple[int, ...] | None = None
-    objective: float | None = None
-    nodes: int = 0
+    best: Incumbent
     #: Stages of a frame: 0 untouched, 1 linear program solved, 2 integer program solved.
     stage: list[int] = field(default_factory=list)
 
     @property
     def bound(self) -> float:
         """A valid bound on every point, ``-inf`` where all frames are empty."""
-        rest = float(self.bounds.best.max())
-        return rest if self.objective is None else max(rest, self.objective)
+        return max(float(self.bounds.best.max()), self.best.cutoff)
 
     def enough(self) -> bool:
-        if self.objective is None:
+        objective = self.best.objective
+        if objective is None:
             return self.bound == -math.inf
-        return self.bound - self.objective <= self.options.gap * max(1.0, abs(self.objective))
+        return self.bound - objective <= self.options.gap * max(1.0, abs(objective))
 
     def offer(self, point: tuple[int, ...]) -> bool:
         """Take in a point if it is feasible, in exact integers; whether it was feasible."""
-        if not self.problem.feasible(point):
-            return False
-        value = self.problem.value(point)
-        if self.objective is None or value > self.objective:
-            self.point, self.objective = point, value
-        return True
+        self.best.offer(point)
+        return self.best.confirmed(point) is not None
 
 
-def solve_frames(problem: MixProblem, options: SolveOptions) -> Solution:
-    """Solve; never raises for infeasibility, limits or interruption."""
-    search = _Search(problem, options, Clock(options), FrameBounds(problem))
+class Frames(Backend[MixProblem]):
+    """Bounds of all frames, integer programs of the most promising; proves."""
+
+    name = "frames"
+    summary = "bounds of all frames, integer programs of the most promising"
+    accepts = (MixProblem,)
+    abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
+
+    def because(self, problem: MixProblem) -> str:
+        """The numbers of designs and frames."""
+        return f"{problem.size:.3g} designs: counts of layers in {len(problem.frames)} frames"
+
+    def solve(self, problem: MixProblem, options: SolveOptions) -> Solution:
+        """Best first over frames, until the gap, a limit or the caller says stop."""
+        clock = Clock(options)
+        if not problem.frames:
+            best = Incumbent(problem, bound=-math.inf)
+            return best.solution(self.name, Termination.COMPLETED, clock, options.gap)
+        return _solve(problem, options, clock)
+
+
+def _solve(problem: MixProblem, options: SolveOptions, clock: Clock) -> Solution:
+    search = _Search(problem, options, clock, FrameBounds(problem), Incumbent(problem))
+    search.best.offer(options.warm_start)
     search.stage = [0] * len(problem.frames)
     stop: Termination | None = None
     while not search.enough():
@@ -77,16 +100,9 @@ def solve_frames(problem: MixProblem, options: SolveOptions) -> Solution:
         (_relax if search.stage[index] == 0 else _settle)(search, index)
         search.stage[index] += 1
         bound = search.bound if math.isfinite(search.bound) else None
-        search.clock.report(search.objective, bound, search.nodes, "frames")
-    reason = stop or Termination.COMPLETED
-    if search.point is None and search.bound == -math.inf:
-        status = Status.INFEASIBLE
-    else:
-        status = status_of(search.objective, search.bound, options.gap)
-    return Solution(
-        "frames", status, reason, search.point, search.objective, search.bound,
-        search.nodes, search.clock.elapsed_s,
-    )  # fmt: skip
+        search.clock.report(search.best.objective, bound, search.best.nodes, "frames")
+    search.best.bound = search.bound
+    return search.best.solution(Frames.name, stop or Termination.COMPLETED, clock, options.gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +186,7 @@ def _settle(search: _Search, index: int) -> None:
         model.row_upper_ = upper
         highs = _run(search, model)
         status, info = highs.getModelStatus(), highs.getInfo()
-        search.nodes += max(int(info.mip_node_count), 0)
+        search.best.nodes += max(int(info.mip_node_count), 0)
         if attempt == 0:
             _take_bound(search, index, rows, status == kind.kInfeasible, info.mip_dual_bound)
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:

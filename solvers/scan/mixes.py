@@ -1,50 +1,61 @@
-"""``scan`` for mixes: every frame, every mix. The judge of the other backend, on small spaces."""
+"""The points of a mix problem in blocks: frame by frame, every mix."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.mixes import Frame, Group, MixProblem
-from mathdesign.solvers.base import Clock, Solution, SolveOptions, Status, Termination, status_of
-
-#: Points above which the scan refuses.
-MOST_POINTS = 2_000_000
+from mathdesign.solvers.base import Incumbent
 
 
-def scan_mixes(problem: MixProblem, options: SolveOptions) -> Solution:
-    """The best of all points; ties go to the lexicographically first."""
-    clock = Clock(options)
-    best: tuple[int, ...] | None = None
-    objective, seen, stop = -math.inf, 0, None
-    for index, frame in enumerate(problem.frames):
-        stop = clock.stop()
-        if stop is not None:
-            break
-        counts, costs, values = _points(frame)
-        seen += len(values)
-        for at, sign, limit in problem.sides():
-            keep = sign * costs[:, at] <= limit
-            counts, costs, values = counts[keep], costs[keep], values[keep]
-        if len(values) and values.max() > objective:
-            # Sums of doubles differ in the last digits with their order: the exact value decides.
-            near = np.flatnonzero(values >= values.max() - 1e-9 * max(1.0, abs(values.max())))
-            points = [(index, *map(int, counts[i])) for i in near]
-            point = max(points, key=lambda p: (problem.value(p), tuple(-k for k in p)))
-            if problem.value(point) > objective:
-                best, objective = point, problem.value(point)
-        clock.report(objective if best else None, None, seen, "scan")
-    found = objective if best is not None else None
-    if stop is not None:
-        status = Status.UNKNOWN if best is None else Status.FEASIBLE
-        return Solution("scan", status, stop, best, found, math.inf, seen, clock.elapsed_s)
-    status = Status.INFEASIBLE if best is None else status_of(found, objective, options.gap)
-    return Solution(
-        "scan", status, Termination.COMPLETED, best, found, objective, seen, clock.elapsed_s
-    )
+@dataclass(frozen=True, slots=True)
+class MixBlock:
+    """All mixes of one frame."""
+
+    problem: MixProblem
+    index: int
+
+    @property
+    def count(self) -> int:
+        """Number of points."""
+        return math.prod(group.mixes for group in self.problem.frames[self.index].groups)
+
+    def offer_best(self, best: Incumbent) -> None:
+        """The best of the feasible ones.
+
+        Sums of doubles differ in the last digits with their order: the exact value decides.
+        """
+        counts, costs, values = _points(self.problem.frames[self.index])
+        keep = self._apart(counts)
+        for at, sign, limit in self.problem.sides():
+            keep &= sign * costs[:, at] <= limit
+        counts, values = counts[keep], values[keep]
+        if not len(values):
+            return
+        near = np.flatnonzero(values >= values.max() - 1e-9 * max(1.0, abs(values.max())))
+        points = [(self.index, *map(int, counts[i])) for i in near]
+        best.offer(max(points, key=lambda p: (self.problem.value(p), tuple(-k for k in p))))
+
+    def _apart(self, counts: IntArray) -> np.ndarray:
+        """Which counts are as far as asked from the given points of this frame."""
+        good = np.ones(len(counts), dtype=np.bool_)
+        for distance in self.problem.distances:
+            if distance.point[0] == self.index:
+                apart = np.abs(counts - np.array(distance.point[1:])).sum(axis=1)
+                good &= apart >= distance.at_least
+        return good
+
+
+def blocks(problem: MixProblem) -> Iterator[MixBlock]:
+    """The whole space, frame by frame."""
+    for index in range(len(problem.frames)):
+        yield MixBlock(problem, index)
 
 
 def _points(frame: Frame) -> tuple[IntArray, IntArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""``scan``: every point of a small space, in products of two halves of the slots.
+"""The points of a slot problem in blocks: products of two halves of the slots.
 
 A leaf is a box: the indicator that a point lies in it is the product of an indicator over the
 first slots (*head*) and one over the last (*tail*). So an ensemble over all pairs of heads and
@@ -18,47 +18,41 @@ import numpy.typing as npt
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.programs.slots import Ensemble, SlotProblem, TableSum, Tree
-from mathdesign.solvers.base import Ability, Clock, SolveOptions, Termination
-from mathdesign.solvers.trees.base import Incumbent, SlotBackend, SlotSolution
+from mathdesign.solvers.base import Incumbent
 from mathdesign.solvers.trees.masks import LeafMasks, Positions, leaf_masks
 
-#: Spaces above this are refused: some minutes of enumeration.
-LARGEST_SPACE = 200_000_000
 #: Points of one block; entries of one table of leaves by tails.
 BLOCK, TAIL_ENTRIES = 1 << 18, 1 << 22
 #: Sums of n doubles err by less than n * 2^-53 times the sum of absolute values (n < 9000 here).
 ROUNDING = 1e-12
 
 
-class Scan(SlotBackend):
-    """Visits every point in lexicographic order; ties go to the first."""
+def blocks(problem: SlotProblem) -> Iterator[SlotBlock]:
+    """The whole space in lexicographic order, cut into grids."""
+    scorer = _Scorer(problem)
+    for grid in grids(problem, scorer.tail_size):
+        yield SlotBlock(problem, grid, scorer)
 
-    name = "scan"
-    summary = "exhaustive enumeration"
-    abilities = frozenset({Ability.PROVES, Ability.INTERRUPTIBLE})
 
-    def refuses(self, problem: SlotProblem) -> str | None:
-        """Too many points."""
-        if problem.size > LARGEST_SPACE:
-            return f"{problem.size:.3g} points; enumeration stops at {LARGEST_SPACE:.3g}"
-        return None
+@dataclass(frozen=True, slots=True)
+class SlotBlock:
+    """The points of one grid."""
 
-    def solve(self, problem: SlotProblem, options: SolveOptions) -> SlotSolution:
-        """The first best feasible point. A stopped enumeration proves nothing."""
-        clock, best = Clock(options), Incumbent(problem)
-        best.offer(options.warm_start)
-        scorer = _Scorer(problem)
-        for grid in grids(problem, scorer.tail_size):
-            good = grid.feasible(problem)
-            rows = np.flatnonzero(good.any(axis=1))
-            if len(rows):
-                _look(problem, grid.keep(rows), good[rows], scorer, best)
-            best.nodes += good.size
-            clock.report(best.objective, None, best.nodes, "enumerating")
-            if best.nodes < problem.size and (reason := clock.stop()):
-                return best.solution(self.name, reason, clock, options.gap)
-        best.bound = best.cutoff
-        return best.solution(self.name, Termination.COMPLETED, clock, options.gap)
+    problem: SlotProblem
+    grid: Grid
+    scorer: _Scorer
+
+    @property
+    def count(self) -> int:
+        """Number of points."""
+        return len(self.grid.head) * len(self.grid.tail)
+
+    def offer_best(self, best: Incumbent) -> None:
+        """The candidates among the feasible ones, until none can win any more."""
+        good = self.grid.feasible(self.problem)
+        rows = np.flatnonzero(good.any(axis=1))
+        if len(rows):
+            _look(self.problem, self.grid.keep(rows), good[rows], self.scorer, best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +221,6 @@ def _look(
             return
         some = np.sort(some)
         points = grid.points(some)
-        points = points[problem.apart(points)]
+        points = points[problem.apart_rows(points)]
         if len(points):
             best.offer(points[int(np.argmax(problem.objective.at(points)))])

@@ -16,9 +16,8 @@ import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray
 from mathdesign.programs.slots import SlotProblem
-from mathdesign.solvers.base import Ability, Clock, SolveOptions, Termination
+from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
 from mathdesign.solvers.trees.arrays import Box, box, message_size
-from mathdesign.solvers.trees.base import SlotBackend, SlotSolution
 from mathdesign.solvers.trees.dive import Dive
 from mathdesign.solvers.trees.lp import hall, solve_lp
 from mathdesign.solvers.trees.model import Model
@@ -42,16 +41,22 @@ def deep(model: Model) -> bool:
     return bool(len(leaves)) and float(leaves.mean()) > DEEP
 
 
-class Branch(SlotBackend):
+class Branch(Backend[SlotProblem]):
     """Branch and bound; proves optimality and infeasibility."""
 
     name = "branch"
     summary = "branch and bound with tree messages"
+    accepts = (SlotProblem,)
     abilities = frozenset(
-        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES}
+        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES, Ability.APART}
     )
+    needs = "numba"
 
-    def solve(self, problem: SlotProblem, options: SolveOptions) -> SlotSolution:
+    def because(self, problem: SlotProblem) -> str:
+        """The number of designs."""
+        return f"{problem.size:.2g} designs are too many to enumerate"
+
+    def solve(self, problem: SlotProblem, options: SolveOptions) -> Solution:
         """Search until the gap, a limit or the caller says stop."""
         state = State(problem, options, Clock(options))
         reason = Search(state).run()

@@ -13,9 +13,8 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slots import PairTable, SlotProblem, TableSum
-from mathdesign.solvers.base import Clock
+from mathdesign.solvers.base import Clock, Incumbent
 from mathdesign.solvers.trees import walk as slot_walk
-from mathdesign.solvers.trees.base import Incumbent
 from mathdesign.solvers.trees.masks import LeafMasks, Positions, leaf_masks
 
 #: How many moves a slot rests after a change, drawn from this range.
@@ -144,7 +143,7 @@ def tabu(
     known = np.array(best.point if best.point is not None else [-1])
     new = met[:found][(met[:found] != known).any(axis=1)]
     if len(new):
-        value = best.problem.objective.at(new)
+        value = near.problem.objective.at(new)
         best.offer(min(map(tuple, new[value == value.max()].tolist())))
 
 

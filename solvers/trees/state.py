@@ -12,9 +12,8 @@ import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.programs.slots import SlotProblem
-from mathdesign.solvers.base import Clock, SolveOptions
+from mathdesign.solvers.base import Clock, Incumbent, SolveOptions
 from mathdesign.solvers.trees.arrays import Arrays, Work, arrays, work
-from mathdesign.solvers.trees.base import Incumbent
 from mathdesign.solvers.trees.model import Model, lower
 from mathdesign.solvers.trees.primal import Neighbourhood
 from mathdesign.solvers.trees.walk import Tables

@@ -8,7 +8,7 @@ import pytest
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import CHUNK, Evaluator
 from mathdesign.programs.stages import Decision, Monomial, Objective, Repeat, Stage, term
-from mathdesign.solvers.scan.brute import enumerate_points
+from mathdesign.solvers.scan.chain import enumerate_points
 from tests.small import two_stage_problem
 
 POINT = (16, 3, 1, 32, 8, 3, 2, 48, 16, 5, 3, 10, 1)

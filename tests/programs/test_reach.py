@@ -8,7 +8,7 @@ import pytest
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.programs.reach import count, extreme, least_effectiveness
-from mathdesign.solvers.scan.brute import enumerate_points
+from mathdesign.solvers.scan.chain import enumerate_points
 from mathdesign.spaces.convnet.space import WidthRules
 from tests.small import two_stage_problem
 

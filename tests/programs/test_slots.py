@@ -56,7 +56,7 @@ def test_a_tree_of_one_leaf_is_a_constant():
 def test_budgets_and_rules_decide_feasibility():
     rule = PairTable(0, 1, np.array([[True, True, True], [True, False, True]]))
     budgets = (Budget("macs", upper=22, lower=10),)
-    good = problem(budgets=budgets, rules=(rule,)).feasible(POINTS)
+    good = problem(budgets=budgets, rules=(rule,)).feasible_rows(POINTS)
     assert good.tolist() == [False, False, True, True, False, True]
 
 

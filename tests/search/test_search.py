@@ -44,7 +44,7 @@ def test_proposals_are_the_best_unseen_feasible_designs(space):
     seen = [tuple(map(int, p)) for p in points[rows]]
     found = propose(problem, space, points[rows], labels, seen, 5, seed=3)
     objective = objective_of(space, points[rows], normal_scores(labels), 3)
-    open_ = problem.feasible(points)
+    open_ = problem.feasible_rows(points)
     open_[rows] = False
     sizes = [len(s.options) for s in space.slots]
     for point, weights in zip(found, WEIGHTS):
@@ -136,7 +136,7 @@ def test_every_measured_design_keeps_the_budgets(case):
     problem = problem_of(space, (Budget("macs", 40_000_000),))
     for method in ("models", "random", "evolution"):
         found = search(problem, space, values.__getitem__, SearchOptions(70), method=method)
-        assert problem.feasible(np.array([q.point for q in found])).all()
+        assert problem.feasible_rows(np.array([q.point for q in found])).all()
 
 
 def test_a_log_of_another_space_is_refused(case, tmp_path):

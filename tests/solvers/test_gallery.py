@@ -1,22 +1,18 @@
 """Every proving backend on every problem of the gallery."""
 
-import importlib.util
-
 import pytest
 
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
-from mathdesign.solvers.portfolio import NEEDS
+from mathdesign.solvers.portfolio import cannot
 from tests.solvers.gallery import GALLERY, Entry
 
 
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 @pytest.mark.parametrize("entry", GALLERY, ids=lambda entry: entry.name)
 def test_gallery(name: str, entry: Entry):
-    if (package := NEEDS.get(name)) and importlib.util.find_spec(package) is None:
-        pytest.skip(f"{name} needs {package}, which is not installed")
     solver, problem = backend(name), entry.make()
-    if reason := solver.refuses(problem):
+    if reason := cannot(solver, problem):
         pytest.skip(f"{name}: {reason}")
     options = SolveOptions(gap=0.0, time_limit_s=60, evaluations=2000)
     solution = solver.solve(problem, options)

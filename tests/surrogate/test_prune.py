@@ -13,7 +13,7 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.spaces.lists.named import nasbench201
 from mathdesign.surrogate.fit import fit, sample_of
-from mathdesign.surrogate.prune import attributions, forbid, prune
+from mathdesign.surrogate.prune import attributions, prune
 from tests.surrogate.test_surrogate import every_point, measured
 
 
@@ -40,7 +40,7 @@ def test_every_bound_of_a_loss_is_the_enumerated_loss(case, limit):
     problem = SlotProblem("cells", space.slots, objective, space.metrics, budgets)
     found = prune(predictor, space, sample.points, problem, most=9, options=SolveOptions(gap=0.0))
     points = every_point(space)
-    values = np.where(problem.feasible(points), objective.at(points), -math.inf)
+    values = np.where(problem.feasible_rows(points), objective.at(points), -math.inf)
     cut = np.zeros(len(points), dtype=bool)
     where = {}
     for c in found.cuts:
@@ -59,12 +59,12 @@ def test_every_bound_of_a_loss_is_the_enumerated_loss(case, limit):
 
 def test_a_forbidden_option_is_never_taken():
     space = nasbench201()
-    rules = forbid(space.slots, {0: {3}, 5: {0, 1}})
     zero = fit(sample_of(measured(space, 60), space, "acc"), space, "acc", model="tables")[0]
-    problem = SlotProblem("x", space.slots, zero.objective(space), space.metrics, (), rules)
+    problem = SlotProblem("x", space.slots, zero.objective(space), space.metrics)
+    problem = problem.barring({0: {3}, 5: {0, 1}})
     points = every_point(space)
     allowed = (points[:, 0] != 3) & (points[:, 5] > 1)
-    assert np.array_equal(problem.feasible(points), allowed)
+    assert np.array_equal(problem.feasible_rows(points), allowed)
 
 
 def test_from_the_command_line(case, tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.result import BudgetUse, Certificate
 from mathdesign.solvers.base import Solution, Status
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import choose, solve
 from mathdesign.spaces.lists.answer import ListDesign
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.predictor import Predictor
-from mathdesign.surrogate.prune import forbid
 
 if TYPE_CHECKING:
     from mathdesign.api import Hooks
@@ -48,9 +46,8 @@ def to_slot_problem(spec: ListSpec) -> tuple[SlotProblem, Predictor | None]:
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
     budgets = spec.budget_rows()
-    rules = (*space.rules, *forbid(space.slots, spec.removed()))
-    problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, rules)
-    return problem, predictor
+    problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, space.rules)
+    return problem.barring(spec.removed()), predictor
 
 
 def _metric_objective(space: TableSpace, metric: str | None) -> SlotObjective:
@@ -76,12 +73,10 @@ def design_list(spec: ListSpec, hooks: Hooks) -> ListDesign:
     from mathdesign.api import Infeasible, NoDesignFound, solve_options
 
     problem, predictor = to_slot_problem(spec)
-    solution = solve_slots(problem, solve_options(spec.solve, hooks), spec.solve.backend)
+    choice = choose(problem, spec.solve.backend)
     if hooks.on_choice is not None:
-        chosen: Any = SimpleNamespace(
-            backend=SimpleNamespace(name=solution.backend), reason=solution.reason
-        )
-        hooks.on_choice(problem, chosen)  # type: ignore[arg-type]
+        hooks.on_choice(problem, choice)
+    solution = choice.backend.solve(problem, solve_options(spec.solve, hooks))
     if solution.status is Status.INFEASIBLE:
         raise Infeasible(nearest(problem))
     if solution.point is None:
@@ -198,7 +193,7 @@ def least(problem: SlotProblem, weights: list[tuple[str, float]], budgets: Any) 
         pairs += [type(p)(p.first, p.second, -weight * p.table) for p in sums.pairs]
     objective = SlotObjective(TableSum(0.0, tuple(unary), tuple(pairs)))
     relaxed = replace(problem, objective=objective, budgets=tuple(budgets))
-    return solve_slots(relaxed).point
+    return solve(relaxed).point
 
 
 def value_of(problem: SlotProblem, metric: str, point: Any) -> float:

@@ -8,14 +8,13 @@ the maximum over the designs whose slot takes another option.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mathdesign.solvers.base import SolveOptions, Status
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.spaces.lists.answer import ListDesign
 from mathdesign.spaces.lists.pose import to_slot_problem
 from mathdesign.spaces.lists.words import ListSpec
-from mathdesign.surrogate.prune import forbid
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ def alternatives(
     for i, slot in enumerate(space.slots):
         if len(slot.options) < 2 or len(space.slots) < 2 or should_stop():
             continue
-        rules = (*problem.rules, *forbid(space.slots, {i: {point[i]}}))
-        found = solve_slots(replace(problem, rules=rules), asked)
+        found = solve(problem.barring({i: {point[i]}}), asked)
         if found.status is Status.INFEASIBLE:
             yield Alternative(slot.name, design.options[slot.name], None, None, True, 0)
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.result import BudgetUse, Certificate
 from mathdesign.solvers.base import Solution, SolveOptions, Status
-from mathdesign.solvers.mix_solve import choose_mix_backend, solve_mixes
+from mathdesign.solvers.portfolio import choose, solve
 from mathdesign.spaces.transformer.answer import TransformerDesign
 from mathdesign.spaces.transformer.pose import NoFrame, Program, to_mix_problem
 from mathdesign.spaces.transformer.words import PEAKS, TransformerSpec
@@ -37,13 +36,10 @@ def design_transformer(spec: TransformerSpec, hooks: Hooks) -> TransformerDesign
 
     program = posed(spec)
     problem = program.problem
+    choice = choose(problem, spec.solve.backend)
     if hooks.on_choice is not None:
-        name, reason = choose_mix_backend(problem)
-        if spec.solve.backend != "auto":
-            name, reason = spec.solve.backend, "asked for"
-        chosen: Any = SimpleNamespace(backend=SimpleNamespace(name=name), reason=reason)
-        hooks.on_choice(problem, chosen)  # type: ignore[arg-type]
-    solution = solve_mixes(problem, solve_options(spec.solve, hooks), spec.solve.backend)
+        hooks.on_choice(problem, choice)
+    solution = choice.backend.solve(problem, solve_options(spec.solve, hooks))
     if solution.status is Status.INFEASIBLE:
         raise Infeasible(nearest(spec))
     if solution.point is None:
@@ -151,4 +147,4 @@ def extreme(problem: MixProblem, weights: dict[str, float], budgets: Any) -> tup
         for frame in problem.frames
     )
     changed = replace(problem, frames=frames, budgets=tuple(budgets))
-    return solve_mixes(changed, SolveOptions(gap=0.0)).point
+    return solve(changed, SolveOptions(gap=0.0)).point

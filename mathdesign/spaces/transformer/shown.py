@@ -123,7 +123,7 @@ def check_transformer(session: Session, spec: TransformerSpec, out: Path | None)
         problem = posed(spec).problem
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
-    document: dict[str, Any] = {"name": spec.name, "size": problem.size, "mixes": problem.mixes}
+    document: dict[str, Any] = {"name": spec.name, "size": problem.size, "mixes": problem.points}
     inner = tuple(b for b in problem.budgets if b.metric not in spec.budgets)
     rows = []
     for metric in spec.columns():

@@ -105,9 +105,9 @@ def student_problem(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> MixPro
 def best_student(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> Student | None:
     """The proven best student, ``None`` if none keeps the budgets."""
     from mathdesign.solvers.base import SolveOptions
-    from mathdesign.solvers.mix_solve import solve_mixes
+    from mathdesign.solvers.portfolio import solve
 
-    found = solve_mixes(student_problem(grid, goal, budgets), SolveOptions(gap=0.0))
+    found = solve(student_problem(grid, goal, budgets), SolveOptions(gap=0.0))
     if found.point is None:
         return None
     hidden = grid.hidden[found.point[0]]

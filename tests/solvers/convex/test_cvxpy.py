@@ -10,7 +10,7 @@ from mathdesign.programs.stages import DEPTH
 from mathdesign.solvers import backend
 from mathdesign.solvers.base import SolveOptions, Status
 from mathdesign.solvers.convex.hull import hull
-from mathdesign.solvers.scan.brute import enumerate_points
+from mathdesign.solvers.scan.chain import enumerate_points
 from tests.small import two_stage_problem
 from tests.strategies import random_problem
 

@@ -24,7 +24,7 @@ from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status, Te
 from mathdesign.solvers.exact import engine as exact
 from mathdesign.solvers.exact import search as exact_search
 from mathdesign.solvers.exact.engine import Exact
-from mathdesign.solvers.scan.brute import Brute
+from mathdesign.solvers.scan.enumeration import Brute
 from tests.small import two_stage_problem
 from tests.strategies import random_problem
 

@@ -10,7 +10,7 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import SolveOptions, Status, backend
 from mathdesign.solvers.milp.choice import build, columns_needed
-from mathdesign.solvers.scan.brute import enumerate_points
+from mathdesign.solvers.scan.chain import enumerate_points
 from tests.small import two_stage_problem
 from tests.strategies import problems, random_problem
 

@@ -9,7 +9,7 @@ from mathdesign.programs.base import Budget
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import backend
 from mathdesign.solvers.base import Clock, SolveOptions, Status, Termination
-from mathdesign.solvers.scan.brute import enumerate_points
+from mathdesign.solvers.scan.chain import enumerate_points
 from tests.small import two_stage_problem
 from tests.strategies import random_problem
 

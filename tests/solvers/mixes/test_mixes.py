@@ -9,9 +9,9 @@ import pytest
 from mathdesign.programs.base import Budget
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.solvers.base import SolveOptions, Status, UnsupportedProblem
-from mathdesign.solvers.mix_solve import solve_mixes
 from mathdesign.solvers.mixes.bound import FrameBounds
-from mathdesign.solvers.mixes.frames import solve_frames
+from mathdesign.solvers.mixes.frames import Frames
+from mathdesign.solvers.portfolio import solve
 
 
 def random_problem(seed: int) -> MixProblem:
@@ -51,7 +51,7 @@ def test_both_backends_equal_enumeration(block):
         problem = random_problem(seed)
         values = [problem.value(p) for p in all_points(problem) if problem.feasible(p)]
         for backend in ("scan", "frames"):
-            found = solve_mixes(problem, SolveOptions(gap=0.0), backend)
+            found = solve(problem, SolveOptions(gap=0.0), backend)
             if not values:
                 assert found.status is Status.INFEASIBLE, (seed, backend)
                 continue
@@ -77,12 +77,12 @@ def test_mixes_and_lists_are_counted():
     group = Group(np.ones((12, 1), dtype=np.int64), np.ones(12), 12, 12)
     problem = MixProblem("p", ("a",), (Frame(np.zeros(1, dtype=np.int64), 0.0, (group,)),))
     assert problem.size == 12**12
-    assert problem.mixes == math.comb(23, 12)
+    assert problem.points == math.comb(23, 12)
 
 
 def test_a_stopped_search_claims_nothing():
     problem = random_problem(3)
-    found = solve_frames(problem, SolveOptions(should_stop=lambda: True))
+    found = Frames().solve(problem, SolveOptions(should_stop=lambda: True))
     assert found.status in (Status.UNKNOWN, Status.FEASIBLE)
     best = max(problem.value(p) for p in all_points(problem) if problem.feasible(p))
     assert found.bound >= best
@@ -95,16 +95,19 @@ def test_looser_budgets_never_lose():
             "l", problem.metrics, problem.frames,
             tuple(Budget(b.metric, (b.upper or 0) * 2, b.lower) for b in problem.budgets),
         )  # fmt: skip
-        tight, loose = solve_frames(problem, SolveOptions()), solve_frames(looser, SolveOptions())
+        tight, loose = (
+            Frames().solve(problem, SolveOptions()),
+            Frames().solve(looser, SolveOptions()),
+        )
         if tight.objective is not None:
             assert loose.objective is not None
             assert loose.bound >= tight.objective - 1e-9
 
 
 def test_refusals_name_what_is_accepted():
-    with pytest.raises(UnsupportedProblem, match="accepted: auto, frames, scan"):
-        solve_mixes(random_problem(0), None, "highs")
+    with pytest.raises(UnsupportedProblem, match="form chain, this one is mixes"):
+        solve(random_problem(0), None, "exact")
     group = Group(np.ones((40, 1), dtype=np.int64), np.ones(40), 12, 12)
     large = MixProblem("p", ("a",), (Frame(np.zeros(1, dtype=np.int64), 0.0, (group,)),))
     with pytest.raises(UnsupportedProblem, match="cannot treat"):
-        solve_mixes(large, None, "scan")
+        solve(large, None, "scan")

@@ -15,7 +15,7 @@ from mathdesign.programs.slots import (
     Tree,
 )
 from mathdesign.solvers.base import SolveOptions, Status, Termination
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.solvers.trees.lp import hall, solve_lp
 from mathdesign.solvers.trees.model import lower
 from mathdesign.solvers.trees.primal import Neighbourhood
@@ -35,7 +35,7 @@ def check(problem, answer, bounds):
         assert answer.status in (Status.INFEASIBLE, Status.UNKNOWN)
     elif answer.point is not None:
         point = np.array([answer.point])
-        assert problem.feasible(point)[0]
+        assert problem.feasible_rows(point)[0]
         assert answer.objective == problem.objective.at(point)[0] <= best
     return best
 
@@ -44,7 +44,7 @@ def check_proof(seed, **shape):
     """The optimum of a random problem, proven, and every bound on the way valid."""
     problem = random_slot_problem(np.random.default_rng(seed), **shape)
     reports = []
-    answer = solve_slots(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
+    answer = solve(problem, SolveOptions(gap=0, on_progress=reports.append), "branch")
     best = check(problem, answer, [r.bound for r in reports if r.bound is not None])
     assert answer.termination is Termination.COMPLETED
     if best == -np.inf:
@@ -62,7 +62,7 @@ def check_stops(longest):
         calls = iter(range(10**6))
         limit = seed % longest
         options = SolveOptions(gap=0, should_stop=lambda: next(calls) > limit)  # noqa: B023
-        answer = solve_slots(problem, options, "branch")
+        answer = solve(problem, options, "branch")
         check(problem, answer, [])
         if answer.termination is Termination.INTERRUPTED:
             stopped += 1
@@ -133,7 +133,7 @@ def test_rules_without_a_point_are_infeasible_whatever_else_is_free():
         zero = TableSum(0.0, tuple(np.zeros(2) for _ in slots))
         rules = tuple(PairTable(i, j, differ) for i, j in ((0, 1), (1, 2), (0, 2)))
         problem = SlotProblem("odd cycle", slots, SlotObjective(zero), rules=rules)
-        answer = solve_slots(problem, SolveOptions(gap=0.0), "branch")
+        answer = solve(problem, SolveOptions(gap=0.0), "branch")
         assert (answer.status, answer.bound) == (Status.INFEASIBLE, -np.inf)
 
 
@@ -144,7 +144,7 @@ def test_a_model_without_trees_keeps_to_the_time_limit():
     metrics = {f"m{j}": TableSum(0, tuple(rng.integers(0, 99, 4) for _ in slots)) for j in range(5)}
     budgets = tuple(Budget(name, 1100) for name in metrics)
     problem = SlotProblem("knapsacks", slots, SlotObjective(value), metrics, budgets)
-    answer = solve_slots(problem, SolveOptions(gap=0.0, time_limit_s=0.5), "branch")
+    answer = solve(problem, SolveOptions(gap=0.0, time_limit_s=0.5), "branch")
     assert answer.seconds < 5
     assert answer.objective is None or answer.bound >= answer.objective
 
@@ -256,7 +256,7 @@ def test_the_model_over_estimates_the_spread_and_equals_everything_else():
             allowed &= inside.any(axis=1)
             total += inside @ model.value[first:last]
         true = problem.objective.at(points)
-        feasible = problem.feasible(points)
+        feasible = problem.feasible_rows(points)
         assert (allowed | ~feasible).all()
         if model.exact:
             np.testing.assert_allclose(total[allowed], true[allowed], rtol=0, atol=1e-9)
@@ -271,4 +271,4 @@ def test_neighbours_are_scored_as_the_problem_scores_them():
         start = every_point(problem)[-1]
         points, value, broken = near.around(start)
         np.testing.assert_allclose(value, problem.objective.at(points), rtol=0, atol=1e-7)
-        assert ((broken == 0) == problem.feasible(points)).all()
+        assert ((broken == 0) == problem.feasible_rows(points)).all()

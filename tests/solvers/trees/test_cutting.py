@@ -96,7 +96,7 @@ def test_any_duals_give_a_valid_bound_of_the_box_and_of_every_column():
             continue
         program = TreeProgram(model)
         points = every_point(problem)
-        points = points[problem.feasible(points)]
+        points = points[problem.feasible_rows(points)]
         worth, column = problem.objective.at(points), taken(model, points)
         at = model.start[:-1] + model.positions.all_at(points)
         for _ in range(3):

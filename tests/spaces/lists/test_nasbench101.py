@@ -10,7 +10,7 @@ from mathdesign.kinds.load import loads
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import SolveOptions
-from mathdesign.solvers.slot_solve import solve_slots
+from mathdesign.solvers.portfolio import solve
 from mathdesign.spaces.lists.nasbench101 import ABSENT, OPERATIONS, nasbench101, words_of
 from mathdesign.validators.errors import RecheckError
 from mathdesign.validators.lists.recheck import verify_list
@@ -56,7 +56,7 @@ def connected(words, vertices: int, most_edges: int) -> bool:
 def test_the_rows_admit_exactly_the_connected_cells(vertices, most_edges):
     space = nasbench101(vertices, most_edges)
     points = np.array(list(itertools.product(*(range(len(s.options)) for s in space.slots))))
-    feasible = problem(space).feasible(points)
+    feasible = problem(space).feasible_rows(points)
     for point, good in zip(points, feasible):
         assert good == connected(space.words(point), vertices, most_edges)
     assert 0 < feasible.sum() < len(points)
@@ -68,8 +68,8 @@ def test_branch_and_bound_equals_enumeration_on_five_vertices(seed):
     rng = np.random.default_rng(seed)
     tables = TableSum(0.0, tuple(rng.normal(size=len(s.options)) for s in space.slots))
     posed = problem(space, tables)
-    scan = solve_slots(posed, SolveOptions(gap=0.0), "scan")
-    branch = solve_slots(posed, SolveOptions(gap=0.0), "branch")
+    scan = solve(posed, SolveOptions(gap=0.0), "scan")
+    branch = solve(posed, SolveOptions(gap=0.0), "branch")
     assert branch.status.value == "optimal"
     assert branch.objective == pytest.approx(scan.objective, abs=1e-9)
     assert connected(space.words(branch.point), 5, 6)
@@ -128,7 +128,7 @@ def test_every_measured_cell_is_one_of_the_space():
         cells.append(words_of(matrix.tolist(), [names[o] for o in ops[1:-1]]))
     points = np.array([space.point(words) for words in cells])
     assert len({tuple(p) for p in points}) == len(small) == 91
-    assert posed.feasible(points).all()
+    assert posed.feasible_rows(points).all()
 
 
 def test_random_cells_for_a_search_keep_the_rules():
@@ -140,7 +140,7 @@ def test_random_cells_for_a_search_keep_the_rules():
         posed, space, lambda p: float(sum(p)), SearchOptions(6, start=6), method="random"
     )
     assert len(found) == 6
-    assert posed.feasible(np.array([q.point for q in found])).all()
+    assert posed.feasible_rows(np.array([q.point for q in found])).all()
     tight = SlotProblem("t", posed.slots, posed.objective, posed.metrics,
                         (*posed.budgets, Budget("edges", 6)), posed.rules)  # fmt: skip
-    assert solve_slots(tight).point is not None
+    assert solve(tight).point is not None
