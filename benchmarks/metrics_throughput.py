@@ -40,7 +40,7 @@ def rate(work: Callable[[], object], candidates: int) -> float:
 def measure(family: str) -> str:
     """One row of the table."""
     program = to_program(quick(family, "3x224x224", {"macs": "1.8G"}))
-    problem, rng = program.problem, np.random.default_rng(0)
+    problem, rng = program.program, np.random.default_rng(0)
     domains = [np.array(problem.stages[s].domain(name)) for s, name in problem.variables]
     points = np.stack([rng.choice(d, CANDIDATES) for d in domains], axis=1)
     evaluator = Evaluator(problem)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design, problem, solve
+    from mathdesign.certificate import Certificate
     from mathdesign.kinds.load import load, loads, quick
     from mathdesign.programs.chain import DesignProblem
-    from mathdesign.result import Certificate, Design
+    from mathdesign.result import Design
     from mathdesign.solvers import Solution, SolveOptions
     from mathdesign.spaces.convnet.words import Spec
     from mathdesign.spec.faults import SpecError
@@ -32,7 +33,7 @@ _HOME = {
     "problem": "api",
     "solve": "api",
     "design": "api",
-    "Certificate": "result",
+    "Certificate": "certificate",
     "Design": "result",
     "DesignProblem": "programs.chain",
     "Solution": "solvers",

@@ -1,29 +1,19 @@
-"""The Python interface: load a specification, pose it, solve it, get a checked design."""
+"""The Python interface, and the one pipeline: load, pose, choose, solve, recheck, certify."""
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import Any
 
+from mathdesign.certificate import Certificate
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
-from mathdesign.programs.base import Program as AnyProgram
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.result import Answer, BudgetUse, Certificate, Design
+from mathdesign.programs.base import Program
+from mathdesign.result import Design
+from mathdesign.solvers import Choice, choose
 from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
-from mathdesign.solvers.portfolio import Choice, choose
-from mathdesign.spaces.convnet.network import Network
-from mathdesign.spaces.convnet.pose import Program, to_program
-from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spec.blocks import SolveSpec, Specification
-from mathdesign.validators.convnet.recheck import verify
-
-#: Packages whose versions can change an answer.
-VERSIONED = ("mathdesign", "numpy", "highspy", "scipy", "numba")
 
 
 class Infeasible(Exception):
@@ -50,59 +40,57 @@ class NoDesignFound(Exception):
 class Hooks:
     """What a caller may want to hear and say while a design is sought.
 
-    ``on_choice`` hears the backend and the reason, ``on_progress`` the solver's reports;
-    ``should_stop`` returning true ends the search with its incumbent. ``near`` is a network of the
-    same space, perhaps of another budget, that the solver may start from.
+    ``on_choice`` hears the program, the backend and the reason, before solving; ``on_progress`` the
+    solver's reports; ``should_stop`` returning true ends the search with its incumbent. ``near`` is
+    a network of the same space, perhaps of another budget, that the solver may start from.
     """
 
-    on_choice: Callable[[AnyProgram, Choice], None] | None = None
+    on_choice: Callable[[Program, Choice], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
-    near: Network | None = None
+    near: Any = None
 
 
-def problem(spec: Spec) -> DesignProblem:
-    """The solver-free program of a specification."""
-    return to_program(spec).problem
+def problem(spec: Specification) -> Program:
+    """The solver-free program of a specification. Raises ``SpecError`` where none can be posed."""
+    program: Program = kind_of_spec(spec).pose(spec).program
+    return program
 
 
-def solve(
-    problem: DesignProblem, backend: str = "auto", options: SolveOptions | None = None
-) -> Solution:
-    """Solve a program with a backend by name. Never raises for infeasibility or limits."""
+def solve(problem: Program, backend: str = "auto", options: SolveOptions | None = None) -> Solution:
+    """Solve a program with a backend by name. Never raises for infeasibility or limits.
+
+    Raises ``KeyError`` for an unknown backend, ``UnsupportedProblem`` for one that cannot treat it.
+    """
     return choose(problem, backend).backend.solve(problem, options or SolveOptions())
 
 
-@overload
-def design(spec: Spec, hooks: Hooks | None = None) -> Design: ...
-@overload
-def design(spec: Specification, hooks: Hooks | None = None) -> Answer: ...
-def design(spec: Specification, hooks: Hooks | None = None) -> Answer:
+def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     """The best network that a specification allows, re-evaluated independently and certified.
 
-    Raises :class:`Infeasible`, :class:`NoDesignFound`, ``UnsupportedProblem`` (a forced backend
-    that cannot treat the problem) and ``RecheckError`` (the answer is not what its solver says:
-    a bug, never returned as a design).
+    Raises :class:`Infeasible`, :class:`NoDesignFound`, ``SpecError`` (nothing can be posed),
+    ``UnsupportedProblem`` (a forced backend that cannot treat the program) and ``RecheckError``
+    (the answer is not what its solver says: a bug, never returned as a design).
     """
-    answer: Answer = kind_of_spec(spec).part("design")(spec, hooks or Hooks())
-    return answer
-
-
-def design_chain(spec: Spec, hooks: Hooks) -> Design:
-    """:func:`design` for a chain of convolutional stages."""
-    program = to_program(spec)
-    choice = choose(program.problem, spec.solve.backend)
+    hooks = hooks or Hooks()
+    kind = kind_of_spec(spec)
+    posed = kind.pose(spec)
+    program: Program = posed.program
+    choice = choose(program, spec.solve.backend)
     if hooks.on_choice is not None:
-        hooks.on_choice(program.problem, choice)
+        hooks.on_choice(program, choice)
     options = solve_options(spec.solve, hooks)
-    if hooks.near is not None and len(hooks.near.point) == len(program.problem.variables):
-        options = replace(options, warm_start=hooks.near.point)
-    solution = choice.backend.solve(program.problem, options)
+    if hooks.near is not None:
+        options = replace(options, warm_start=kind.start(posed, hooks.near))
+    solution = choice.backend.solve(program, options)
     if solution.status is Status.INFEASIBLE:
-        raise Infeasible(explain(program.problem, on_progress=hooks.on_progress))
+        raise Infeasible(explain(kind.lifted(posed), on_progress=hooks.on_progress))
     if solution.point is None:
         raise NoDesignFound(solution)
-    return certified(spec, program, solution)
+    network = kind.network(posed, solution.point)
+    found = kind.recheck(posed, network, solution)
+    certificate = Certificate.of(spec, solution, found.objective)
+    return Design.of(network, found, certificate, spec.to_dict())
 
 
 def solve_options(words: SolveSpec, hooks: Hooks) -> SolveOptions:
@@ -116,57 +104,3 @@ def solve_options(words: SolveSpec, hooks: Hooks) -> SolveOptions:
         on_progress=hooks.on_progress,
         should_stop=hooks.should_stop,
     )
-
-
-def certified(spec: Spec, program: Program, solution: Solution) -> Design:
-    """A solver's answer as a design, after an independent recount of everything it claims."""
-    assert solution.point is not None and solution.objective is not None
-    recount = verify(
-        program.space,
-        solution.point,
-        counting=spec.counting,
-        entropy=program.entropy,
-        metric_weights=program.metric_weights,
-        budgets=program.budgets,
-        effectiveness=program.effectiveness,
-        objective=solution.objective,
-    )
-    uses = [
-        BudgetUse(b.metric, recount.metrics[b.metric], b.upper, b.lower) for b in program.budgets
-    ]
-    if program.effectiveness is not None:
-        uses.append(BudgetUse("effectiveness", recount.effectiveness, program.effectiveness))
-    proves = math.isfinite(solution.bound)
-    return Design(
-        network=Network.from_point(program.space, solution.point, spec.name),
-        metrics=dict(recount.metrics),
-        entropy=recount.entropy,
-        depth_penalty=recount.penalty,
-        effectiveness=recount.effectiveness,
-        budgets=tuple(uses),
-        certificate=Certificate(
-            status=solution.status.value,
-            termination=solution.termination.value,
-            objective=recount.objective,
-            bound=max(solution.bound, recount.objective) if proves else None,
-            gap=solution.gap if proves else None,
-            gap_target=spec.solve.gap,
-            backend=solution.backend,
-            seed=spec.solve.seed,
-            request_sha256=spec.content_hash(),
-            versions=dict(versions()),
-        ),
-        request=spec.to_dict(),
-    )
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Versions of the packages that can change an answer, those that are installed."""
-    found = {}
-    for package in VERSIONED:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

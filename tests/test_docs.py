@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_yaml_of_the_readme_is_valid():
     (text,) = blocks("yaml")
-    assert to_program(loads(text)).problem.size > 1e6
+    assert to_program(loads(text)).program.size > 1e6
 
 
 def test_the_python_of_the_readme_compiles():

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.cli.validate import HOW_TO_INSTALL, training_recipe
-from mathdesign.result import Answer, Design
+from mathdesign.cli.training import HOW_TO_INSTALL, training_recipe
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.result import Design
 from mathdesign.spec.blocks import TrainingSpec
 
 
@@ -24,11 +25,11 @@ class Against:
 
 
 def study(
-    session: Session, design: Answer, words: TrainingSpec, asked: Against, folder: Path,
+    session: Session, design: Design, words: TrainingSpec, asked: Against, folder: Path,
     checks: Sequence[Mapping[str, Any]],
 ) -> tuple[int, dict[str, Any]]:  # fmt: skip
     """Train, judge, write; (exit code, document)."""
-    if not isinstance(design, Design):
+    if design.kind.program is not DesignProblem:
         found = "--against: accepted for chains of convolutional stages only"
         return session.fail(EXIT_BAD_INPUT, found), {"error": found}
     try:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
+from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.cli.validate import Unreadable, read_design
 from mathdesign.files import write_atomic
 from mathdesign.report.comparison import Line, comparison
 

@@ -1,8 +1,7 @@
-"""``design`` and ``check``: from a specification to a checked design, or to what is wrong with it."""
+"""``design``: from a specification to a checked design, or to what is wrong with it."""
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,7 @@ from mathdesign.cli.session import (
     EXIT_NO_DESIGN,
     Session,
 )
-from mathdesign.files import write_atomic
-from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import load, quick
-from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import SpecError
 
@@ -59,8 +55,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
     from mathdesign.api import design as solve_design
-    from mathdesign.report.files import write_answer
-    from mathdesign.report.terminal import print_answer
+    from mathdesign.report.files import write_design
+    from mathdesign.report.terminal import print_design
     from mathdesign.solvers import UnsupportedProblem
     from mathdesign.validators.errors import RecheckError
 
@@ -75,7 +71,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
                 on_progress=on_progress,
                 should_stop=session.should_stop,
             )
-            answer = solve_design(spec, hooks)
+            found = solve_design(spec, hooks)
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
@@ -90,80 +86,24 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         return session.fail(EXIT_NO_DESIGN, "stopped before a design was found")
 
     if not (session.quiet or session.json):
-        print_answer(session.out, answer)
+        print_design(session.out, found)
     folder = out if out is not None else DEFAULT_OUT / spec.name
     try:
-        written = write_answer(answer, folder)
+        written = write_design(found, folder)
     except OSError as error:
         return session.fail(EXIT_FAILURE, f"cannot write to {folder}: {error.strerror or error}")
     session.say("wrote " + ", ".join(str(path) for path in written))
     if session.quiet and not session.json:
         session.out.print(str(written[0]), markup=False)
     document: dict[str, Any] = {
-        "design": answer.to_dict(),
+        "design": found.to_dict(),
         "files": [str(path) for path in written],
     }
     code = 0
-    if train and isinstance(spec, Spec) and spec.training:
-        from mathdesign.cli.validate import image_model, train_briefly
+    words = getattr(spec, "training", None)
+    if train and words is not None:
+        from mathdesign.cli.training import train_briefly
 
-        model = image_model(answer)
-        if model is not None:
-            code, document["training"] = train_briefly(session, model, spec.training, folder)
+        code, document["training"] = train_briefly(session, found, words, folder)
     session.result(document)
     return code
-
-
-def check(session: Session, request: Request, out: Path | None) -> int:
-    """The ``check`` command: validate, and say what the space holds; returns the exit status."""
-    try:
-        spec = request.read()
-    except SpecError as error:
-        return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
-    status: int = kind_of_spec(spec).part("check")(session, spec, out)
-    return status
-
-
-def check_chain(session: Session, spec: Spec, out: Path | None) -> int:
-    """:func:`check` for a chain: the size of the space and the reach of each metric."""
-    from mathdesign.programs.reach import count, extreme, least_effectiveness
-    from mathdesign.report.terminal import print_table
-    from mathdesign.solvers import UnsupportedProblem
-    from mathdesign.solvers.portfolio import choose
-    from mathdesign.spaces.convnet.pose import to_program
-
-    try:
-        problem = to_program(spec).problem
-        choice = choose(problem, spec.solve.backend)
-    except (UnsupportedProblem, KeyError) as error:
-        return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
-    size = count(problem)
-    document: dict[str, Any] = {"name": spec.name, "size": size, "backend": choice.backend.name}
-    if not size:
-        return session.fail(EXIT_INFEASIBLE, "no design satisfies the rules on widths")
-    limits = {b.metric: (b.lower, b.upper) for b in problem.budgets}
-    rows = []
-    for metric in problem.metrics:
-        least, greatest = extreme(problem, metric), extreme(problem, metric, largest=True)
-        assert least is not None and greatest is not None
-        document[metric] = {"least": int(least.value), "greatest": int(greatest.value)}
-        lower, upper = limits.get(metric, (None, None))
-        budget = "" if upper is None else f"<= {upper:,}"
-        budget = budget if lower is None else f">= {lower:,} {budget}"
-        rows.append((metric, f"{int(least.value):,}", f"{int(greatest.value):,}", budget))
-    if problem.effectiveness is not None:
-        least_rho = least_effectiveness(problem)
-        assert least_rho is not None
-        document["effectiveness"] = {"least": least_rho}
-        limit = f"<= {problem.effectiveness.limit:g}"
-        rows.append(("effectiveness", f"{least_rho:.6f}", "", limit))
-    if out is not None:
-        write_atomic(out / "check.json", json_module.dumps(document, indent=2) + "\n")
-    session.result(document)
-    if not session.json:
-        session.say(f"{spec.name}: valid; {size:.6g} designs in {len(problem.stages)} stages")
-        session.say(f"backend {choice.backend.name}: {choice.reason}")
-        header = ("metric", "least", "greatest", "budget")
-        if not session.quiet:
-            print_table(session.out, "reach of each metric alone", header, rows)
-    return 0

@@ -8,15 +8,15 @@ from typing import Any
 
 from mathdesign.cli.session import Session
 from mathdesign.files import write_atomic
+from mathdesign.kinds import KINDS
 from mathdesign.kinds.load import json_schema
-from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 
 
 def families(session: Session, out: Path | None) -> int:
     """Print every family that a specification may name."""
     from mathdesign.report.terminal import print_table
 
-    document = [_described(name) for name in BODY_FAMILIES] + _transformers()
+    document = [family for kind in KINDS for family in kind.described()]
     _written(out, "families.json", document)
     if session.json:
         session.result(document)
@@ -37,48 +37,6 @@ def schema(session: Session, out: Path | None) -> int:
     else:
         Session(json=True).result(document)
     return 0
-
-
-def _described(name: str) -> dict[str, Any]:
-    family = FAMILIES[name]
-    return {
-        "name": family.name,
-        "summary": family.summary,
-        "block": family.block,
-        "decisions": list(family.decisions),
-        "layers_per_block": family.layers_per_block,
-        "preset": [dict(stage) for stage in family.preset],
-    }
-
-
-def _transformers() -> list[dict[str, Any]]:
-    """The families of transformers, with their published spaces and networks."""
-    from mathdesign.kinds import TRANSFORMERS
-    from mathdesign.spaces.transformer.presets import SPACES
-    from mathdesign.spaces.transformer.words import StackSpec
-    from mathdesign.spaces.transformer.zoo import published
-
-    networks = published()
-    return [
-        {
-            "name": family,
-            "summary": ", ".join(n for n, s in SPACES.items() if s["family"] == family) or "-",
-            "block": "transformer",
-            "decisions": ["width", "depth", "heads", "kv_heads", "head_size", "ffn", "attention"],
-            "options": list(StackSpec.model_fields),
-            "preset": {n: s for n, s in SPACES.items() if s["family"] == family},
-            "published": {
-                name: {
-                    "params": entry.network.params(),
-                    "source": entry.source,
-                    "warnings": list(entry.warnings),
-                }
-                for name, entry in networks.items()
-                if entry.network.kind == family
-            },
-        }
-        for family in TRANSFORMERS.families
-    ]
 
 
 def _written(out: Path | None, name: str, document: Any) -> Path | None:

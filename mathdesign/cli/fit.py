@@ -77,24 +77,24 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
 
     from mathdesign.api import Hooks, solve_options
     from mathdesign.files import write_atomic, yaml_text
+    from mathdesign.kinds import kind_of_spec
     from mathdesign.kinds.load import load
     from mathdesign.programs.slot_space import TableError
-    from mathdesign.spaces.lists.pose import to_slot_problem
-    from mathdesign.spaces.lists.words import ListSpec
+    from mathdesign.programs.slots import SlotProblem
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.prune import prune as prune_options
 
     try:
         spec = load(path)
-        if not isinstance(spec, ListSpec) or spec.objective.predictor is None:
+        kind = kind_of_spec(spec)
+        lists = kind.program is SlotProblem
+        if not lists or (posed := kind.pose(spec)).predictor is None:
             raise BadRequest(
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
-        problem, predictor = to_slot_problem(spec)
-        assert predictor is not None
-        space = spec.table_space()
+        space = posed.space
         found = prune_options(
-            predictor, space, space.points(read_table(table)), problem, most=most,
+            posed.predictor, space, space.points(read_table(table)), posed.program, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
@@ -144,9 +144,10 @@ def _space(name: str) -> Any:
 
 def read_list_spec(name: str) -> Any:
     """The specification of a named space, or in a YAML file, whose objective may be missing."""
+    from mathdesign.kinds import kind_of_spec
     from mathdesign.kinds.load import read_document, validated
+    from mathdesign.programs.slots import SlotProblem
     from mathdesign.spaces.lists.named import SPACES
-    from mathdesign.spaces.lists.words import ListSpec
     from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
 
@@ -159,10 +160,8 @@ def read_list_spec(name: str) -> Any:
         cure = f"; did you mean {hint}?" if hint else ""
         known = ", ".join(SPACES)
         raise BadRequest(f"--space {name}: accepted: {known}, or a YAML file{cure}")
-    if isinstance(document.data.get("space"), dict):
-        document.data.setdefault("objective", {"predictor": "unused"})
-    spec = validated(document)
-    if not isinstance(spec, ListSpec):
+    spec = validated(document, aimless=True)
+    if kind_of_spec(spec).program is not SlotProblem:
         raise BadRequest(f"--space {name}: family {spec.to_dict()['space']['family']!r} is no list "
                          "of options; accepted: " + ", ".join((*SPACES, "slots")))  # fmt: skip
     return spec

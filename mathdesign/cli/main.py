@@ -95,11 +95,12 @@ def check(
 
     Example: mathdesign check examples/01_resnet18_budget/design.yaml
     """
-    from mathdesign.cli import design as designing
+    from mathdesign.cli import check as checking
+    from mathdesign.cli.design import Request
 
     session = Session(json, quiet)
-    request = designing.Request(spec, family, input_shape, tuple(maximum or ()), classes)
-    raise typer.Exit(designing.check(session, request, out))
+    request = Request(spec, family, input_shape, tuple(maximum or ()), classes)
+    raise typer.Exit(checking.check(session, request, out))
 
 
 @app.command()
@@ -332,9 +333,9 @@ def export(design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet
 
     Example: mathdesign export runs/resnet18-budget/design.yaml --out my_project/
     """
-    from mathdesign.cli import validate as finished
+    from mathdesign.cli import export as exporting
 
-    raise typer.Exit(finished.export(Session(json, quiet), design, out))
+    raise typer.Exit(exporting.export(Session(json, quiet), design, out))
 
 
 @app.command()
@@ -386,7 +387,7 @@ def validate(
 
     Example: mathdesign validate design.yaml --data cifar10.parquet --against random:5,uniform
     """
-    from mathdesign.cli import validate as finished
+    from mathdesign.cli import validate as validating
     from mathdesign.cli.against import Against
 
     session = Session(json, quiet)
@@ -396,7 +397,7 @@ def validate(
     }  # fmt: skip
     rivals = tuple(word.strip() for word in (against or "").split(",") if word.strip())
     asked = Against(rivals, seeds, jobs, halving) if against is not None else None
-    raise typer.Exit(finished.validate(session, design, changes, train, out, asked, measure))
+    raise typer.Exit(validating.validate(session, design, changes, train, out, asked, measure))
 
 
 @app.command()

@@ -43,15 +43,16 @@ def search(session: Session, request: SearchRequest) -> int:
 
         from mathdesign.programs.slot_space import TableError
         from mathdesign.search import loop
-        from mathdesign.spaces.lists.pose import to_slot_problem
+        from mathdesign.spaces.lists.pose import pose
+        from mathdesign.spaces.lists.words import PredictorSpec
         from mathdesign.spec.faults import SpecError
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     try:
         spec = read_list_spec(request.space)
-        words = replace_objective(spec)
-        problem, _ = to_slot_problem(words)
-        space = words.table_space()
+        # What is measured is maximised, whatever the file says beside it.
+        posed = pose(spec.model_copy(update={"objective": PredictorSpec()}))
+        problem, space = posed.program, posed.space
         measure = _evaluator(request, space)
         options = loop.SearchOptions(
             request.queries, request.start, request.batch, request.jobs, request.seed
@@ -73,16 +74,6 @@ def search(session: Session, request: SearchRequest) -> int:
     except KeyboardInterrupt:
         return session.fail(EXIT_NO_DESIGN, "stopped; the same command goes on")
     return _report(session, request, space, runs)
-
-
-def replace_objective(spec: Any) -> Any:
-    """The specification with a metric as its objective: what is measured is maximised instead."""
-    from mathdesign.spaces.lists.words import PredictorSpec
-
-    metric = next(iter(spec.table_space().metrics), None)
-    if metric is None:
-        raise BadRequest("the space has no costs: give at least one slot `costs:`")
-    return spec.model_copy(update={"objective": PredictorSpec(metric=metric)})
 
 
 def _evaluator(request: SearchRequest, space: Any) -> Callable[[Any], float]:

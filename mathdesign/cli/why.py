@@ -5,27 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
-from mathdesign.cli.validate import Unreadable, read_design
 
 
 def why(session: Session, path: Path) -> int:
     """The ``why`` command; returns the exit status."""
+    from mathdesign.alternatives import NoSlots, alternatives
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
-    from mathdesign.spaces.lists.answer import ListDesign
-    from mathdesign.spaces.lists.why import alternatives
     from mathdesign.spec.faults import SpecError
 
     try:
         design = read_design(path)
-        if not isinstance(design, ListDesign):
-            raise Unreadable(f"{path}: accepted: designs over option lists (slots)")
         found = []
         with session.interruptible():
             for alternative in alternatives(design, should_stop=session.should_stop):
                 found.append(alternative)
                 session.say(f"{alternative.slot}: done")
+    except NoSlots as error:
+        return session.fail(EXIT_BAD_INPUT, f"{path}: {error}")
     except (Unreadable, SpecError, TableError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):

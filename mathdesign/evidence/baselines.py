@@ -104,7 +104,7 @@ def _random(design: Design, count: int, seed: int) -> Iterator[Candidate]:
         if b.upper is not None and used[b.metric] >= LEAST_USE * b.upper:
             floor = max(floor, -int(-LEAST_USE * b.upper // 1))
         budgets.append(replace(b, lower=floor))
-    problem = replace(program.problem, budgets=tuple(budgets))
+    problem = replace(program.program, budgets=tuple(budgets))
     scoring, moves = Scoring(problem), Moves(problem)
     chain, seen = Chain(moves), {design.network.point}
     for number in range(1, count + 1):

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import models_json_schema
 
-from mathdesign.kinds import families, kind_of
-from mathdesign.spaces.convnet.words import Spec
+from mathdesign.kinds import KINDS, families, kind_of
+from mathdesign.solvers.portfolio import names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
 from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
+from mathdesign.spec.shared import shared_faults
 
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
@@ -91,24 +93,50 @@ def quick(
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of specifications, for editors."""
-    schema = Spec.model_json_schema(by_alias=True)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    space = schema["$defs"]["SpaceSpec"]
-    space["required"] = [field for field in space["required"] if field != "stages"]
-    return schema
+    """The JSON Schema of specifications of every kind, for editors.
+
+    Which kind's words hold is told by ``space.family``; the first kind's where none is named.
+    """
+    models = [(kind.spec, "validation") for kind in KINDS]
+    _, found = models_json_schema(models, by_alias=True)  # type: ignore[arg-type]  # a literal
+    defs = found["$defs"]
+    for kind in KINDS:
+        for model, supplied in kind.presets.items():
+            required = [field for field in defs[model]["required"] if field not in supplied]
+            defs[model]["required"] = required
+    branches = [
+        {
+            "if": {"properties": {"space": {"properties": {"family": {"enum": [*kind.families]}}}}},
+            "then": {"$ref": f"#/$defs/{kind.spec.__name__}"},
+        }
+        for kind in KINDS
+    ]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["space"],
+        "properties": {"space": {"properties": {"family": {"enum": [*families()]}}}},
+        "allOf": branches,
+        "$defs": defs,
+    }
 
 
-def validated(document: Document) -> Specification:
-    """The specification that a document states. Raises :class:`SpecError` with all its faults."""
+def validated(document: Document, *, aimless: bool = False) -> Specification:
+    """The specification that a document states. Raises :class:`SpecError` with all its faults.
+
+    ``aimless``: only its space is wanted, so that it need not say what is maximised.
+    """
     kind = kind_of(document.data)
-    model: type[Specification] = kind.part("spec")
+    model: type[Specification] = kind.spec
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
         raise SpecError(_faults(document, error, model)) from None
-    if faults := [document.fault(*f) for f in kind.part("faults")(spec)]:
-        raise SpecError(faults)
+    found = [*kind.faults(spec), *shared_faults(spec, names(kind.program))]
+    if aimless:
+        found = [fault for fault in found if fault[0] != ("objective",)]
+    if found:
+        raise SpecError([document.fault(*fault) for fault in found])
     return spec
 
 

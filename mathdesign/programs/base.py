@@ -119,6 +119,15 @@ class Program(abc.ABC):
         """Number of points; several designs may share one (layers whose order costs nothing)."""
         return self.size
 
+    def count(self) -> int:
+        """Number of designs that keep the rules, where the form can count them; else the size."""
+        return self.size
+
+    @property
+    @abc.abstractmethod
+    def extent(self) -> str:
+        """How far the space extends, in words that follow a number of designs: ``in 7 stages``."""
+
     @property
     @abc.abstractmethod
     def metric_names(self) -> tuple[str, ...]:
@@ -184,6 +193,19 @@ class Program(abc.ABC):
     def unlimited(self) -> Self:
         """The program without any budget but the inherent ones."""
         return self.without(*{limit.metric for limit in self.limits})
+
+    def relimited(self, limit: Limit, *, lift: bool = False) -> Self:
+        """Another bound on one side of a budget (``lift``: none), the other side as it is."""
+        budgets = []
+        for budget in self.budgets:
+            if budget.metric == limit.metric and not budget.inherent:
+                bound = None if lift else int(limit.bound)
+                if limit.side == "max":
+                    budget = replace(budget, upper=bound)
+                else:
+                    budget = replace(budget, lower=bound)
+            budgets.append(budget)
+        return self._with(budgets=tuple(budgets))
 
     def apart_from(self, *points: Point, at_least: int = 1) -> Self:
         """Only points that differ from each of ``points`` in ``at_least`` decisions."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from mathdesign.programs.base import IntArray, Limit, Point, Program, Reach
 from mathdesign.programs.evaluate import Evaluator, Scores
-from mathdesign.programs.reach import extreme, least_effectiveness
+from mathdesign.programs.reach import count, extreme, least_effectiveness
 from mathdesign.programs.stages import Chain, Decision, Derived, Objective, Stage
 
 EFFECTIVENESS = "effectiveness"
@@ -31,6 +31,15 @@ class DesignProblem(Chain, Program):
     def size(self) -> int:
         """Number of points of the Cartesian product (rules and budgets ignored)."""
         return int(np.prod([stage.choices for stage in self.stages], dtype=object))
+
+    def count(self) -> int:
+        """Number of points that keep the rules, by a dynamic program."""
+        return count(self)
+
+    @property
+    def extent(self) -> str:
+        """The number of stages."""
+        return f"in {len(self.stages)} stages"
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -94,6 +103,13 @@ class DesignProblem(Chain, Program):
         return super(DesignProblem, program).without(
             *(m for m in metrics if not (lifted and m == EFFECTIVENESS))
         )
+
+    def relimited(self, limit: Limit, *, lift: bool = False) -> Self:
+        """Another bound, of effectiveness as well."""
+        if limit.metric != EFFECTIVENESS or self.effectiveness is None:
+            return super().relimited(limit, lift=lift)
+        moved = None if lift else replace(self.effectiveness, limit=float(limit.bound))
+        return replace(self, effectiveness=moved)
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Domains of one value where ``choices`` say so; rules and derived symbols follow."""

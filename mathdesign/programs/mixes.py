@@ -127,6 +127,11 @@ class MixProblem(Program):
         return tuple(found)
 
     @property
+    def extent(self) -> str:
+        """The number of frames."""
+        return f"in {len(self.frames)} choices of widths"
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics."""
         return self.metrics

@@ -216,6 +216,11 @@ class SlotProblem(Program):
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
     @property
+    def extent(self) -> str:
+        """The number of slots."""
+        return f"in {len(self.slots)} slots"
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics."""
         return tuple(self.metrics)

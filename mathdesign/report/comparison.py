@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
-from mathdesign.kinds import kind_of_answer
-from mathdesign.result import Answer
+from mathdesign.result import Design
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,12 @@ class Line:
         return self.first != self.second
 
 
-def comparison(first: Answer, second: Answer) -> list[Line]:
+def comparison(first: Design, second: Design) -> list[Line]:
     """Every line of the two designs: figures, certificate, then stage by stage."""
     return [*_figures(first, second), *_stages(first, second)]
 
 
-def _figures(first: Answer, second: Answer) -> list[Line]:
+def _figures(first: Design, second: Design) -> list[Line]:
     a, b = _numbers(first), _numbers(second)
     lines = []
     for name in dict.fromkeys([*a, *b]):
@@ -44,10 +43,10 @@ def _figures(first: Answer, second: Answer) -> list[Line]:
     return lines
 
 
-def _numbers(answer: Answer) -> dict[str, Any]:
+def _numbers(design: Design) -> dict[str, Any]:
     """Status, objective, bound, gap, metrics and the other figures of a design."""
-    data = answer.to_dict()
-    certificate = asdict(answer.certificate)
+    data = design.to_dict()
+    certificate = asdict(design.certificate)
     found = {key: certificate[key] for key in ("status", "objective", "bound", "gap", "backend")}
     found.update(data.get("metrics") or {})
     for key, value in data.items():
@@ -68,9 +67,9 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _stages(first: Answer, second: Answer) -> list[Line]:
+def _stages(first: Design, second: Design) -> list[Line]:
     """The rows of the designs' first table, matched by their place."""
-    a, b = (_table(answer) for answer in (first, second))
+    a, b = (_table(design) for design in (first, second))
     lines = []
     for left, right in zip_longest(a, b):
         label = (left or right or ("",))[0]
@@ -78,14 +77,12 @@ def _stages(first: Answer, second: Answer) -> list[Line]:
     return lines
 
 
-def _table(answer: Answer) -> list[tuple[str, ...]]:
-    tables, _ = kind_of_answer(answer.to_dict()).part("tables")(answer)
-    if not tables:
-        return []
-    header = [str(word) for word in tables[0].header]
+def _table(design: Design) -> list[tuple[str, ...]]:
+    table = design.kind.table(design.network)
+    header = [str(word) for word in table.header]
     return [
         (row[0], *(f"{h} {cell}" for h, cell in zip(header[1:], row[1:]) if cell))
-        for row in tables[0].rows
+        for row in table.rows
     ]
 
 

@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mathdesign.files import write_atomic
-from mathdesign.kinds import kind_of_answer
 from mathdesign.report.html import page
-from mathdesign.result import Answer, Design
+from mathdesign.result import Design
+from mathdesign.spaces.kind import CannotBuild
 
 
-def chain_files(design: Design) -> Mapping[str, str]:
-    """``design.yaml``, ``model.py`` and ``report.html`` of a chain."""
-    return {
-        "design.yaml": design.to_yaml(),
-        "model.py": design.source(),
-        "report.html": page(design),
-    }
+def files_of(design: Design) -> Mapping[str, str]:
+    """File name -> text: ``design.yaml`` first; what the kind builds and draws beside it."""
+    files = {"design.yaml": design.to_yaml()}
+    try:
+        files["model.py"] = design.source()
+    except CannotBuild:
+        return files
+    if design.kind.draws:
+        files["report.html"] = page(design)
+    return {**files, **design.kind.more_files(design.network)}
 
 
-def write_answer(answer: Answer, folder: Path) -> list[Path]:
-    """Write the files of ``answer``, each whole or not at all; their paths, ``design.yaml`` first."""
-    files = kind_of_answer(answer.to_dict()).part("files")(answer)
-    return [write_atomic(folder / name, text) for name, text in files.items()]
+def write_design(design: Design, folder: Path) -> list[Path]:
+    """Write the files, each whole or not at all; their paths, ``design.yaml`` first."""
+    return [write_atomic(folder / name, text) for name, text in files_of(design).items()]

@@ -7,10 +7,8 @@ from html import escape
 from mathdesign.report.drawing import drawing, stages_of
 from mathdesign.report.rows import (
     BUDGET_HEADER,
-    STAGE_HEADER,
     budget_rows,
     figure_rows,
-    stage_rows,
 )
 from mathdesign.report.web import document, html_table
 from mathdesign.result import Design
@@ -18,11 +16,12 @@ from mathdesign.result import Design
 
 def page(design: Design) -> str:
     """The whole page as text. Names and values are escaped."""
+    architecture = design.kind.table(design.network)
     sections = [
         f"<h1>{escape(design.name)}</h1>",
         drawing(stages_of(design.network.to_dict())),
         "<h2>Architecture</h2>",
-        html_table(STAGE_HEADER, stage_rows(design)),
+        html_table(architecture.header, architecture.rows),
     ]
     if design.budgets:
         sections += ["<h2>Budgets</h2>", html_table(BUDGET_HEADER, budget_rows(design))]

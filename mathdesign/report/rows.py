@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from mathdesign.result import BudgetUse, Design
+from mathdesign.certificate import BudgetUse
+from mathdesign.result import Design
 
-STAGE_HEADER = (
-    "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
-)  # fmt: skip
 BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
-
-
-def stage_rows(design: Design) -> list[tuple[str, ...]]:
-    """One row per stage: widths in channels, depth in blocks, resolution in pixels."""
-    rows: list[tuple[str, ...]] = []
-    for stage in design.network.stages:
-        choice, shape = stage.choice, stage.shape
-        classifier = stage.role == "classifier"
-        rows.append(
-            (
-                stage.name,
-                stage.family,
-                str(stage.prev),
-                str(choice["width"]),
-                str(choice.get("bottleneck", "")),
-                str(choice.get("kernel_size", "")),
-                "" if classifier else str(choice["depth"]),
-                "" if classifier else str(shape.stride),
-                "" if classifier else f"{shape.resolution_in} -> {shape.resolution_out}",
-            )
-        )
-    return rows
 
 
 def budget_rows(design: Design) -> list[tuple[str, ...]]:
@@ -41,17 +17,17 @@ def budget_rows(design: Design) -> list[tuple[str, ...]]:
 
 
 def figure_rows(design: Design) -> list[tuple[str, str]]:
-    """Label and text of everything else worth reading."""
-    certificate = design.certificate
-    rows = [(metric, f"{value:,}") for metric, value in design.metrics.items()]
+    """Label and text of everything else worth reading. A metric of 0 is told if it is limited."""
+    certificate, kind = design.certificate, design.kind
+    limited = {use.metric for use in design.budgets}
+    of = kind.proven_of(design.figures)
+    rows = [(m, f"{value:,}") for m, value in design.metrics.items() if value or m in limited]
+    rows += kind.figure_rows(design.figures)
     rows += [
-        ("effectiveness", f"{design.effectiveness:.6f}"),
-        ("entropy", f"{design.entropy:.6f}"),
-        ("depth penalty", f"{design.depth_penalty:.6f}"),
-        ("objective", f"{certificate.objective:.6f}"),
+        ("objective", f"{certificate.objective:.6f}" + (" (score)" if of else "")),
         ("bound", "none" if certificate.bound is None else f"{certificate.bound:.6f}"),
         ("gap", gap_text(certificate.gap)),
-        ("status", status_text(design)),
+        ("status", status_text(design) + (f", of {of}" if of else "")),
         ("backend", f"{certificate.backend}, seed {certificate.seed}"),
     ]
     return rows

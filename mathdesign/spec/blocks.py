@@ -119,12 +119,27 @@ class TrainingSpec(Block):
     compile: bool | None = Field(None, description="With torch.compile.")
 
 
+class TextTrainingSpec(Block):
+    """A short training run on text, counted in steps."""
+
+    data: str = Field("python", min_length=1, max_length=4096, description="python, or a path.")
+    steps: int = Field(200, ge=2, le=1_000_000, strict=True)
+    batch_size: int = Field(8, ge=1, le=65536, strict=True)
+    length: int | None = Field(None, ge=2, le=65536, strict=True, description="Tokens.")
+    learning_rate: float = Field(2e-3, gt=0, le=100, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31, strict=True)
+
+
 class Specification(Block):
     """What specifications of every kind have; a kind adds its ``space`` and more."""
 
     version: Literal[1] = 1
     name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
     solve: SolveSpec = SolveSpec()
+
+    def limits(self) -> dict[str, Limits]:
+        """The budgets that are asked for, by metric."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical form: everything set is spelled out, choices in their shortest writing."""

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+CrossFault = tuple[tuple[str | int, ...], str, str, str]
+"""A fault that only shows when several parts are read together: its path in the document, what was
+found, what is accepted, what was perhaps meant."""
+
 #: Longer inputs are cut in messages.
 LONGEST_SHOWN = 60
 

@@ -157,7 +157,7 @@ def _takes_a_start(document: Mapping[str, Any]) -> bool:
     if not isinstance(spec, Spec):
         return False
     try:
-        chosen = choose(to_program(spec).problem, spec.solve.backend).backend
+        chosen = choose(to_program(spec).program, spec.solve.backend).backend
     except (UnsupportedProblem, KeyError):
         return False
     return {Ability.PROVES, Ability.WARM_START} <= chosen.abilities

@@ -53,7 +53,7 @@ def answer(request: str, document: Mapping[str, Any], near: Mapping[str, Any] | 
     """
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design
     from mathdesign.kinds.load import validated
-    from mathdesign.spaces.convnet.network import Network
+    from mathdesign.result import Design
     from mathdesign.spec.document import Document
 
     start, nesting = time.perf_counter(), ""
@@ -61,7 +61,7 @@ def answer(request: str, document: Mapping[str, Any], near: Mapping[str, Any] | 
         spec = validated(Document("row", dict(document)))
         nesting = nesting_of(spec.to_dict())
         start = time.perf_counter()
-        network = Network.from_dict(near["network"]) if near is not None else None
+        network = Design.from_dict(near).network if near is not None else None
         found = design(spec, Hooks(near=network))
         seconds = time.perf_counter() - start
         return Answered(_designed(request, nesting, found, seconds), _files(found))
@@ -99,14 +99,13 @@ def _designed(request: str, nesting: str, found: Any, seconds: float) -> Result:
 
 def _files(found: Any) -> dict[str, str]:
     """``design.yaml`` and, where the kind builds one, ``model.py``."""
-    sources = {"design.yaml": found.to_yaml}
-    if hasattr(found, "source"):
-        sources["model.py"] = found.source
-    return {name: sources[name]() for name in ROW_FILES if name in sources}
+    from mathdesign.report.files import files_of as texts
+
+    return {name: text for name, text in texts(found).items() if name in ROW_FILES}
 
 
 def files_of(data: Mapping[str, Any]) -> dict[str, str]:
     """The files of a stored design."""
-    from mathdesign.kinds import kind_of_answer
+    from mathdesign.result import Design
 
-    return _files(kind_of_answer(data).part("answer").from_dict(data))
+    return _files(Design.from_dict(data))

@@ -51,7 +51,7 @@ def test_the_documented_example_means_what_it_says():
     }
     assert program.effectiveness == 0.3
     assert spec.solve.gap == pytest.approx(1e-3) and spec.solve.time_limit == 60
-    assert [s.weight for s in program.problem.objective.scales] == [1, 1, 8]
+    assert [s.weight for s in program.program.objective.scales] == [1, 1, 8]
 
 
 def test_omitted_stages_are_the_family_preset():
@@ -63,7 +63,7 @@ def test_omitted_stages_are_the_family_preset():
     ):
         spec = quick(family, "3x224x224", {"macs": "1.8G"})
         assert len(spec.space.stages) == stages
-        assert count(to_program(spec).problem) > 1e9
+        assert count(to_program(spec).program) > 1e9
 
 
 def test_expansion_gives_pairs_of_widths():
@@ -72,7 +72,7 @@ def test_expansion_gives_pairs_of_widths():
     program = to_program(loads(text))
     stage = program.space.stages[1]
     assert stage.expansion == (Fraction(3, 2), Fraction(2), Fraction(5, 2), Fraction(3))
-    (rule,) = [r for r in program.problem.rules if r.reason == "expansion"]
+    (rule,) = [r for r in program.program.rules if r.reason == "expansion"]
     width = stage.choices["width"].index(64)
     allowed = [b for b, ok in zip(stage.choices["bottleneck"], rule.allowed[width]) if ok]
     assert allowed == [96, 128, 160, 192]

@@ -20,9 +20,10 @@ from fractions import Fraction
 
 from mathdesign.programs.base import Budget
 from mathdesign.spaces.convnet.families.base import CountingProfile, Layer
-from mathdesign.spaces.convnet.network import Network, NetworkError, NetworkStage
+from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Row, Space, StageSpace
+from mathdesign.spaces.errors import NetworkError
 from mathdesign.validators.errors import (
     BudgetExceeded,
     EffectivenessExceeded,

@@ -15,6 +15,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.spaces.kind import CannotBuild
 from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.network import VISION, Transformer
 
@@ -72,10 +73,6 @@ if __name__ == "__main__":
 '''
 
 
-class CannotBuild(ValueError):
-    """The description is sound, but no module is made for it; the message says why."""
-
-
 def build(net: Transformer) -> nn.Module:
     """The module of ``net``, initialised from torch's global generator.
 
@@ -90,6 +87,18 @@ def build(net: Transformer) -> nn.Module:
     arguments["style"] = Style(**arguments["style"])
     module: nn.Module = getattr(transformer_networks, CLASSES[net.kind])(**arguments)
     return module
+
+
+def built_params(network: Transformer) -> int | None:
+    """Weights of the module, shared ones once, without storage; ``None``: cannot be built here."""
+    try:
+        import torch
+
+        with torch.device("meta"):
+            module = build(network)
+    except (ImportError, CannotBuild):
+        return None
+    return sum(p.numel() for p in module.parameters())
 
 
 def source(net: Transformer, *, objective: float | None = None) -> str:

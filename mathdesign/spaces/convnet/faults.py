@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_stride
-from mathdesign.spaces.convnet.words import EntropySpec, RowSpec, Spec, StageSpec
-from mathdesign.spec.blocks import Limits
+from mathdesign.spaces.convnet.words import EntropySpec, Spec, StageSpec
 from mathdesign.spec.document import Path
-from mathdesign.spec.faults import near_miss
-
-CrossFault = tuple[Path, str, str, str]
-"""Path, what was found, what is accepted, what was perhaps meant."""
-
-BACKEND_NAMES = (
-    "auto", "exact", "highs", "scipy", "scip", "cvxpy", "evolution", "anneal", "differential",
-    "brute",
-)  # fmt: skip
-"""Names of the backends (``pyomo:NAME`` beside them); a test holds them equal to the registry."""
+from mathdesign.spec.faults import CrossFault, near_miss
+from mathdesign.spec.shared import limit_faults
 
 
 def cross_faults(spec: Spec) -> Iterator[CrossFault]:
@@ -26,7 +17,6 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
         yield from _stage_faults(("space", "stages", index), stage, spec)
     yield from _kernel_faults(("space", "stem"), spec.space.stem.kernel_size)
     yield from _resolution_faults(spec)
-    yield from _budget_faults(spec)
     yield from _row_faults(spec)
     objective = spec.objective
     if objective.entropy is not None:
@@ -38,10 +28,6 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
             )  # fmt: skip
     elif objective.metric is None and not objective.metric_weights:
         yield ("objective",), "nothing to maximise", "entropy, metric or metric_weights", ""
-    name = spec.solve.backend
-    if name not in BACKEND_NAMES and not name.startswith("pyomo:"):
-        accepted = ", ".join((*BACKEND_NAMES, "pyomo:NAME"))
-        yield ("solve", "backend"), repr(name), accepted, near_miss(name, BACKEND_NAMES)
 
 
 def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFault]:
@@ -88,23 +74,6 @@ def _resolution_faults(spec: Spec) -> Iterator[CrossFault]:
         size = -(-size // stage.stride)
 
 
-def _budget_faults(spec: Spec) -> Iterator[CrossFault]:
-    for metric in ("macs", "params", "blocks"):
-        limits: Limits | None = getattr(spec.budgets, metric)
-        if limits is not None:
-            yield from _limit_faults(("budgets", metric), limits)
-
-
-def _limit_faults(path: Path, limits: Limits | RowSpec) -> Iterator[CrossFault]:
-    accepted = "`min`, `max` or both"
-    if isinstance(limits, Limits):
-        accepted = "a number, or {min: ..., max: ...}"
-    if limits.min is None and limits.max is None:
-        yield path, "no limit", accepted, ""
-    elif limits.min is not None and limits.max is not None and limits.min > limits.max:
-        yield path, f"min {limits.min} above max {limits.max}", "min <= max", ""
-
-
 def _row_faults(spec: Spec) -> Iterator[CrossFault]:
     symbols = row_symbols(spec)
     taken = {"macs", "params", "blocks", "effectiveness"}
@@ -113,7 +82,7 @@ def _row_faults(spec: Spec) -> Iterator[CrossFault]:
         if row.name in taken:
             yield (*path, "name"), f"{row.name!r} again", "a name of its own", ""
         taken.add(row.name)
-        yield from _limit_faults(path, row)
+        yield from limit_faults(path, row.min, row.max, "`min`, `max` or both")
         for stage, products in row.sum.items():
             where = (*path, "sum", stage)
             if stage not in symbols:

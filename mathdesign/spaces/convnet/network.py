@@ -14,20 +14,13 @@ from mathdesign.programs.stages import WIDTH
 from mathdesign.spaces.convnet.families import FAMILIES, Family, StageShape
 from mathdesign.spaces.convnet.families.base import StageRole
 from mathdesign.spaces.convnet.space import Space
+from mathdesign.spaces.errors import NetworkError
 
 #: Integers in a network description above this are refused: no layer comes near it.
 LARGEST_VALUE = 2**20
 ROLES: tuple[str, ...] = get_args(StageRole)
 STRIDES = (1, 2)
 FLAGS = ("identity_shortcut", "squeeze_excitation")
-
-
-class NetworkError(ValueError):
-    """A network description that describes no network; ``faults`` lists everything wrong."""
-
-    def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("; ".join(self.faults))
 
 
 class Choice(Mapping[str, int]):

@@ -19,21 +19,22 @@ from mathdesign.spaces.convnet.space import (
     resolutions,
 )
 from mathdesign.spaces.convnet.words import Spec, StageSpec
+from mathdesign.spaces.kind import Posed
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A posed specification: the problem, and what it was posed from (for independent checks)."""
+@dataclass(frozen=True, eq=False)
+class PosedChain(Posed[Spec]):
+    """A posed specification: the program, and what it was posed from (for independent checks)."""
 
+    program: DesignProblem
     space: Space
-    problem: DesignProblem
     entropy: EntropyOptions | None
     metric_weights: tuple[tuple[str, float], ...]
     budgets: tuple[Budget, ...]
     effectiveness: float | None
 
 
-def to_program(spec: Spec) -> Program:
+def to_program(spec: Spec) -> PosedChain:
     """Pose ``spec``. Raises ``ValueError`` where metrics could exceed 2^62."""
     space = to_space(spec)
     parts: dict[str, Any] = {
@@ -43,7 +44,7 @@ def to_program(spec: Spec) -> Program:
         "effectiveness": spec.budgets.effectiveness,
     }
     problem = pose(space, name=spec.name, counting=spec.counting, **parts)
-    return Program(space, problem, **parts)
+    return PosedChain(spec, problem, space, **parts)
 
 
 def to_space(spec: Spec) -> Space:

@@ -19,6 +19,7 @@ from mathdesign.spec.blocks import (
     Choices,
     Count,
     Interval,
+    Limits,
     Name,
     Ratio,
     Ratios,
@@ -184,3 +185,8 @@ class Spec(Specification):
     )
     counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
     training: TrainingSpec | None = Field(None, alias="validate")
+
+    def limits(self) -> dict[str, Limits]:
+        """The budgets on integer metrics."""
+        given = {metric: getattr(self.budgets, metric) for metric in ("macs", "params", "blocks")}
+        return {metric: limits for metric, limits in given.items() if limits is not None}

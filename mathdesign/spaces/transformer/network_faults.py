@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.spaces.errors import NetworkError
 from mathdesign.spaces.transformer.costs import ATTENTIONS, NORMS, Layer, Style
 
 if TYPE_CHECKING:
@@ -15,12 +16,8 @@ LARGEST_VALUE = 2**24
 MOST_LAYERS = 4096
 
 
-class ArchitectureError(ValueError):
-    """A description that describes no network; ``faults`` lists everything wrong."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        self.faults = faults
-        super().__init__("; ".join(faults))
+class ArchitectureError(NetworkError):
+    """A description that describes no transformer."""
 
 
 def nearest_divisors(value: int, of: int) -> tuple[int, ...]:

@@ -18,12 +18,14 @@ import numpy as np
 
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.transformer import costs
 from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.entropy import layer_entropy
 from mathdesign.spaces.transformer.network import RELATIVE_BUCKETS, Image, Stack, Transformer
 from mathdesign.spaces.transformer.network_faults import ArchitectureError
 from mathdesign.spaces.transformer.words import METRICS, StackSpec, TransformerSpec
+from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
 
@@ -51,11 +53,10 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
-    """A mix problem and what its points mean."""
+class PosedTransformer(Posed[TransformerSpec]):
+    """A mix problem and what its points mean: a plan a frame."""
 
-    spec: TransformerSpec
-    problem: MixProblem
+    program: MixProblem
     plans: tuple[Plan, ...]
 
     def network(self, point: Sequence[int]) -> Transformer:
@@ -63,27 +64,57 @@ class Program:
         plan = self.plans[int(point[0])]
         stacks = []
         for stack, options, counts in zip(
-            plan.shell.stacks, plan.options, self.problem.counts(point)
+            plan.shell.stacks, plan.options, self.program.counts(point)
         ):
             layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
             stacks.append(replace(stack, layers=arranged(layers)))
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
 
 
-def to_mix_problem(spec: TransformerSpec) -> Program:
+def pose(spec: TransformerSpec) -> PosedTransformer:
+    """The solver-free program. Raises :class:`SpecError` where nothing can be built."""
+    try:
+        return to_mix_problem(spec)
+    except NoFrame as error:
+        raise SpecError.plain(f"space: {error}", "choices of which at least one fits") from None
+
+
+def to_mix_problem(spec: TransformerSpec) -> PosedTransformer:
     """The solver-free program of a specification. Raises :class:`NoFrame`."""
     plans = tuple(_plans(spec))
     limit = spec.effectiveness_limit()
     names, rows = list(spec.columns()), list(spec.budget_rows())
     if limit is not None:
         names.append("effectiveness")
-        rows.append(Budget("effectiveness", upper=0))
+        rows.append(Budget("effectiveness", upper=0, inherent=True))
     every = {i: s.softmax_every for i, s in enumerate(spec.space.stacks) if s.softmax_every}
     for i, m in every.items():
         names.append(f"softmax_every_{i}")
-        rows.append(Budget(f"softmax_every_{i}", upper=m - 1))
+        rows.append(Budget(f"softmax_every_{i}", upper=m - 1, inherent=True))
     frames = tuple(_frame(spec, plan, limit, every) for plan in plans)
-    return Program(spec, MixProblem(spec.name, tuple(names), frames, tuple(rows)), plans)
+    return PosedTransformer(spec, MixProblem(spec.name, tuple(names), frames, tuple(rows)), plans)
+
+
+def least_peak(posed: PosedTransformer) -> int:
+    """The least activation bytes that any network of the space needs."""
+    at = posed.spec.at
+
+    def alone(plan: Plan, stack: int, option: Option) -> int:
+        """The peak where stack number ``stack`` has two such layers and the others none."""
+        stacks = tuple(
+            replace(s, layers=(option.layer,) * 2 if j == stack else ())
+            for j, s in enumerate(plan.shell.stacks)
+        )
+        shell = replace(plan.shell, stacks=stacks)
+        return shell.activation_bytes(at.batch, at.length, at.value_bytes)
+
+    return min(
+        max(
+            min(alone(plan, i, option) for option in options)
+            for i, options in enumerate(plan.options)
+        )
+        for plan in posed.plans
+    )
 
 
 def arranged(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -23,10 +23,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from mathdesign.programs.base import Budget as BudgetRow
+from mathdesign.programs.base import Limit
 from mathdesign.spaces.transformer.costs import Attention, Norm, Style
 from mathdesign.spaces.transformer.network import GENERATES, VISION, Kind, Positions
 from mathdesign.spaces.transformer.presets import expanded
-from mathdesign.spec.blocks import Block, Budget, Choices, Name, Ratios, Specification
+from mathdesign.spec.blocks import (
+    Block,
+    Budget,
+    Choices,
+    Limits,
+    Name,
+    Ratios,
+    Specification,
+    TextTrainingSpec,
+)
 
 #: Metrics that are sums over layers, in the order of the program's columns.
 METRICS = (
@@ -166,17 +176,6 @@ class LinearMetric(Block):
     terms: dict[str, float] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
 
 
-class TextTrainingSpec(Block):
-    """A short training run on text, counted in steps."""
-
-    data: str = Field("python", min_length=1, max_length=4096, description="python, or a path.")
-    steps: int = Field(200, ge=2, le=1_000_000, strict=True)
-    batch_size: int = Field(8, ge=1, le=65536, strict=True)
-    length: int | None = Field(None, ge=2, le=65536, strict=True, description="Tokens.")
-    learning_rate: float = Field(2e-3, gt=0, le=100, allow_inf_nan=False)
-    seed: int = Field(0, ge=0, lt=2**31, strict=True)
-
-
 class TransformerSpec(Specification):
     """A whole specification of a transformer."""
 
@@ -191,6 +190,18 @@ class TransformerSpec(Specification):
     )  # fmt: skip
 
     training: TextTrainingSpec | None = Field(None, alias="validate")
+
+    def limits(self) -> dict[str, Limits]:
+        """The budgets, by metric."""
+        return dict(self.budgets)
+
+    def peak_limits(self) -> tuple[Limit, ...]:
+        """The budgets on what is the greatest over layers: they shape the choices."""
+        return tuple(
+            Limit(name, "max", budget.max)
+            for name, budget in self.budgets.items()
+            if name in PEAKS and budget.max is not None
+        )
 
     def effectiveness_limit(self) -> Fraction | None:
         """The limit on depth / width, exact; ``None``: there is none."""

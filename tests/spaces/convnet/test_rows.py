@@ -41,7 +41,7 @@ def test_rows_are_metrics_that_the_design_reports_and_keeps():
 
 
 def test_the_number_of_designs_that_keep_the_rows_is_as_counted_by_hand():
-    problem = to_program(loads(TEXT)).problem
+    problem = to_program(loads(TEXT)).program
     free = itertools.product((8, 16), (8, 16, 24, 32), (1, 2, 3), (3, 5))
     kept = [early_and_late(*choice) for choice in free]
     by_hand = sum(early <= 100 and late >= 500 for early, late in kept) * 2 * 4 * 3
@@ -53,7 +53,7 @@ def test_the_number_of_designs_that_keep_the_rows_is_as_counted_by_hand():
 
 @pytest.mark.parametrize("name", ["exact", "highs"])
 def test_backends_agree_under_rows(name: str):
-    problem = to_program(loads(TEXT)).problem
+    problem = to_program(loads(TEXT)).program
     best = backend("brute").solve(problem, SolveOptions(gap=0))
     found = backend(name).solve(problem, SolveOptions(gap=0))
     assert found.objective == pytest.approx(best.objective, rel=1e-6)

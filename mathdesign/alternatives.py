@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from mathdesign.programs.slot_space import TableError
+from mathdesign.programs.slots import SlotProblem
+from mathdesign.result import Design
 from mathdesign.solvers.base import SolveOptions, Status
 from mathdesign.solvers.portfolio import solve
-from mathdesign.spaces.lists.answer import ListDesign
-from mathdesign.spaces.lists.pose import to_slot_problem
-from mathdesign.spaces.lists.words import ListSpec
+
+
+class NoSlots(ValueError):
+    """A design that is not made of slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,32 @@ class Alternative:
 
 
 def alternatives(
-    design: ListDesign,
+    design: Design,
     options: SolveOptions | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Alternative]:
-    """One for each slot that has a choice, in order. A space of one slot has none.
+    """One for each slot that has a choice, in order. A space of one option each has none.
 
-    Raises ``SpecError`` where the design's predictor is gone, ``TableError`` for options that are
-    not of the space.
+    Raises :class:`NoSlots` for designs of another form, ``SpecError`` where the design's predictor
+    is gone, ``TableError`` for options that are not of the space.
     """
-    spec = ListSpec.model_validate(dict(design.request))
-    space = spec.table_space()
-    point = space.point(design.options)
-    problem, _ = to_slot_problem(spec)
+    kind = design.kind
+    if kind.program is not SlotProblem:
+        raise NoSlots("accepted: designs over option lists (slots)")
+    spec = kind.spec.model_validate(dict(design.request))
+    posed = kind.pose(spec)
+    problem: SlotProblem = posed.program
+    point = kind.start(posed, design.network)
+    if point is None:
+        raise TableError(f"{dict(design.network.options)} is no design of the space")
     asked = options or SolveOptions(gap=0.0, time_limit_s=spec.solve.time_limit)
-    for i, slot in enumerate(space.slots):
-        if len(slot.options) < 2 or len(space.slots) < 2 or should_stop():
+    for i, slot in enumerate(problem.slots):
+        if len(slot.options) < 2 or should_stop():
             continue
+        chosen = slot.options[point[i]]
         found = solve(problem.barring({i: {point[i]}}), asked)
         if found.status is Status.INFEASIBLE:
-            yield Alternative(slot.name, design.options[slot.name], None, None, True, 0)
+            yield Alternative(slot.name, chosen, None, None, True, 0)
             continue
         proven = found.status is Status.OPTIMAL
         best = found.objective if proven and found.objective is not None else found.bound
@@ -62,4 +72,4 @@ def alternatives(
             other = slot.options[found.point[i]]
             changed = sum(a != b for a, b in zip(point, found.point))
         loss = design.certificate.objective - best
-        yield Alternative(slot.name, design.options[slot.name], other, loss, proven, changed)
+        yield Alternative(slot.name, chosen, other, loss, proven, changed)

@@ -1,0 +1,31 @@
+"""Everything that can be checked about a finished design without a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mathdesign.result import Design
+from mathdesign.spaces.kind import Check
+from mathdesign.validators.errors import RecheckError
+
+
+def checks(design: Design) -> list[Check]:
+    """Each check with its verdict: the request, the bound, then what the kind checks.
+
+    Raises ``ImportError`` where a package is missing that a check needs.
+    """
+    return list(_checks(design))
+
+
+def _checks(design: Design) -> Iterator[Check]:
+    kind, certificate = design.kind, design.certificate
+    try:
+        spec = kind.spec.model_validate(dict(design.request))
+        same = spec.content_hash() == certificate.request_sha256
+        words = "as certified" if same else "differs from the certificate"
+        yield Check("request hash", same, words)
+        valid = certificate.bound is None or certificate.bound >= certificate.objective
+        yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
+        yield from kind.checks(kind.pose(spec), design.network, design.recount)
+    except (RecheckError, ValueError) as error:
+        yield Check("recheck", False, " ".join(str(error).split()))

@@ -1,0 +1,53 @@
+"""``check``: validate a specification, and say what its space holds."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Any
+
+from mathdesign.cli.design import Request
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, Session
+from mathdesign.files import write_atomic
+from mathdesign.spec.faults import SpecError
+
+
+def check(session: Session, request: Request, out: Path | None) -> int:
+    """The ``check`` command, for every kind of space; returns the exit status."""
+    from mathdesign.explain import reaches_of
+    from mathdesign.kinds import kind_of_spec
+    from mathdesign.report.terminal import print_table
+    from mathdesign.solvers import UnsupportedProblem, choose
+
+    try:
+        spec = request.read()
+        kind = kind_of_spec(spec)
+        posed = kind.pose(spec)
+        program = posed.program
+        choice = choose(program, spec.solve.backend)
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
+    except (UnsupportedProblem, KeyError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
+    size = program.count()
+    document: dict[str, Any] = {
+        "name": spec.name, "size": size, "points": program.points,
+        "backend": choice.backend.name,
+    }  # fmt: skip
+    reaches = reaches_of(program, kind.reported(posed)) if size else None
+    if reaches is None:
+        return session.fail(EXIT_INFEASIBLE, "no design satisfies the rules of the space")
+    rows = []
+    for reach in reaches:
+        document[reach.metric] = reach.document()
+        rows.append(reach.row())
+    if out is not None:
+        write_atomic(out / "check.json", json_module.dumps(document, indent=2) + "\n")
+    session.result(document)
+    if not session.json:
+        session.say(f"{spec.name}: valid; {size:.6g} designs {program.extent}")
+        session.say(f"backend {choice.backend.name}: {choice.reason}")
+        if not session.quiet:
+            header = ("metric", "least", "greatest", "budget")
+            print_table(session.out, "reach of each metric alone", header, rows)
+    return 0

@@ -1,0 +1,135 @@
+"""Short training runs of a finished design, for ``design`` and ``validate``."""
+
+from __future__ import annotations
+
+import hashlib
+import json as json_module
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.files import write_atomic
+from mathdesign.result import Design
+from mathdesign.spaces.kind import Images, Text
+from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
+from mathdesign.spec.faults import SpecError
+
+if TYPE_CHECKING:
+    from mathdesign.validators.training.images import TrainingOptions
+
+HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
+
+
+def training_recipe(words: TrainingSpec) -> TrainingOptions:
+    """The recipe of a ``validate:`` block; what it does not name is as the recipe has it."""
+    from mathdesign.validators.training.images import TrainingOptions
+
+    names = ("epochs", "batch_size", "seed", "learning_rate", "optimizer", "weight_decay",
+             "label_smoothing", "warm_up", "device", "compile")  # fmt: skip
+    given = {name: getattr(words, name) for name in names}
+    return TrainingOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def train_briefly(
+    session: Session, design: Design, words: Block, folder: Path
+) -> tuple[int, dict[str, Any]]:
+    """Train as a specification's ``validate:`` block says; (exit code, document)."""
+    kind, network = design.kind, design.network
+    images, text = kind.images(network), kind.text(network)
+    if images is not None and isinstance(words, TrainingSpec):
+        return train_on_images(session, design, images, words, folder)
+    if text is not None:
+        return train_on_text(session, design, text, {}, folder)
+    session.say("not trained: `validate:` says nothing that this network can learn from")
+    return 0, {}
+
+
+def train_on_images(
+    session: Session, design: Design, images: Images, words: TrainingSpec, folder: Path
+) -> tuple[int, dict[str, Any]]:
+    """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
+    try:
+        from mathdesign.validators.training import data
+        from mathdesign.validators.training.checkpoint import CheckpointError
+        from mathdesign.validators.training.curves import draw_curve
+        from mathdesign.validators.training.images import TrainingDiverged, initialised, train
+
+        size = words.size or images.size
+        session.say(f"training {words.epochs} epochs on {words.data} at {size}x{size} ...")
+        loaded = data.load(
+            words.data,
+            channels=images.channels,
+            size=size,
+            classes=images.classes,
+            limit=words.limit,
+        )
+        split = data.split(loaded, words.seed)
+        module = initialised(design.build, words.seed)
+        options = training_recipe(words)
+        with session.training_progress() as on_progress:
+            # A killed run goes on where it was; another recipe starts a file of its own.
+            mark = hashlib.sha256(repr((words, module)).encode()).hexdigest()[:16]
+            checkpoint = folder / f".training-{mark}.pt"
+            result = train(module, split, options, on_progress, checkpoint=checkpoint)
+            checkpoint.unlink(missing_ok=True)
+        curve = draw_curve(result.curve, folder / "curve.png", design.name)
+        document = asdict(result)
+        text = json_module.dumps(document, indent=2) + "\n"
+        written = [curve, write_atomic(folder / "training.json", text)]
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+    except (data.DataError, SpecError, CheckpointError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
+    except (TrainingDiverged, MemoryError) as error:
+        return session.fail(EXIT_FAILURE, str(error)), {"error": str(error)}
+    except KeyboardInterrupt:
+        return session.fail(EXIT_FAILURE, "training stopped"), {"error": "stopped"}
+    counts = " + ".join(f"{n:,}" for n in result.images)
+    session.say(
+        f"test accuracy {result.test_accuracy:.2%} after {words.epochs} epochs, "
+        f"{result.seconds:.1f} s ({counts} training, validation, test images)"
+    )
+    session.say("wrote " + ", ".join(str(path) for path in written))
+    return 0, {**document, "files": [str(path) for path in written]}
+
+
+def train_on_text(
+    session: Session, design: Design, given_text: Text, changes: Mapping[str, Any], folder: Path
+) -> tuple[int, dict[str, Any]]:
+    """Train on text as the request's ``validate:`` says; (exit code, document).
+
+    Of ``changes``, ``data`` (a file or folder) and ``seed`` overrule it; runs are counted in steps.
+    """
+    spec = design.kind.spec.model_validate(dict(design.request))
+    given = {k: v for k, v in changes.items() if v is not None and k in ("data", "seed")}
+    words = (spec.training or TextTrainingSpec()).model_copy(update=given)
+    length = min(words.length or given_text.context, given_text.context)
+    try:
+        from mathdesign.validators.training.data import DataError
+        from mathdesign.validators.training.images import TrainingDiverged, initialised
+        from mathdesign.validators.training.text import TextOptions, train_text
+        from mathdesign.validators.training.text_data import encoding, load_text
+
+        text = load_text(words.data)
+        how = encoding(text, given_text.vocabulary)
+        session.say(f"training {words.steps} steps on {text.name} ...")
+        options = TextOptions(
+            steps=words.steps, batch_size=words.batch_size, length=length,
+            learning_rate=words.learning_rate, seed=words.seed,
+        )  # fmt: skip
+        result = train_text(
+            initialised(design.build, words.seed), text, how, options,
+            lambda c: session.say(f"step {c.step}: {c.bits_per_byte:.4f} bits per byte held out"),
+        )  # fmt: skip
+        document = asdict(result)
+        path = write_atomic(folder / "training.json", json_module.dumps(document, indent=2) + "\n")
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+    except (DataError, ValueError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
+    except TrainingDiverged as error:
+        return session.fail(EXIT_FAILURE, str(error)), {"error": str(error)}
+    session.say(f"{result.bits_per_byte:.4f} bits per byte after {words.steps} steps; wrote {path}")
+    return 0, {**document, "files": [str(path)]}

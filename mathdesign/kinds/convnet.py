@@ -1,0 +1,157 @@
+"""The kind of chains of convolutional stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mathdesign.certificate import BudgetUse
+from mathdesign.export import convnet as export
+from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
+from mathdesign.solvers.base import Solution
+from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
+from mathdesign.spaces.convnet.faults import cross_faults
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.spaces.convnet.pose import PosedChain, to_program
+from mathdesign.spaces.convnet.words import Spec
+from mathdesign.spaces.kind import Check, Images, Kind, Recount, TextTable
+from mathdesign.spec.faults import CrossFault
+from mathdesign.validators.convnet import recheck
+from mathdesign.validators.convnet.checks import module_checks
+from mathdesign.validators.errors import RecheckError
+
+STAGE_HEADER = (
+    "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
+)  # fmt: skip
+FIGURES = ("entropy", "depth_penalty", EFFECTIVENESS)
+
+
+class Convnet(Kind[Spec, PosedChain, Network]):
+    """Chains of stages: bottlenecks, inverted residuals, basic blocks, ConvNeXt blocks, ..."""
+
+    name = "convnet"
+    families = BODY_FAMILIES
+    spec = Spec
+    program = DesignProblem
+    layout = (
+        "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
+    )  # fmt: skip
+    presets = {"SpaceSpec": ("stages",)}
+    draws = True
+
+    def faults(self, spec: Spec) -> Iterator[CrossFault]:
+        """See :mod:`mathdesign.spaces.convnet.faults`."""
+        return cross_faults(spec)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Blocks and decisions of each family, and its preset."""
+        return [
+            {
+                "name": family.name,
+                "summary": family.summary,
+                "block": family.block,
+                "decisions": list(family.decisions),
+                "layers_per_block": family.layers_per_block,
+                "preset": [dict(stage) for stage in family.preset],
+            }
+            for family in map(FAMILIES.__getitem__, BODY_FAMILIES)
+        ]
+
+    def pose(self, spec: Spec) -> PosedChain:
+        """See :mod:`mathdesign.spaces.convnet.pose`."""
+        return to_program(spec)
+
+    def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
+        """Every choice made."""
+        return Network.from_point(posed.space, point, posed.spec.name)
+
+    def start(self, posed: PosedChain, network: Any) -> tuple[int, ...] | None:
+        """The choices of a network of as many decisions."""
+        point: tuple[int, ...] = network.point
+        return point if len(point) == len(posed.program.variables) else None
+
+    def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
+        """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
+        assert solution.objective is not None
+        return _recount(posed, network, solution.objective)
+
+    def checks(self, posed: PosedChain, network: Network, claimed: Recount) -> Iterator[Check]:
+        """The recount again, then the built module: counted, run, simulated, exported."""
+        what = "layer-by-layer recount"
+        try:
+            found = _recount(posed, network, claimed.objective)
+            if dict(found.metrics) != dict(claimed.metrics):
+                yield Check("metrics", False, f"{dict(found.metrics)} by recount")
+            yield Check(what, True, f"objective {found.objective:.6f}, budgets kept")
+        except (RecheckError, ValueError) as error:
+            yield Check(what, False, str(error))
+        for check, ok, words in module_checks(network, self.build(network)):
+            yield Check(check, ok, words)
+
+    def words_of(self, network: Network) -> dict[str, Any]:
+        """One key, the network."""
+        return {"network": network.to_dict()}
+
+    def network_from(self, data: Mapping[str, Any]) -> Network:
+        """Inverse of :meth:`words_of`."""
+        return Network.from_dict(data["network"])
+
+    def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Entropy, depth penalty and effectiveness."""
+        return {name: float(data[name]) for name in FIGURES}
+
+    def build(self, network: Network) -> Any:
+        """See :mod:`mathdesign.export.convnet`."""
+        return export.build(network)
+
+    def source(self, network: Network, objective: float) -> str:
+        """See :mod:`mathdesign.export.convnet`."""
+        return export.source(network, objective=objective)
+
+    def table(self, network: Network) -> TextTable:
+        """One row a stage: widths in channels, depth in blocks, resolution in pixels."""
+        rows = []
+        for stage in network.stages:
+            choice, shape = stage.choice, stage.shape
+            last = stage.role == "classifier"
+            rows.append(
+                (
+                    stage.name,
+                    stage.family,
+                    str(stage.prev),
+                    str(choice["width"]),
+                    str(choice.get("bottleneck", "")),
+                    str(choice.get("kernel_size", "")),
+                    "" if last else str(choice["depth"]),
+                    "" if last else str(shape.stride),
+                    "" if last else f"{shape.resolution_in} -> {shape.resolution_out}",
+                )
+            )
+        return TextTable(network.name, STAGE_HEADER, rows, 2)
+
+    def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Effectiveness, entropy, depth penalty."""
+        names = (EFFECTIVENESS, "entropy", "depth_penalty")
+        return [(name.replace("_", " "), f"{figures[name]:.6f}") for name in names]
+
+    def images(self, network: Network) -> Images:
+        """The input of the network."""
+        return Images(network.input_channels, network.input_size, network.classes)
+
+
+def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
+    found = recheck.verify(
+        posed.space,
+        network.point,
+        counting=posed.spec.counting,
+        entropy=posed.entropy,
+        metric_weights=posed.metric_weights,
+        budgets=posed.budgets,
+        effectiveness=posed.effectiveness,
+        objective=objective,
+    )
+    uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
+    if posed.effectiveness is not None:
+        uses.append(BudgetUse(EFFECTIVENESS, found.effectiveness, posed.effectiveness))
+    figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
+    return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

@@ -1,0 +1,186 @@
+"""The kind of transformers: language models, encoders, pairs, vision."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.export.transformer import module
+from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
+from mathdesign.programs.mixes import MixProblem
+from mathdesign.solvers.base import Solution
+from mathdesign.spaces.kind import Check, Images, Kind, Lifted, Recount, Text, TextTable
+from mathdesign.spaces.transformer.faults import transformer_faults
+from mathdesign.spaces.transformer.network import KINDS, Transformer
+from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
+from mathdesign.spaces.transformer.presets import SPACES
+from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
+from mathdesign.spaces.transformer.zoo import published
+from mathdesign.spec.faults import CrossFault
+from mathdesign.validators.transformer.recheck import verify_transformer
+
+LAYER_HEADER = ("stack", "layers", "width", "heads", "kv heads", "head size", "ffn", "attention")
+DECISIONS = ("width", "depth", "heads", "kv_heads", "head_size", "ffn", "attention")
+#: Families that are trained on text.
+GENERATE_TEXT = ("decoder_lm", "prefix_lm")
+FIGURES = ("entropy", "effectiveness")
+
+
+class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
+    """Stacks of layers of one width; entropy, or a metric, is maximised or minimised."""
+
+    name = "transformers"
+    families = tuple(KINDS)
+    spec = TransformerSpec
+    program = MixProblem
+    layout = (
+        "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
+    )  # fmt: skip
+    presets = {"TransformerSpaceSpec": ("stacks",)}
+
+    def faults(self, spec: TransformerSpec) -> Iterator[CrossFault]:
+        """See :mod:`mathdesign.spaces.transformer.faults`."""
+        return transformer_faults(spec)
+
+    def described(self) -> list[dict[str, Any]]:
+        """The families with their published spaces and networks."""
+        networks = published()
+        return [
+            {
+                "name": family,
+                "summary": ", ".join(n for n, s in SPACES.items() if s["family"] == family) or "-",
+                "block": "transformer",
+                "decisions": list(DECISIONS),
+                "options": list(StackSpec.model_fields),
+                "preset": {n: s for n, s in SPACES.items() if s["family"] == family},
+                "published": {
+                    name: {
+                        "params": entry.network.params(),
+                        "source": entry.source,
+                        "warnings": list(entry.warnings),
+                    }
+                    for name, entry in networks.items()
+                    if entry.network.kind == family
+                },
+            }
+            for family in self.families
+        ]
+
+    def pose(self, spec: TransformerSpec) -> PosedTransformer:
+        """See :mod:`mathdesign.spaces.transformer.pose`."""
+        return pose(spec)
+
+    def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
+        """The stacks with their layers in order."""
+        return posed.network(point)
+
+    def lifted(self, posed: PosedTransformer) -> Lifted:
+        """Budgets on peaks shape the options: they are lifted, with the least that is needed."""
+        spec = posed.spec
+        peaks = spec.peak_limits()
+        if not peaks:
+            return Lifted(posed.program)
+        free = {name: limits for name, limits in spec.budgets.items() if name not in PEAKS}
+        unlifted = pose(spec.model_copy(update={"budgets": free}))
+        least = least_peak(unlifted)
+        return Lifted(unlifted.program, tuple((limit, least) for limit in peaks))
+
+    def reported(self, posed: PosedTransformer) -> tuple[str, ...]:
+        """Without the rows that are rules of the space."""
+        return posed.spec.columns()
+
+    def recheck(self, posed: PosedTransformer, network: Transformer, solution: Solution) -> Recount:
+        """Counted from the network's plain words (:mod:`mathdesign.validators.transformer`)."""
+        assert solution.point is not None and solution.objective is not None
+        spec = posed.spec
+        found = verify_transformer(
+            network.to_dict(), spec, posed.program.costs(solution.point), solution.objective
+        )
+        uses = [
+            BudgetUse(name, found.metrics[name], b.max, b.min)
+            for name, b in sorted(spec.budgets.items())
+        ]
+        limit = spec.effectiveness_limit()
+        if limit is not None:
+            uses.append(BudgetUse("effectiveness", found.effectiveness, float(limit)))
+        figures = {"entropy": found.entropy, "effectiveness": found.effectiveness}
+        return Recount(found.metrics, figures, tuple(uses), solution.objective)
+
+    def checks(
+        self, posed: PosedTransformer, network: Transformer, claimed: Recount
+    ) -> Iterator[Check]:
+        """Everything counted again from the words, and weights of the built module by torch."""
+        verify_transformer(network.to_dict(), posed.spec, claimed.metrics, claimed.objective)
+        words = "counted again from the matrices: agree"
+        yield Check("space, costs, budgets, objective", True, words)
+        built = module.built_params(network)
+        if built is not None:
+            params = claimed.metrics.get("params")
+            found = f"{built:,}, {params:,} claimed"
+            yield Check("params of the built module", built == params, found)
+
+    def words_of(self, network: Transformer) -> dict[str, Any]:
+        """One key, the network."""
+        return {"network": network.to_dict()}
+
+    def network_from(self, data: Mapping[str, Any]) -> Transformer:
+        """Inverse of :meth:`words_of`."""
+        return Transformer.from_dict(data["network"])
+
+    def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Entropy in nats, depth / width."""
+        return finite_numbers({name: data[name] for name in FIGURES}, FIGURES)
+
+    def build(self, network: Transformer) -> Any:
+        """See :mod:`mathdesign.export.transformer.module`."""
+        return module.build(network)
+
+    def source(self, network: Transformer, objective: float) -> str:
+        """See :mod:`mathdesign.export.transformer.module`."""
+        return module.source(network, objective=objective)
+
+    def more_files(self, network: Transformer) -> Mapping[str, str]:
+        """``config.json`` where a published architecture has this shape."""
+        files: dict[str, str] = {}
+        with contextlib.suppress(DoesNotFit):
+            files["config.json"] = config_text(network)
+        return files
+
+    def table(self, network: Transformer) -> TextTable:
+        """The layers in runs of equal ones."""
+        rows = []
+        for i, stack in enumerate(network.stacks):
+            at = 1
+            for layer, run in itertools.groupby(stack.layers):
+                n = len(list(run))
+                span = str(at) if n == 1 else f"{at}-{at + n - 1}"
+                kind = layer.attention + (f" {layer.window}" if layer.window else "")
+                sizes = (stack.width, layer.heads, layer.kv_heads, layer.head_size, layer.ffn)
+                rows.append((str(i + 1), span, *map(str, sizes), kind))
+                at += n
+        return TextTable(network.name, LAYER_HEADER, rows, 2)
+
+    def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Entropy and depth / width."""
+        return [
+            ("entropy", f"{figures['entropy']:.3f} nats"),
+            ("depth / width", f"{figures['effectiveness']:.5f}"),
+        ]
+
+    def images(self, network: Transformer) -> Images | None:
+        """The input of vision transformers."""
+        image = network.image
+        return (
+            None
+            if image is None
+            else Images(image.channels, image.size, network.classes, fixed=True)
+        )
+
+    def text(self, network: Transformer) -> Text | None:
+        """Vocabulary and context of models that generate text."""
+        if network.kind not in GENERATE_TEXT:
+            return None
+        return Text(network.vocabulary, network.context)

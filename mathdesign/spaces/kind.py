@@ -1,0 +1,221 @@
+"""What a kind of space offers, typed: everything that the one pipeline asks of it.
+
+``load -> pose -> choose -> solve -> recheck -> Design -> written, shown, checked`` is one piece of
+code (:mod:`mathdesign.api`, :mod:`mathdesign.kinds.load`, :mod:`mathdesign.report`). What differs from kind to
+kind is asked here: its words, how they are posed as a program, what a point means, how an answer is
+counted again, and how its network is written and shown. :mod:`mathdesign.kinds` has a module a kind.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from mathdesign.certificate import BudgetUse
+from mathdesign.programs.base import Limit, Program
+from mathdesign.solvers.base import Solution
+from mathdesign.spec.blocks import Specification
+from mathdesign.spec.faults import CrossFault
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class NamedNetwork(Protocol):
+    """What every network has: the name that the request gave it."""
+
+    @property
+    def name(self) -> str:
+        """The name given in the request."""
+
+
+class TextTable(NamedTuple):
+    """A table whose first ``left`` columns are flush left, the others flush right."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What a network that tells images apart reads: channels, pixels a side, classes.
+
+    ``fixed``: no other size than this.
+    """
+
+    channels: int
+    size: int
+    classes: int
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a language model reads: tokens of a vocabulary, at most ``context`` of them."""
+
+    vocabulary: int
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """An answer counted again by code that shares nothing with the solver.
+
+    ``figures`` are what the kind reports beside integer metrics; ``uses`` the budgets in order.
+    """
+
+    metrics: Mapping[str, int]
+    figures: Mapping[str, Any]
+    uses: tuple[BudgetUse, ...]
+    objective: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One independent check of a finished design: its name, verdict and what was found."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+class CannotBuild(ValueError):
+    """No module can be built of this network; the message says why."""
+
+
+S = TypeVar("S", bound=Specification)
+
+
+@dataclass(frozen=True, eq=False)
+class Posed(Generic[S]):
+    """A specification as a program. Kinds add what gives its points a meaning."""
+
+    spec: S
+    program: Program
+
+
+P = TypeVar("P", bound=Posed[Any])
+N = TypeVar("N", bound=NamedNetwork)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A program without the limits that shaped its choices, and those limits.
+
+    ``needs``: each such limit with the least value that any network of the space has.
+    """
+
+    program: Program
+    needs: tuple[tuple[Limit, int], ...] = field(default=())
+
+
+class Kind(abc.ABC, Generic[S, P, N]):
+    """A kind of space. Stateless; registered in :mod:`mathdesign.kinds`."""
+
+    name: str
+    families: tuple[str, ...]
+    """The values of ``space.family`` that belong to it."""
+    spec: type[S]
+    """Its words: a pydantic model."""
+    program: type[Program]
+    """The form in which it is posed."""
+    layout: tuple[str, ...]
+    """The keys of a design file, in order."""
+    presets: Mapping[str, tuple[str, ...]] = {}
+    """Model -> keys that a preset may supply, so that a schema must not require them."""
+    draws: bool = False
+    """Whether a drawing to scale of its networks exists, and with it a page."""
+
+    # ---- words -----------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def faults(self, spec: S) -> Iterator[CrossFault]:
+        """What is wrong with a valid document as a whole, limits and backend aside."""
+
+    @abc.abstractmethod
+    def described(self) -> list[dict[str, Any]]:
+        """Each family in words: name, summary, block, decisions, preset."""
+
+    # ---- program ---------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def pose(self, spec: S) -> P:
+        """The program of a specification. Raises ``SpecError`` where nothing can be built."""
+
+    @abc.abstractmethod
+    def network(self, posed: P, point: Sequence[int]) -> N:
+        """The network that a point of the program names."""
+
+    def start(self, posed: P, network: Any) -> tuple[int, ...] | None:
+        """The point of a network of a neighbouring request, to start from; ``None``: none."""
+        return None
+
+    def lifted(self, posed: P) -> Lifted:
+        """The program that an explanation is about."""
+        return Lifted(posed.program)
+
+    def reported(self, posed: P) -> tuple[str, ...]:
+        """The metrics that users know by name."""
+        return posed.program.metric_names
+
+    # ---- independent checks ----------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def recheck(self, posed: P, network: N, solution: Solution) -> Recount:
+        """The answer counted again. Raises ``RecheckError``: a bug, never returned as a design."""
+
+    @abc.abstractmethod
+    def checks(self, posed: P, network: N, claimed: Recount) -> Iterator[Check]:
+        """Everything about a finished design that can be checked without a solver."""
+
+    # ---- files -----------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def words_of(self, network: N) -> dict[str, Any]:
+        """The keys of a design file that describe its network."""
+
+    @abc.abstractmethod
+    def network_from(self, data: Mapping[str, Any]) -> N:
+        """Inverse of :meth:`words_of`. Raises ``NetworkError``, ``KeyError``, ``TypeError``."""
+
+    @abc.abstractmethod
+    def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The figures in a design file. Raises ``KeyError``, ``ValueError``, ``TypeError``."""
+
+    def build(self, network: N) -> nn.Module:
+        """The network as a plain ``torch.nn`` module. Raises :class:`CannotBuild`."""
+        raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
+
+    def source(self, network: N, objective: float) -> str:
+        """Python source of a module that builds it with torch alone. Raises as :meth:`build`."""
+        raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
+
+    def more_files(self, network: N) -> Mapping[str, str]:
+        """Files beside ``design.yaml`` and ``model.py``."""
+        return {}
+
+    # ---- presentation ----------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def table(self, network: N) -> TextTable:
+        """The architecture."""
+
+    @abc.abstractmethod
+    def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Label and text of the figures, in the order in which they are read."""
+
+    def proven_of(self, figures: Mapping[str, Any]) -> str:
+        """What a proof speaks of where that is not the network itself (``the predictor``)."""
+        return ""
+
+    def images(self, network: N) -> Images | None:
+        """What it reads, where it tells images apart."""
+        return None
+
+    def text(self, network: N) -> Text | None:
+        """What it reads, where it is a language model."""
+        return None
