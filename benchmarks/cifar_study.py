@@ -26,7 +26,7 @@ from mathdesign.evidence.study import Recipe, StudyProgress, estimate_s, run_stu
 from mathdesign.kinds.load import load
 from mathdesign.report.terminal import print_table
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.validators.training.images import TrainingOptions
+from mathdesign.validators.training.recipe import TrainingOptions
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data/cifar10/train.parquet"

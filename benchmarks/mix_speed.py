@@ -66,7 +66,7 @@ def report(name: str, text: str) -> None:
     """Design one specification and print what it took."""
     spec = mathdesign.loads(text)
     begin = time.perf_counter()
-    size = to_mix_problem(spec).problem.size
+    size = to_mix_problem(spec).program.size
     posed = time.perf_counter() - begin
     begin = time.perf_counter()
     found = mathdesign.design(spec)

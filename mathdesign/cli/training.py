@@ -17,14 +17,14 @@ from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
-    from mathdesign.validators.training.images import TrainingOptions
+    from mathdesign.validators.training.recipe import TrainingOptions
 
 HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
 
 
 def training_recipe(words: TrainingSpec) -> TrainingOptions:
     """The recipe of a ``validate:`` block; what it does not name is as the recipe has it."""
-    from mathdesign.validators.training.images import TrainingOptions
+    from mathdesign.validators.training.recipe import TrainingOptions
 
     names = ("epochs", "batch_size", "seed", "learning_rate", "optimizer", "weight_decay",
              "label_smoothing", "warm_up", "device", "compile")  # fmt: skip

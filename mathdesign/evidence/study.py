@@ -27,7 +27,8 @@ from mathdesign.tables.workers import LocalWorkers
 
 if TYPE_CHECKING:
     from mathdesign.validators.training.data import Images
-    from mathdesign.validators.training.images import TrainingOptions, TrainingProgress
+    from mathdesign.validators.training.images import TrainingProgress
+    from mathdesign.validators.training.recipe import TrainingOptions
 
 FORMAT = 1
 

@@ -38,6 +38,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     draws = True
+    starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.convnet.faults`."""

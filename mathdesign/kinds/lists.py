@@ -37,6 +37,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     families = (*SPACES, "slots")
     spec = ListSpec
     program = SlotProblem
+    starts = True
     layout = (
         "format", "name", "options", "metrics", "budgets", "predictor", "certificate", "request",
     )  # fmt: skip

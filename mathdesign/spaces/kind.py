@@ -127,6 +127,8 @@ class Kind(abc.ABC, Generic[S, P, N]):
     """The keys of a design file, in order."""
     presets: Mapping[str, tuple[str, ...]] = {}
     """Model -> keys that a preset may supply, so that a schema must not require them."""
+    starts: bool = False
+    """Whether :meth:`start` makes a point of a neighbouring design."""
     draws: bool = False
     """Whether a drawing to scale of its networks exists, and with it a page."""
 

@@ -145,22 +145,20 @@ def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
 
 
 def _takes_a_start(document: Mapping[str, Any]) -> bool:
-    """Whether the backend chosen for a chain makes use of a starting point."""
+    """Whether the backend chosen for a row makes use of a starting point."""
+    from mathdesign.kinds import kind_of_spec
     from mathdesign.kinds.load import validated
-    from mathdesign.solvers import Ability, UnsupportedProblem
-    from mathdesign.solvers.portfolio import choose
-    from mathdesign.spaces.convnet.pose import to_program
-    from mathdesign.spaces.convnet.words import Spec
+    from mathdesign.solvers import Ability, UnsupportedProblem, choose
     from mathdesign.spec.document import Document
+    from mathdesign.spec.faults import SpecError
 
-    spec = validated(Document("row", dict(document)))
-    if not isinstance(spec, Spec):
-        return False
     try:
-        chosen = choose(to_program(spec).program, spec.solve.backend).backend
-    except (UnsupportedProblem, KeyError):
+        spec = validated(Document("row", dict(document)))
+        kind = kind_of_spec(spec)
+        chosen = choose(kind.pose(spec).program, spec.solve.backend).backend
+    except (SpecError, UnsupportedProblem, KeyError, ValueError):
         return False
-    return {Ability.PROVES, Ability.WARM_START} <= chosen.abilities
+    return kind.starts and {Ability.PROVES, Ability.WARM_START} <= chosen.abilities
 
 
 def _finished(

@@ -80,11 +80,14 @@ def test_a_design_maximises_the_weighted_logarithms(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text(SPACE)
     found = api.design(load(path))
-    assert found.options == {"a": "16", "b": "32"}  # 16 + 64: equal weights would tie with 32, 16
+    assert found.network.options == {
+        "a": "16",
+        "b": "32",
+    }  # 16 + 64: equal weights would tie with 32, 16
     assert found.certificate.objective == pytest.approx(np.log(16) + 3 * np.log(32))
     assert found.certificate.status == "optimal"
     with pytest.raises(ObjectiveMismatch):
-        check_logs(found.options, [1.0, 2.0], found.certificate.objective)
+        check_logs(found.network.options, [1.0, 2.0], found.certificate.objective)
 
 
 @pytest.mark.parametrize(

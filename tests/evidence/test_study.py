@@ -15,7 +15,7 @@ from mathdesign.evidence.study import Recipe, run_study, survivors
 from mathdesign.evidence.verdict import Verdict, holm, verdicts
 from mathdesign.kinds.load import load
 from mathdesign.validators.training import images as training
-from mathdesign.validators.training.images import TrainingOptions
+from mathdesign.validators.training.recipe import TrainingOptions
 from tests.places import ROOT
 
 torch.set_num_threads(1)

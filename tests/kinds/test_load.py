@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mathdesign.kinds import KINDS, families
 from mathdesign.kinds.load import json_schema, load, loads, quick
 from mathdesign.programs.reach import count
-from mathdesign.solvers import BACKENDS
-from mathdesign.spaces.convnet.faults import BACKEND_NAMES
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.spec.values import choices, compact, interval, ratios, seconds, share, size_bytes
 from mathdesign.spec.values import count as quantity
@@ -78,15 +77,16 @@ def test_expansion_gives_pairs_of_widths():
     assert allowed == [96, 128, 160, 192]
 
 
-def test_the_schema_describes_every_example_and_is_json():
+def test_the_schema_has_the_words_of_every_kind_and_is_json():
     schema = json_schema()
     json.dumps(schema)
-    assert set(schema["properties"]) >= {"space", "objective", "budgets", "solve", "validate"}
+    branches = [branch["then"]["$ref"].split("/")[-1] for branch in schema["allOf"]]
+    assert branches == [kind.spec.__name__ for kind in KINDS]
+    for name in branches:
+        properties = schema["$defs"][name]["properties"]
+        assert set(properties) >= {"space", "objective", "budgets", "solve"}
     assert "stages" not in schema["$defs"]["SpaceSpec"]["required"]
-
-
-def test_backend_names_are_the_registered_ones():
-    assert set(BACKEND_NAMES) == {"auto", *BACKENDS} - {"pyomo"}
+    assert set(schema["properties"]["space"]["properties"]["family"]["enum"]) == set(families())
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/design.yaml")))

@@ -81,7 +81,7 @@ def test_from_the_command_line(case, tmp_path, monkeypatch):
     assert "options cut" in result.output and "proven" in result.output
     spec = mathdesign.load(tmp_path / "pruned" / "pruned.yaml")
     design = mathdesign.design(spec)
-    assert all(design.options[slot] not in cut for slot, cut in spec.space.without.items())
+    assert all(design.network.options[slot] not in cut for slot, cut in spec.space.without.items())
 
 
 @pytest.mark.parametrize(("without", "message"), [

@@ -81,7 +81,7 @@ def test_the_answer_is_the_argmax_of_all_designs(cells, trees, tmp_path, monkeyp
         kept = costs <= (limit or np.inf)
         assert design.certificate.status == "optimal"
         assert design.certificate.objective == pytest.approx(values[kept].max(), abs=1e-12)
-        assert design.predictor["rmse"] == trees.quality.rmse
+        assert design.figures["predictor"]["rmse"] == trees.quality.rmse
         assert type(design).from_dict(json.loads(design.to_json())) == design
 
 
@@ -201,7 +201,7 @@ budgets: {macs: 26}
 solve: {gap: 0}
 """
     design = mathdesign.design(mathdesign.loads(text))
-    assert design.options == {"depth": "2", "op": "conv"}
+    assert design.network.options == {"depth": "2", "op": "conv"}
     assert design.metrics == {"macs": 25, "score": 9} and design.certificate.status == "optimal"
     with pytest.raises(mathdesign.Infeasible, match="macs max 11"):
         mathdesign.design(mathdesign.loads(text.replace("macs: 26", "macs: 3")))

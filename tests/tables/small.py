@@ -59,7 +59,7 @@ def solve(name: str, text: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
     figures = {
         "status": certificate.status, "objective": certificate.objective, "bound": certificate.bound,
         "gap": certificate.gap, "backend": certificate.backend, "solve_s": 0.01,
-        "effectiveness": design.effectiveness, **design.metrics,
+        "effectiveness": design.figures["effectiveness"], **design.metrics,
     }  # fmt: skip
     return {**row, **figures}, design.to_dict()
 

@@ -14,7 +14,7 @@ from mathdesign.validators.training.data import Split
 if TYPE_CHECKING:
     from torch import nn
 
-    from mathdesign.validators.training.images import TrainingOptions
+    from mathdesign.validators.training.recipe import TrainingOptions
 
 FORMAT = 1
 

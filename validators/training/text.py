@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from mathdesign.validators.training.data import DataError
 from mathdesign.validators.training.images import (
     TrainingDiverged,
-    TrainingOptions,
     cpu_threads,
     make_optimizer,
     schedule,
 )
+from mathdesign.validators.training.recipe import TrainingOptions
 from mathdesign.validators.training.text_data import Encoding, Text
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ solve: {gap: 0, time_limit: 60 s}
 def test_seven_vertices_solve_to_a_proof():
     design = api.design(loads(SPEC))
     assert design.certificate.status == "optimal"
-    assert connected(design.options, 7, 7)
+    assert connected(design.network.options, 7, 7)
     assert design.certificate.objective == 5  # a chain of five needs six edges
     cheap = api.design(loads(SPEC.replace("edges: 7", "edges: 4")))
     assert cheap.certificate.objective == 3 and connected(cheap.options, 7, 4)
@@ -95,7 +95,7 @@ def test_seven_vertices_solve_to_a_proof():
 def test_a_design_that_breaks_a_rule_is_refused():
     space = nasbench101()
     design = api.design(loads(SPEC))
-    broken = {**design.options, "op1": ABSENT}
+    broken = {**design.network.options, "op1": ABSENT}
     costs = space.costs(space.point(broken))
     with pytest.raises(RecheckError, match="do not go together"):
         verify_list(space.slots, space.metrics, (), broken, costs, space.rules)

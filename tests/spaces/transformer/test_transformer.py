@@ -9,7 +9,6 @@ import pytest
 import mathdesign
 from mathdesign.api import Infeasible
 from mathdesign.spaces.transformer import entropy as closed
-from mathdesign.spaces.transformer.answer import TransformerDesign
 from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.network import Stack, Transformer
 from mathdesign.spaces.transformer.pose import arranged, to_mix_problem
@@ -131,7 +130,7 @@ def test_optimum_equals_enumeration_of_whole_networks(text):
 def test_the_whole_path_round_trips(tmp_path):
     spec = mathdesign.loads(DECODER + "budgets: {params: 90k, activation_bytes: 60k}\n")
     design = mathdesign.design(spec)
-    assert TransformerDesign.from_dict(design.to_dict()) == design
+    assert mathdesign.Design.from_dict(design.to_dict()) == design
     assert mathdesign.design(spec).to_yaml() == design.to_yaml()
     assert design.metrics["params"] <= 90_000
     assert design.metrics["activation_bytes"] <= 60_000

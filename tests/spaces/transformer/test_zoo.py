@@ -114,7 +114,7 @@ def test_a_ladder_equals_enumeration():
 def test_every_preset_is_a_space(name):
     family = SPACES[name]["family"]
     spec = mathdesign.loads(f"space: {{family: {family}, preset: {name}}}\neffectiveness: 1\n")
-    assert to_mix_problem(spec).problem.size > 1000
+    assert to_mix_problem(spec).program.size > 1000
     assert mathdesign.loads(spec.to_yaml()) == spec
 
 

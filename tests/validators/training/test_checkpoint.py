@@ -17,12 +17,8 @@ from mathdesign.export.convnet import build
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.training.checkpoint import CheckpointError
 from mathdesign.validators.training.data import Split, load, split
-from mathdesign.validators.training.images import (
-    TrainingOptions,
-    TrainingResult,
-    initialised,
-    train,
-)
+from mathdesign.validators.training.images import TrainingResult, initialised, train
+from mathdesign.validators.training.recipe import TrainingOptions
 
 TINY = Network.from_dict(
     {

@@ -9,13 +9,13 @@ from mathdesign.validators.training.curves import draw_curve
 from mathdesign.validators.training.data import Images, Split, load, split
 from mathdesign.validators.training.images import (
     TrainingDiverged,
-    TrainingOptions,
     initialised,
     mirrored,
     schedule,
     shifted,
     train,
 )
+from mathdesign.validators.training.recipe import TrainingOptions
 
 STEM = {"name": "stem", "role": "stem", "family": "conv", "stride": 1, "width": 16,
         "kernel_size": 3, "depth": 1}  # fmt: skip

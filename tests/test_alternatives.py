@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mathdesign import api
+from mathdesign.alternatives import alternatives
 from mathdesign.cli.main import app
 from mathdesign.kinds.load import loads
-from mathdesign.spaces.lists.why import alternatives
 from mathdesign.spec.faults import SpecError
 
 
@@ -50,7 +50,7 @@ def test_losses_equal_enumeration(seed):
         return
     design = api.design(words)
     for i, found in enumerate(alternatives(design)):
-        without = best(slots, limit, (i, int(design.options[f"s{i}"][1])))
+        without = best(slots, limit, (i, int(design.network.options[f"s{i}"][1])))
         assert found.slot == f"s{i}" and found.proven
         if without is None:
             assert found.loss is None and found.other is None
@@ -92,7 +92,7 @@ def test_a_recipe_adds_choices_and_no_costs():
     assert space.size == 4 * plain.table_space().size and space.name != plain.table_space().name
     with_recipe, without = api.design(words), api.design(plain)
     assert with_recipe.metrics == without.metrics
-    assert with_recipe.options["rate"] in ("0.1", "0.01")
+    assert with_recipe.network.options["rate"] in ("0.1", "0.01")
 
 
 @pytest.mark.parametrize(
