@@ -29,7 +29,7 @@ from mathdesign.solvers.base import (
     status_of,
 )
 from mathdesign.solvers.exact.model import Lowered, lower
-from mathdesign.solvers.exact.search import Tree
+from mathdesign.solvers.exact.search import SearchTree
 
 #: Nodes are pruned at a relative distance of at least this from the incumbent, half of what
 #: counts as optimal: leaves room for the rounding of the objective itself.
@@ -102,7 +102,7 @@ class _Run:
     kernels: ModuleType = field(init=False)
     lowered: Lowered = field(init=False)
     evaluator: Evaluator = field(init=False)
-    tree: Tree = field(init=False)
+    tree: SearchTree = field(init=False)
     point: tuple[int, ...] | None = None
     objective: float | None = None
     bound: float = math.inf
@@ -115,7 +115,7 @@ class _Run:
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
         self.evaluator = Evaluator(self.problem)
-        self.tree = Tree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
+        self.tree = SearchTree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
 
     @property
     def _gap(self) -> float:
