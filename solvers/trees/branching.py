@@ -17,11 +17,12 @@ import numpy as np
 from mathdesign.programs.base import BoolArray, FloatArray
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Clock, SolveOptions, Termination
-from mathdesign.solvers.trees.arrays import Box, box, message_size
+from mathdesign.solvers.trees.arrays import box, message_size
 from mathdesign.solvers.trees.base import SlotBackend, SlotSolution
 from mathdesign.solvers.trees.dive import Dive
+from mathdesign.solvers.trees.kernels.layout import Box
 from mathdesign.solvers.trees.lp import hall, solve_lp
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.model import TreeModel
 from mathdesign.solvers.trees.primal import random_start, tabu
 from mathdesign.solvers.trees.state import State
 
@@ -35,7 +36,7 @@ TRIED, MOST_LEFT = 250_000, 5_000_000
 DEEP = 16
 
 
-def deep(model: Model) -> bool:
+def deep(model: TreeModel) -> bool:
     """Whether the trees are too deep for messages alone to be worth trying; pair tables are none."""
     scopes = np.bincount(model.scope_factor, minlength=len(model.factor_start) - 1)
     leaves = np.diff(model.factor_start)[scopes > 2]

@@ -29,9 +29,9 @@ import scipy.sparse as sp
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.milp.highs import highs_model, quiet_highs
 from mathdesign.solvers.trees.cliques import Masks, cliques
-from mathdesign.solvers.trees.kernels import ROUNDING
+from mathdesign.solvers.trees.kernels.layout import ROUNDING
 from mathdesign.solvers.trees.lp import hall, messages
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.model import TreeModel
 
 #: Rows violated by less than this are kept to; slack by more they are not needed.
 TOLERANCE = 1e-6
@@ -57,7 +57,7 @@ class Priced:
 class TreeProgram:
     """Columns: options, then leaves. ``own`` and ``part`` are of the last solution."""
 
-    model: Model
+    model: TreeModel
     masks: Masks = field(init=False)
     highs: Any = field(init=False)
     cost: FloatArray = field(init=False)
