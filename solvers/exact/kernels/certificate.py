@@ -45,7 +45,23 @@ def certificate(m: BoxModel, w: Work, active: int, dense: int, linear: int, f: f
 
     Leaves the reduced costs of base variables in w.res, multipliers moved off V in w.absorbed.
     """
-    n = m.size.shape[0]
+    value, size = price_constraints(w, active, dense, linear, f)
+    value, size = absorb_products(m, w, value, size)
+    for a in range(active):
+        j = w.full[a]
+        if j < m.size.shape[0]:
+            up, down = w.hi[j] - w.y[j], w.lo[j] - w.y[j]
+            value += max(w.res[a] * up, w.res[a] * down)
+            size += w.mag[a] * (up - down + abs(w.y[j]))
+    value += ROUNDING * size
+    return value if math.isfinite(value) else math.inf
+
+
+@inner
+def price_constraints(
+    w: Work, active: int, dense: int, linear: int, f: float
+) -> tuple[float, float]:
+    """f(v) - lambda g(v), r into w.res; absolute values of what is summed, also in w.mag."""
     value, size = f, abs(f)
     for a in range(active):
         w.res[a] = w.grad[a]
@@ -66,6 +82,13 @@ def certificate(m: BoxModel, w: Work, active: int, dense: int, linear: int, f: f
             if a >= 0:
                 w.res[a] -= lam * w.lin_val[c, p]
                 w.mag[a] += lam * abs(w.lin_val[c, p])
+    return value, size
+
+
+@inner
+def absorb_products(m: BoxModel, w: Work, value: float, size: float) -> tuple[float, float]:
+    """Move residuals on V to M and x, through the McCormick plane that is tighter at w.y."""
+    n = m.size.shape[0]
     for q in range(m.product.shape[0]):
         v = w.act[n + q]
         w.absorbed[q] = 0.0
@@ -90,11 +113,4 @@ def certificate(m: BoxModel, w: Work, active: int, dense: int, linear: int, f: f
         w.mag[w.act[jx]] += (abs(r) + w.mag[v]) * abs(at_m)
         w.absorbed[q] = abs(r)
         w.res[v] = 0.0
-    for a in range(active):
-        j = w.full[a]
-        if j < n:
-            up, down = w.hi[j] - w.y[j], w.lo[j] - w.y[j]
-            value += max(w.res[a] * up, w.res[a] * down)
-            size += w.mag[a] * (up - down + abs(w.y[j]))
-    value += ROUNDING * size
-    return value if math.isfinite(value) else math.inf
+    return value, size
