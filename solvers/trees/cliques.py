@@ -1,6 +1,6 @@
 r"""Sets of options and leaves of which a point takes at most one: cliques of the conflict graph.
 
-Nodes are the options (a box of one option) and the leaves of a :class:`~.tree_model.TreeModel`. Two
+Nodes are the options (a box of one option) and the leaves of a :class:`~.model.TreeModel`. Two
 conflict within :math:`\prod D_p` if at some position no option of :math:`D_p` lies in both: no
 point of the box takes both, so the sum over a clique is at most 1 there. The inequality is valid
 in every part of the box that it was found in. It ties trees to one another where the Hall relaxation

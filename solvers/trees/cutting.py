@@ -1,7 +1,7 @@
 """Branch and cut: the boxes that messages do not close are bounded by a linear program with cliques.
 
 A node solves :class:`~mathdesign.solvers.trees.program.TreeProgram`, closes what its duals close, and
-adds cliques. From the duals a search by messages (:mod:`.tree_dive`) goes on below it, as far as it
+adds cliques. From the duals a search by messages (:mod:`.dive`) goes on below it, as far as it
 promises to end sooner than two more nodes would. Otherwise every option that is left is *probed*: the
 compiled bound of the part of the box where it is taken, from the duals just found. Probing closes options, and it ranks the ways to branch:
 on the best option of a slot, itself against all the others of the slot together. The most promising

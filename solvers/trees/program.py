@@ -1,7 +1,7 @@
 r"""The Hall relaxation with clique cuts as a linear program that is solved again and again.
 
 Rows that hold without being asked for are left out: Hall rows enter when a solution violates them,
-cliques (:mod:`.tree_cliques`) when they are found, and both leave when they are slack. A clique
+cliques (:mod:`.cliques`) when they are found, and both leave when they are slack. A clique
 belongs to the box it was found in and leaves with it.
 
 **The bound** does not trust the solver. For any :math:`\mu, \lambda \ge 0`,
