@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,17 +23,17 @@ from numba import typeof
 
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import Decision, Objective, Scale, Stage
-from mathdesign.solvers.exact import kernels as kernels
-from mathdesign.solvers.exact.model import Model, lower
+from mathdesign.solvers.compiled import on_disk
+from mathdesign.solvers.exact import kernels
+from mathdesign.solvers.exact.model import BoxModel, lower
 
 METHOD, BOX = "method", "box"
 _CHILD = "from mathdesign.solvers.exact import compile as c; c.compile_share(c.BOX)"
 
 
 def cached() -> bool:
-    """Whether an earlier run left its kernels on disk (they may be out of date)."""
-    folder = Path(kernels.conclude._cache.cache_path)
-    return any(folder.glob("kernels.conclude-*.nbi"))
+    """Whether an earlier run left these kernels on disk, as they are now."""
+    return on_disk(kernels.conclude)
 
 
 def compile_kernels() -> None:
@@ -69,7 +68,7 @@ def _child() -> subprocess.Popen[bytes] | None:
 
 
 def _called_with(
-    arrays: Model, scratch: kernels.Work
+    arrays: BoxModel, scratch: kernels.Work
 ) -> Mapping[str, Mapping[Any, tuple[Any, ...]]]:
     """The kernels that Python calls, by share, with the types that it calls them with."""
     m = kernels.ModelType(tuple(zip(arrays._fields, map(typeof, arrays))))

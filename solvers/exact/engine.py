@@ -27,7 +27,7 @@ from mathdesign.solvers.base import (
     Termination,
 )
 from mathdesign.solvers.exact.model import Lowered, lower
-from mathdesign.solvers.exact.search import Tree
+from mathdesign.solvers.exact.search import SearchTree
 
 #: Nodes are pruned at a relative distance of at least this from the incumbent, half of what
 #: counts as optimal: leaves room for the rounding of the objective itself.
@@ -102,7 +102,7 @@ class _Run:
     kernels: ModuleType = field(init=False)
     lowered: Lowered = field(init=False)
     best: Incumbent = field(init=False)
-    tree: Tree = field(init=False)
+    tree: SearchTree = field(init=False)
     reported_s: float = -math.inf
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ class _Run:
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
         self.best = Incumbent(self.problem)
-        self.tree = Tree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
+        self.tree = SearchTree(exact_kernels, self.lowered.model, self._gap, self.options.threads)
 
     @property
     def _gap(self) -> float:

@@ -34,7 +34,7 @@ Arrays = dict[str, Any]
 UNBOUNDED = 2**62
 
 
-class Model(NamedTuple):
+class BoxModel(NamedTuple):
     """Arrays for the kernels. ``n`` variables, ``Q`` products, ``S`` signatures, ``R`` rows."""
 
     size: IntArray
@@ -114,7 +114,7 @@ class Model(NamedTuple):
 class Lowered:
     """A model, and the way back: which variable holds each column of a point."""
 
-    model: Model
+    model: BoxModel
     column_variable: tuple[int, ...]
 
 
@@ -137,7 +137,7 @@ def lower(problem: DesignProblem) -> Lowered:
     widths = _widths(problem, variables, products, ends)
     rules = _rules(problem, variables)
     rows = _rows(problem)
-    model = Model(
+    model = BoxModel(
         **_domain_arrays(problem, variables),
         product=_table(products.pairs, 2),
         **signatures,

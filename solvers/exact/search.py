@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mathdesign.programs.base import IntArray
-from mathdesign.solvers.exact.model import Model
+from mathdesign.solvers.exact.model import BoxModel
 
 #: Interior-point iterations per box, at most; any number gives a valid bound.
 ITERATIONS = 40
@@ -79,7 +79,7 @@ class Bounder:
     """Bounds boxes with scratch space of its own: one for each thread."""
 
     kernels: ModuleType
-    arrays: Model
+    arrays: BoxModel
     model: Any
     work: Any = field(init=False)
     scratch: Any = field(init=False)
@@ -109,35 +109,36 @@ class Bounder:
             self._found(k.visit_all(m, w, known.incumbent))
             return None
         self.out.nodes += 1
-        if not k.relax(m, w):
+        limits = k.relax(m, w)
+        if not limits.possible:
             return None
         np.clip(parent.start, scratch.lo, scratch.hi, out=scratch.start)
-        _, _, _, rest_low, rest_high, penalty, most_penalty, products = scratch.facts.tolist()
+        rest_most, penalty = limits.rest_most, limits.penalty_least
         if parent.variable < 0:
-            self.out.rest_most = rest_high
-        most = min(most, products, bound + most_penalty - rest_low)
-        bound = min(bound, most + rest_high - penalty)
-        least = max(cut + penalty - rest_high, 0.0)
+            self.out.rest_most = rest_most
+        most = min(most, limits.products_most, bound + limits.penalty_most - limits.rest_least)
+        bound = min(bound, most + rest_most - penalty)
+        least = max(cut + penalty - rest_most, 0.0)
         if bound <= cut or not k.build_spans(m, w, least, most):
             return None
         scale = 1.0 / max(abs(cut) if known.incumbent > k.NEVER else abs(bound), 1.0)
         # Where the box leaves the penalty wide, the bound on the objective says little about the
         # products alone: bound them first, until that stops helping.
-        unpenalised = most_penalty == penalty and rest_high == rest_low
-        for _ in range(0 if unpenalised or not products else 3):
+        unpenalised = limits.penalty_most == penalty and rest_most == limits.rest_least
+        for _ in range(0 if unpenalised or not limits.products_most else 3):
             if most <= 1.05 * max(bound + penalty, cut):
                 break
             value = self._maximised(scale, 0.0, False, least * scale)
             if value <= least:
                 return None
             before, most = most, min(most, value * (1 + 1e-9) + 1e-9)
-            bound = min(bound, most + rest_high - penalty)
+            bound = min(bound, most + rest_most - penalty)
             if bound <= cut or not k.build_spans(m, w, least, most):
                 return None
             if most > 0.9 * before:
                 break
         floor = max(cut * scale, -1e3)
-        value = self._maximised(scale, most + rest_high - cut, True, floor)
+        value = self._maximised(scale, most + rest_most - cut, True, floor)
         bound = min(bound, value)
         if bound <= cut:
             return None
@@ -163,11 +164,11 @@ class Bounder:
 
 
 @dataclass(slots=True)
-class Tree:
+class SearchTree:
     """Open nodes, best bound first; ties go to the older node, so that runs repeat exactly."""
 
     kernels: ModuleType
-    arrays: Model
+    arrays: BoxModel
     gap: float
     threads: int = 1
     model: Any = field(init=False)

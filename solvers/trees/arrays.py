@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mathdesign.programs.base import BoolArray, FloatArray, IntArray
-from mathdesign.solvers.trees.model import Model
+from mathdesign.programs.base import BoolArray, FloatArray
+from mathdesign.solvers.trees.kernels.layout import Arrays, Box, Stack, Work
+from mathdesign.solvers.trees.model import TreeModel
 
 
-class Arrays(NamedTuple):
-    """A :class:`Model` as the kernels read it.
-
-    The last cell of every scope is the one of all its options, so that each leaf has a cell there.
-    """
-
-    start: IntArray
-    unary: FloatArray
-    row_cost: FloatArray
-    row_limit: FloatArray
-    integer_cost: IntArray
-    integer_leaf_cost: IntArray
-    integer_limit: IntArray
-    factor_start: IntArray
-    value: FloatArray
-    leaf_cost: FloatArray
-    costly: IntArray
-    scope_factor: IntArray
-    scope_position: IntArray
-    scope_cells: IntArray
-    """Cells of scope ``s``: ``scope_cells[s]`` to ``scope_cells[s + 1]``."""
-    cell_start: IntArray
-    cell_option: IntArray
-    cell_bits: np.ndarray
-    """The same as bits, for the first 64 options of the position."""
-    leaf_cell: IntArray
-    scope_shift: IntArray
-    """The cell of ``leaf`` in scope ``s``: ``leaf_cell[scope_shift[s] + leaf]``."""
-    scope_message: IntArray
-    """Where the messages of a scope start."""
-    at_start: IntArray
-    at_scope: IntArray
-    """Scopes of position ``p``: ``at_scope[at_start[p]:at_start[p + 1]]``."""
-    factor_scope: IntArray
-    """Scopes of factor ``f``: ``factor_scope[f]`` to ``factor_scope[f + 1]``."""
-    link_start: IntArray
-    link_slot: IntArray
-    link_table: FloatArray
-    """Tables of the aggregates over the options of all slots, a row a link."""
-    threshold_start: IntArray
-    threshold: FloatArray
-
-
-def arrays(model: Model) -> Arrays:
+def arrays(model: TreeModel) -> Arrays:
     """The model with the indices that the kernels want."""
     sizes = np.diff(model.start)
     order = np.argsort(model.scope_position, kind="stable")
@@ -91,55 +49,6 @@ def arrays(model: Model) -> Arrays:
     )
 
 
-class Box(NamedTuple):
-    """A part of the space, and what bounds it: messages ``(one a scope and option)``, multipliers.
-
-    ``live`` are the leaves of each factor that are reached, the first ``counts`` from where the
-    factor starts; ``active`` the scopes that still confine one of them.
-    """
-
-    alive: BoolArray
-    message: FloatArray
-    mu: FloatArray
-    live: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int32]
-    active: BoolArray
-
-
-class Work(NamedTuple):
-    """Room for one bound; nothing in it outlives a call but ``own``."""
-
-    own: FloatArray
-    """For each option the bound of the part of the box where it is taken."""
-    residual: FloatArray
-    theta: FloatArray
-    unary_top: FloatArray
-    cell: FloatArray
-    """The greatest message within each cell."""
-    rest: FloatArray
-    part: BoolArray
-    """Cells that allow some of the options left, not all."""
-    score: FloatArray
-    top: FloatArray
-    marginal: FloatArray
-
-
-class Stack(NamedTuple):
-    """Boxes from the first to the deepest, and at each the children that are left to visit.
-
-    Children are sorted by their bounds; the last is tried first, and ``left`` are not yet tried.
-    """
-
-    boxes: Box
-    option: IntArray
-    bound: FloatArray
-    slot: IntArray
-    children: IntArray
-    left: IntArray
-    depth: IntArray
-    """One entry: the deepest box that has children left, -1 at the end."""
-
-
 def work(a: Arrays) -> Work:
     """Room for bounds of this model."""
     K, P, F = len(a.unary), len(a.start) - 1, len(a.factor_start) - 1
@@ -151,7 +60,7 @@ def work(a: Arrays) -> Work:
     )  # fmt: skip
 
 
-def message_size(a: Arrays | Model) -> int:
+def message_size(a: Arrays | TreeModel) -> int:
     """How many messages there are: one a scope and option."""
     return int(np.diff(a.start)[a.scope_position].sum())
 

@@ -2,10 +2,10 @@
 
 Bound, tightening and validity: :mod:`mathdesign.solvers.trees.kernels`. Root: a short tabu search
 for an incumbent, the duals of the Hall relaxation as first messages. Then depth first
-(:mod:`.tree_dive`): the slot is branched on whose options promise the smallest subtrees, slots of
+(:mod:`.dive`): the slot is branched on whose options promise the smallest subtrees, slots of
 greater attribution first where that is close; one child an option that is left. Children inherit the
 messages of their parent. What does not promise to end, and all deep trees, begin anew by branch and
-cut (:mod:`.tree_cutting`): thousands of times slower a node, and as many times fewer nodes.
+cut (:mod:`.cutting`): thousands of times slower a node, and as many times fewer nodes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from mathdesign.programs.base import BoolArray, FloatArray
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
-from mathdesign.solvers.trees.arrays import Box, box, message_size
+from mathdesign.solvers.trees.arrays import box, message_size
 from mathdesign.solvers.trees.dive import Dive
+from mathdesign.solvers.trees.kernels.layout import Box
 from mathdesign.solvers.trees.lp import hall, solve_lp
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.model import TreeModel
 from mathdesign.solvers.trees.primal import random_start, tabu
 from mathdesign.solvers.trees.state import State
 
@@ -34,7 +35,7 @@ TRIED, MOST_LEFT = 250_000, 5_000_000
 DEEP = 16
 
 
-def deep(model: Model) -> bool:
+def deep(model: TreeModel) -> bool:
     """Whether the trees are too deep for messages alone to be worth trying; pair tables are none."""
     scopes = np.bincount(model.scope_factor, minlength=len(model.factor_start) - 1)
     leaves = np.diff(model.factor_start)[scopes > 2]

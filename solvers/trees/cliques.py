@@ -1,6 +1,6 @@
 r"""Sets of options and leaves of which a point takes at most one: cliques of the conflict graph.
 
-Nodes are the options (a box of one option) and the leaves of a :class:`~.tree_model.Model`. Two
+Nodes are the options (a box of one option) and the leaves of a :class:`~.model.TreeModel`. Two
 conflict within :math:`\prod D_p` if at some position no option of :math:`D_p` lies in both: no
 point of the box takes both, so the sum over a clique is at most 1 there. The inequality is valid
 in every part of the box that it was found in. It ties trees to one another where the Hall relaxation
@@ -10,29 +10,22 @@ Savelsbergh, EJOR 121, 2000).
 Separation is greedy: from every node that the relaxation takes a part of, add the heaviest node that
 conflicts with all so far. What is violated is then lifted by nodes that the relaxation does not take,
 in the order in which they are promising.
-
-Only this module is compiled: numba's cache does not notice edits in imported kernels.
 """
-
-# numba is untyped
-# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.kernels.conflicts import grow, lift
+from mathdesign.solvers.trees.model import TreeModel
 
 #: A node counts from this part on, a clique from this violation on.
 LEAST_PART, LEAST_VIOLATION = 1e-6, 1e-2
 #: Options that a lane of a word holds at most.
 LANE = 62
-_options: dict[str, Any] = {"cache": True, "nogil": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +48,7 @@ class Masks:
     """Word and guard bit of every lane, in order, and the first lane of every position."""
 
     @classmethod
-    def of(cls, model: Model) -> Masks:
+    def of(cls, model: TreeModel) -> Masks:
         """The masks of all options, then of all leaves."""
         word, shift, lanes = _layout(np.diff(model.start))
         bit = np.left_shift(np.uint64(1), shift)
@@ -137,7 +130,7 @@ def cliques(
     support = support[np.argsort(-part[support], kind="stable")]
     if not len(support):
         return []
-    found = _grow(bits[support], masks.full, masks.guard)
+    found = grow(bits[support], masks.full, masks.guard)
     total = found @ part[support]
     order = np.argsort(-total, kind="stable")
     order = order[total[order] > 1 + LEAST_VIOLATION]
@@ -151,51 +144,6 @@ def cliques(
     size = max((len(members) for members in first), default=0) + len(rest)
     room = np.empty(size, dtype=np.int64)
     return [
-        np.sort(_lift(bits, masks.full, masks.guard, support[members], rest, room))
+        np.sort(lift(bits, masks.full, masks.guard, support[members], rest, room))
         for members in first
     ]
-
-
-@njit(**_options)
-def _conflict(bits: np.ndarray, full: np.ndarray, guard: np.ndarray, a: int, b: int) -> bool:
-    for w in range(guard.shape[0]):
-        if ((bits[a, w] & bits[b, w]) + full[w]) & guard[w] != guard[w]:
-            return True
-    return False
-
-
-@njit(**_options)
-def _grow(bits: np.ndarray, full: np.ndarray, guard: np.ndarray) -> BoolArray:
-    """From each node the clique that greedily takes the first that fits: shape ``(n, n)``."""
-    n = bits.shape[0]
-    conflict = np.zeros((n, n), dtype=np.bool_)
-    for a in range(n):
-        for b in range(a):
-            conflict[a, b] = conflict[b, a] = _conflict(bits, full, guard, a, b)
-    found = np.zeros((n, n), dtype=np.bool_)
-    for a in range(n):
-        fits = conflict[a].copy()
-        found[a, a] = True
-        for b in range(n):
-            if fits[b]:
-                found[a, b] = True
-                fits &= conflict[b]
-    return found
-
-
-@njit(**_options)
-def _lift(bits: np.ndarray, full: np.ndarray, guard: np.ndarray, members: IntArray,
-          rest: IntArray, clique: IntArray) -> IntArray:  # fmt: skip
-    """The clique with every node of ``rest`` that conflicts with all in it so far."""
-    size = members.shape[0]
-    clique[:size] = members
-    for b in rest:
-        fits = True
-        for i in range(size):
-            if not _conflict(bits, full, guard, clique[i], b):
-                fits = False
-                break
-        if fits:
-            clique[size] = b
-            size += 1
-    return clique[:size].copy()

@@ -1,7 +1,7 @@
 """Branch and cut: the boxes that messages do not close are bounded by a linear program with cliques.
 
 A node solves :class:`~mathdesign.solvers.trees.program.TreeProgram`, closes what its duals close, and
-adds cliques. From the duals a search by messages (:mod:`.tree_dive`) goes on below it, as far as it
+adds cliques. From the duals a search by messages (:mod:`.dive`) goes on below it, as far as it
 promises to end sooner than two more nodes would. Otherwise every option that is left is *probed*: the
 compiled bound of the part of the box where it is taken, from the duals just found. Probing closes options, and it ranks the ways to branch:
 on the best option of a slot, itself against all the others of the slot together. The most promising
@@ -44,7 +44,7 @@ MOST_LEFT = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class OpenBox:
     """An open node: its bound, the options and the leaves that are not closed."""
 
     bound: float
@@ -63,12 +63,12 @@ class Cutting:
     state: State
     alive: InitVar[BoolArray]
     bound: InitVar[float]
-    open: list[Box] = field(init=False)
+    open: list[OpenBox] = field(init=False)
     program: TreeProgram = field(init=False)
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self, alive: BoolArray, bound: float) -> None:
-        self.open = [Box(bound, alive, np.ones(len(self.state.model.value), dtype=bool))]
+        self.open = [OpenBox(bound, alive, np.ones(len(self.state.model.value), dtype=bool))]
         self.tell()
         self.rng = np.random.default_rng(self.state.options.seed + 1)
         self.program = TreeProgram(self.state.model)
@@ -105,15 +105,15 @@ class Cutting:
     def step(self, rounds: int) -> None:
         """Bound the last box, and branch on it if it is still open."""
         state, box = self.state, self.open[-1]
-        children: list[Box] = []
+        children: list[OpenBox] = []
         if box.bound > state.cut:
             state.best.nodes += 1
             alive = box.alive.copy()
             if state.kernels.tighten(state.arrays, alive):
-                children = self._children(Box(box.bound, alive, box.leaves), rounds)
+                children = self._children(OpenBox(box.bound, alive, box.leaves), rounds)
         self.open[-1:] = children
 
-    def _children(self, box: Box, rounds: int) -> list[Box]:
+    def _children(self, box: OpenBox, rounds: int) -> list[OpenBox]:
         state, program = self.state, self.program
         bound = self._cut(box, rounds)
         if bound <= state.cut:
@@ -130,7 +130,8 @@ class Cutting:
         parts = self._branching(probe, leaves, bound)
         program.purge()
         return [
-            Box(min(bound, value), part, leaves) for value, part in sorted(parts, key=itemgetter(0))
+            OpenBox(min(bound, value), part, leaves)
+            for value, part in sorted(parts, key=itemgetter(0))
         ]
 
     def _dive(self, probe: Probe, bound: float) -> bool:
@@ -159,7 +160,7 @@ class Cutting:
             looked.append([(min(value, w), part) for (value, part), w in zip(parts, look)])
         return min(looked, key=size)
 
-    def _cut(self, box: Box, rounds: int) -> float:
+    def _cut(self, box: OpenBox, rounds: int) -> float:
         """Solve, close and separate in turn; ``box`` shrinks to what is left."""
         state, program, bound = self.state, self.program, box.bound
         program.enter(box.alive, box.leaves)
@@ -173,7 +174,7 @@ class Cutting:
                 program.purge()
         return bound
 
-    def _close(self, box: Box) -> bool:
+    def _close(self, box: OpenBox) -> bool:
         """Close columns whose own bound is at most the cutoff; false if none can be left."""
         state, program = self.state, self.program
         closed = program.open & (program.own <= state.cut)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from mathdesign.programs.base import FloatArray
-from mathdesign.solvers.trees.arrays import Arrays, Box, Stack, stack
+from mathdesign.solvers.trees.arrays import stack
+from mathdesign.solvers.trees.kernels.layout import Arrays, Box, Stack
 from mathdesign.solvers.trees.state import State
 
 #: Sweeps of a box below the first.

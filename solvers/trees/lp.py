@@ -1,4 +1,4 @@
-r"""The Hall relaxation of a :class:`~mathdesign.solvers.trees.model.Model` as linear rows.
+r"""The Hall relaxation of a :class:`~mathdesign.solvers.trees.model.TreeModel` as linear rows.
 
 Columns: ``x[p, k]`` (position ``p`` takes option ``k``) and ``z[leaf]``. Rows:
 
@@ -24,7 +24,7 @@ from mathdesign.programs.base import BoolArray, FloatArray
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.highs import highs_model, quiet_highs
 from mathdesign.solvers.trees.arrays import message_size
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.model import TreeModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Relaxation:
 
     milp: Milp
     row_scale: FloatArray
-    """Model rows were multiplied by this."""
+    """TreeModel rows were multiplied by this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Duals:
     value: float
 
 
-def hall(model: Model) -> Relaxation:
+def hall(model: TreeModel) -> Relaxation:
     """The relaxation as arrays, ``x`` marked integer."""
     K, L = model.options, len(model.value)
     P, F = len(model.start) - 1, len(model.factor_start) - 1
@@ -75,7 +75,7 @@ def hall(model: Model) -> Relaxation:
     )
 
 
-def _cell_rows(model: Model) -> sp.csr_matrix:
+def _cell_rows(model: TreeModel) -> sp.csr_matrix:
     """``sum of leaves confined to the cell - sum of its options``, one row a cell."""
     K, rows = model.options, len(model.cell_start) - 1
     index: list[np.ndarray] = []
@@ -99,7 +99,7 @@ def _cell_rows(model: Model) -> sp.csr_matrix:
     return sp.csr_matrix(entries, shape=(rows, K + len(model.value)))
 
 
-def solve_lp(model: Model, relaxation: Relaxation, alive: BoolArray, limit_s: float) -> Duals:
+def solve_lp(model: TreeModel, relaxation: Relaxation, alive: BoolArray, limit_s: float) -> Duals:
     """Duals of the relaxation within the options ``alive``; zeros if it did not finish.
 
     Whatever is returned is only a starting point: the bound of :mod:`.kernels` holds for any
@@ -126,7 +126,7 @@ def solve_lp(model: Model, relaxation: Relaxation, alive: BoolArray, limit_s: fl
     return Duals(message, multiplier, float(highs.getInfo().objective_function_value))
 
 
-def messages(model: Model, price: FloatArray) -> FloatArray:
+def messages(model: TreeModel, price: FloatArray) -> FloatArray:
     """The messages that multipliers of the cells' rows amount to, shape ``(message_size,)``."""
     message = np.zeros(message_size(model))
     at = 0

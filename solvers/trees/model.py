@@ -40,7 +40,7 @@ LINK_SLACK = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class TreeModel:
     """Flat arrays. ``K`` options of all positions, ``L`` leaves, ``R`` rows, ``C`` cells.
 
     A *cell* is a set of options of one position that some leaf of one factor is confined to;
@@ -102,7 +102,7 @@ class _Factor:
     cost: dict[int, IntArray]
 
 
-def lower(problem: SlotProblem) -> Model:
+def lower(problem: SlotProblem) -> TreeModel:
     """The model of ``problem``; an upper bound on it is one on the problem, on any sub-box."""
     terms, constant, exact = _terms(problem)
     positions = Positions.of(problem, [e for _, e in terms])
@@ -244,7 +244,7 @@ def _flat(
     factors: list[_Factor],
     limits: list[int],
     unary_cost: list[IntArray],
-) -> Model:
+) -> TreeModel:
     options, rows = int(start[-1]), len(limits)
     factor_start = np.cumsum([0, *(len(f.value) for f in factors)])
     leaf_cost = np.zeros((rows, factor_start[-1]), dtype=np.int64)
@@ -268,7 +268,7 @@ def _flat(
             scope_cells.append(len(cells))
     integer_cost = np.array(unary_cost, dtype=np.int64).reshape(rows, options)
     links, link_limits = _links(problem, positions, start)
-    return Model(
+    return TreeModel(
         positions=positions,
         constant=constant,
         exact=exact,

@@ -1,6 +1,6 @@
 """Good points without proof: tabu search over all one-slot changes, seeded.
 
-All neighbours of a point are scored at once, in compiled code (:mod:`.walk`). Broken budgets
+All neighbours of a point are scored at once, in compiled code (:mod:`.kernels.walks`). Broken budgets
 cost a price that rises while the walk is infeasible and falls while it is not: budgets bind at every
 good point, and a walk that may not cross them is stuck on their boundary.
 """
@@ -14,7 +14,8 @@ import numpy as np
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slots import PairTable, SlotProblem, TableSum
 from mathdesign.solvers.base import Clock, Incumbent
-from mathdesign.solvers.trees import walk as slot_walk
+from mathdesign.solvers.trees.kernels.neighbours import Tables, around, count
+from mathdesign.solvers.trees.kernels.walks import walk
 from mathdesign.solvers.trees.masks import LeafMasks, Positions, leaf_masks
 
 #: How many moves a slot rests after a change, drawn from this range.
@@ -32,7 +33,7 @@ class Neighbourhood:
     """Objective and violation of a point's one-slot changes, up to rounding."""
 
     problem: SlotProblem
-    tables: slot_walk.Tables = field(init=False)
+    tables: Tables = field(init=False)
 
     def __post_init__(self) -> None:
         objective = self.problem.objective
@@ -47,7 +48,7 @@ class Neighbourhood:
         value = [weight * mask.value for (_, weight, _), mask in zip(terms, masks)]
         rows = [np.full(len(mask.tree), row) for (row, _, _), mask in zip(terms, masks)]
         start, inside = np.cumsum([0, *positions.slot_sizes]), _inside(masks, positions)
-        self.tables = slot_walk.Tables(
+        self.tables = Tables(
             start=start,
             inside=inside,
             outside=np.ascontiguousarray(~inside[:, : start[-1]].T).astype(np.int16),
@@ -68,8 +69,8 @@ class Neighbourhood:
         points[np.arange(len(slot)), slot] = np.concatenate([np.arange(n) for n in sizes])
         value, broken = np.empty(len(slot)), np.empty(len(slot))
         out, which = np.empty((2, len(self.tables.value)), dtype=np.int16)
-        slot_walk.count(self.tables, point, out, which)
-        slot_walk.around(self.tables, point, out, which, value, broken)
+        count(self.tables, point, out, which)
+        around(self.tables, point, out, which, value, broken)
         return points, value, broken
 
 
@@ -139,7 +140,7 @@ def tabu(
         if clock.stop() is not None:
             break
         tenure = rng.integers(*TENURE, endpoint=True, size=min(CHUNK, moves - first))
-        top, found = slot_walk.walk(near.tables, point, tenure, top, CLOSE, met, found)
+        top, found = walk(near.tables, point, tenure, top, CLOSE, met, found)
     known = np.array(best.point if best.point is not None else [-1])
     new = met[:found][(met[:found] != known).any(axis=1)]
     if len(new):

@@ -1,7 +1,7 @@
 r"""The Hall relaxation with clique cuts as a linear program that is solved again and again.
 
 Rows that hold without being asked for are left out: Hall rows enter when a solution violates them,
-cliques (:mod:`.tree_cliques`) when they are found, and both leave when they are slack. A clique
+cliques (:mod:`.cliques`) when they are found, and both leave when they are slack. A clique
 belongs to the box it was found in and leaves with it.
 
 **The bound** does not trust the solver. For any :math:`\mu, \lambda \ge 0`,
@@ -29,9 +29,9 @@ import scipy.sparse as sp
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.milp.highs import highs_model, quiet_highs
 from mathdesign.solvers.trees.cliques import Masks, cliques
-from mathdesign.solvers.trees.kernels import ROUNDING
+from mathdesign.solvers.trees.kernels.layout import ROUNDING
 from mathdesign.solvers.trees.lp import hall, messages
-from mathdesign.solvers.trees.model import Model
+from mathdesign.solvers.trees.model import TreeModel
 
 #: Rows violated by less than this are kept to; slack by more they are not needed.
 TOLERANCE = 1e-6
@@ -57,7 +57,7 @@ class Priced:
 class TreeProgram:
     """Columns: options, then leaves. ``own`` and ``part`` are of the last solution."""
 
-    model: Model
+    model: TreeModel
     masks: Masks = field(init=False)
     highs: Any = field(init=False)
     cost: FloatArray = field(init=False)

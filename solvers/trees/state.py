@@ -13,10 +13,11 @@ import numpy as np
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Clock, Incumbent, SolveOptions
-from mathdesign.solvers.trees.arrays import Arrays, Work, arrays, work
-from mathdesign.solvers.trees.model import Model, lower
+from mathdesign.solvers.trees.arrays import arrays, work
+from mathdesign.solvers.trees.kernels.layout import Arrays, Work
+from mathdesign.solvers.trees.kernels.neighbours import Tables
+from mathdesign.solvers.trees.model import TreeModel, lower
 from mathdesign.solvers.trees.primal import Neighbourhood
-from mathdesign.solvers.trees.walk import Tables
 
 #: Boxes are dropped at a relative distance of at least this above the incumbent: more than the
 #: rounding guard of the bound, so that points of equal value need not all be visited.
@@ -36,7 +37,7 @@ class State:
     options: SolveOptions
     clock: Clock
     best: Incumbent = field(init=False)
-    model: Model = field(init=False)
+    model: TreeModel = field(init=False)
     near: Neighbourhood = field(init=False)
     kernels: ModuleType = field(init=False)
     arrays: Arrays = field(init=False)

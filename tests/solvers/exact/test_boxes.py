@@ -14,14 +14,14 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.exact.engine import Exact
 from mathdesign.solvers.exact.model import lower
-from mathdesign.solvers.exact.search import Node, Situation, Tree
+from mathdesign.solvers.exact.search import Node, SearchTree, Situation
 from tests.strategies import random_problem
 
 kernels = pytest.importorskip("mathdesign.solvers.exact.kernels")
 
 
 def feasible_points(
-    problem: DesignProblem, tree: Tree, rng: np.random.Generator
+    problem: DesignProblem, tree: SearchTree, rng: np.random.Generator
 ) -> list[tuple[IntArray, float]]:
     """Feasible points as indices with their objectives: the optimum, and random walks from it."""
     best = Exact().solve(problem, SolveOptions(gap=0.0)).point
@@ -46,7 +46,9 @@ def feasible_points(
     return found
 
 
-def random_box(tree: Tree, point: IntArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+def random_box(
+    tree: SearchTree, point: IntArray, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
     """A box of indices around ``point``; many of its sides are closed or narrow."""
     size = tree.arrays.size
     reach = size * rng.random(len(size)) ** rng.integers(1, 8)
@@ -59,7 +61,7 @@ def random_box(tree: Tree, point: IntArray, rng: np.random.Generator) -> tuple[I
 def test_no_bound_below_and_no_design_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(seed)
     problem = random_problem(rng, largest=10**9)
-    tree = Tree(kernels, lower(problem).model, 1e-7)
+    tree = SearchTree(kernels, lower(problem).model, 1e-7)
     tree.heap.clear()
     monkeypatch.setattr("mathdesign.solvers.exact.search.LEAF_POINTS", 0)
     points = feasible_points(problem, tree, rng)
@@ -72,7 +74,9 @@ def test_no_bound_below_and_no_design_lost(seed: int, monkeypatch: pytest.Monkey
             assert_kept(tree, point, objective, rng)
 
 
-def assert_kept(tree: Tree, point: IntArray, objective: float, rng: np.random.Generator) -> None:
+def assert_kept(
+    tree: SearchTree, point: IntArray, objective: float, rng: np.random.Generator
+) -> None:
     """The design is above the cut: its box must stay open with a bound above it, and hold it."""
     lo, hi = random_box(tree, point, rng)
     start = rng.uniform(size=len(lo)) * tree.arrays.at.max(axis=1)
