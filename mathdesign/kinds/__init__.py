@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mathdesign.spaces.convnet.families import BODY_FAMILIES
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -47,7 +49,7 @@ class Kind:
 
 CHAIN = Kind(
     name="chain",
-    families=("bottleneck", "inverted_residual", "basic", "convnext"),
+    families=BODY_FAMILIES,
     spec="mathdesign.spaces.convnet.words:Spec",
     faults="mathdesign.spaces.convnet.faults:cross_faults",
     design="mathdesign.api:design_chain",

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import Budget
-from mathdesign.spaces.convnet.families.base import CountingProfile, Layer
+from mathdesign.spaces.convnet.families.base import Layer
 from mathdesign.spaces.convnet.network import Network, NetworkError, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Row, Space, StageSpace
@@ -224,7 +225,7 @@ def _entropy(
         if additive:
             total.append(weight * (math.log(stage.width) + entropy))
             continue
-        seen_se = any(s.shape.squeeze_excitation for s in network.stages[: end + 1])
+        seen_se = any("squeeze_excitation" in s.shape.options for s in network.stages[: end + 1])
         side = 1 if options.se_resolution_defect and seen_se else stage.shape.resolution_out
         total.append(weight * math.log(side**2 * stage.width) * entropy)
     return math.fsum(total)
@@ -254,14 +255,16 @@ def _broken_widths(
     """The rules on the widths of one body stage. ``first``: nothing but the input precedes it."""
     rules, width, inner = space.rules, built.width, built.choice.get("bottleneck")
     where = f"stage {stage.name!r}"
-    if stage.expansion is not None:
+    for decision, ratios in stage.ratios.items():
         # Multiples of 8 nearest to width * ratio, ties up, at least 8.
-        allowed = {
-            max(8, 8 * math.floor(ratio * width / 8 + Fraction(1, 2))) for ratio in stage.expansion
-        }
-        if inner not in allowed:
-            yield f"{where}: bottleneck {inner} is no expansion of width {width}"
-    elif rules.bottleneck_ratio is not None and inner is not None:
+        allowed = {max(8, 8 * math.floor(ratio * width / 8 + Fraction(1, 2))) for ratio in ratios}
+        if built.choice[decision] not in allowed:
+            yield f"{where}: {decision} {built.choice[decision]} is no expansion of width {width}"
+    if (
+        "bottleneck" not in stage.ratios
+        and rules.bottleneck_ratio is not None
+        and inner is not None
+    ):
         low, high = rules.bottleneck_ratio
         if not low <= Fraction(inner, width) <= high:
             yield f"{where}: bottleneck / width = {inner}/{width} is outside {low}..{high}"

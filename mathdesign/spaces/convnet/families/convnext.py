@@ -7,23 +7,25 @@ no separate downsampling layer: the first block of a stage changes width and res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
+    BOTTLENECK,
     Family,
     Layer,
+    Place,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
+    symbolic_projection,
 )
 
 if TYPE_CHECKING:
     from torch import nn
-
-FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
 
 
 class ConvNeXt(Family):
@@ -33,7 +35,7 @@ class ConvNeXt(Family):
     summary = "large-kernel depthwise block, ConvNeXt-like"
     block = "depthwise kxk, 1x1, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
-    layers_per_block = 3
+    words = (BOTTLENECK,)
     preset = (
         {"stride": 2, "width": "32..96/16", "bottleneck": "96..384/32", "kernel_size": [5, 7],
          "depth": "1..4"},
@@ -45,38 +47,14 @@ class ConvNeXt(Family):
          "depth": "1..6"},
     )  # fmt: skip
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """``tinynas`` charges norms, activations, additions and pools as for bottlenecks."""
-        area = shape.area_out
-        project = not shape.identity_shortcut
-        first: tuple[Monomial, ...] = (
-            term(1, FIRST, prev=1, kernel_size=2),
-            term(1, FIRST, prev=1, bottleneck=1),
-            term(1, REST, width=1, kernel_size=2),
-            term(1, REST, width=1, bottleneck=1),
-            term(1, EACH, bottleneck=1, width=1),
-        )
-        if project:
-            first += (term(1, FIRST, prev=1, width=1),)
-        macs = [Monomial(m.coefficient * area, m.repeat, m.powers) for m in first]
-        norms = [term(2, FIRST, prev=1), term(2, REST, width=1), term(2, EACH, width=1)]
-        if project:
-            norms.append(term(2, FIRST, width=1))
-        if profile == "tinynas":
-            macs += [Monomial(m.coefficient * area, m.repeat, m.powers) for m in norms]
-            macs.append(term(area, EACH, bottleneck=1))
-            if project:
-                macs.append(term(area, FIRST, width=1))
-                if shape.stride == 2:
-                    macs.append(term(shape.area_in, FIRST, prev=1))
-        return {"params": (*first, *norms), "macs": tuple(macs)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``k^2 * c_in * b``: a depthwise layer has ``c / groups = 1``."""
-        return (
-            term(1, FIRST, prev=1, bottleneck=1, kernel_size=2),
-            term(1, REST, width=1, bottleneck=1, kernel_size=2),
-        )
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The first 1x1 has no norm, nothing follows the addition."""
+        width, inner, kernel = symbol("width"), symbol("bottleneck"), symbol("kernel_size")
+        yield symbolic_conv(at.c_in, at.c_in, at.area, kernel, per_group=ONE)
+        yield SymbolicLayer("conv", at.c_in, inner, at.area, main_path=True)
+        yield symbolic_act(inner, at.area)
+        yield symbolic_conv(inner, width, at.area)
+        yield from symbolic_projection(at)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

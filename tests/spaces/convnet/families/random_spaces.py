@@ -37,18 +37,19 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
         resolution_in=resolution,
         resolution_out=-(-resolution // stride),
         identity_shortcut=keeps and draw(st.booleans()),
-        squeeze_excitation=family == "inverted_residual" and draw(st.booleans()),
+        options=frozenset(o.name for o in FAMILIES[family].options if draw(st.booleans())),
     )
     choices = {"width": widths, "kernel_size": draw(KERNELS), "depth": draw(DEPTHS)}
-    expansion = None
+    ratios = {}
     if "bottleneck" in FAMILIES[family].decisions:
         if family == "inverted_residual" and draw(st.booleans()):
             expansion = draw(st.sets(st.sampled_from(EXPANSIONS), min_size=1).map(tuple))
+            ratios = {"bottleneck": expansion}
             inner = {expanded(width, ratio) for width in widths for ratio in expansion}
             choices["bottleneck"] = tuple(sorted(inner))
         else:
             choices["bottleneck"] = draw(domain(MULTIPLES))
-    return StageSpace(name, "body", family, shape, choices, expansion)
+    return StageSpace(name, "body", family, shape, choices, ratios)
 
 
 @st.composite
