@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -135,13 +135,14 @@ def verify(
 
 
 def count(network: Network, counting: CountingProfile) -> dict[str, int]:
-    """``params``, ``macs`` and ``blocks`` of the unrolled layers, exact integers."""
+    """Every metric of the unrolled layers, and ``blocks``: exact integers."""
     layers = [layer for _, layer in unrolled(network)]
-    return {
-        "params": sum(_params(layer, counting) for layer in layers),
-        "macs": sum(_macs(layer, counting) for layer in layers),
-        "blocks": sum(s.choice["depth"] for s in network.stages if s.role == "body"),
+    found = {
+        name: sum(of_layer(layer, counting) for layer in layers)
+        for name, of_layer in LAYER_COUNTS.items()
     }
+    blocks = sum(s.choice["depth"] for s in network.stages if s.role == "body")
+    return {**found, "blocks": blocks}
 
 
 def _row_terms(row: Row, network: Network) -> Iterator[int]:
@@ -171,6 +172,8 @@ def unrolled(network: Network) -> Iterator[tuple[int, Layer]]:
 
 def _params(layer: Layer, counting: CountingProfile) -> int:
     """Weights, biases and two per normalised channel. ``tinynas`` leaves the classifier out."""
+    if layer.op in ("norm", "scale"):
+        return layer.c_out * (2 if layer.op == "norm" else 1)
     if layer.op not in ("conv", "linear") or (counting == "tinynas" and layer.op == "linear"):
         return 0
     weights = layer.c_in * layer.c_out * layer.kernel_size**2 // layer.groups
@@ -185,7 +188,16 @@ def _macs(layer: Layer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
-    return products + 2 * layer.batch_norm * values if layer.op == "conv" else values
+    if layer.op == "conv":
+        return products + 2 * layer.batch_norm * values
+    return 2 * values if layer.op == "norm" else values
+
+
+#: How one layer is counted, by metric. A test holds the names to those of the registry.
+LAYER_COUNTS: dict[str, Callable[[Layer, CountingProfile], int]] = {
+    "params": _params,
+    "macs": _macs,
+}
 
 
 def _prefixes(network: Network) -> tuple[tuple[float, ...], tuple[int, ...]]:

@@ -118,17 +118,17 @@ def _family_words() -> dict[str, Any]:
     types = {"choices": Choices, "ratios": Ratios}
     kinds = {name: types[word.kind] for name, word in WORDS.items()} | dict.fromkeys(OPTIONS, bool)
     return {
-        name: (
-            kind | None,
-            Field(None, description=f"{', '.join(families_with(name))}: {meaning(name)}"),
-        )
+        name: (kind | None, Field(None, description=_meanings(name)))
         for name, kind in kinds.items()
     }
 
 
-def meaning(name: str) -> str:
-    """What a word or an option of a family is."""
-    return WORDS[name].meaning if name in WORDS else OPTIONS[name].meaning
+def _meanings(name: str) -> str:
+    """What a word or an option is, in each family that has it."""
+    said: dict[str, list[str]] = {}
+    for family in families_with(name):
+        said.setdefault(FAMILIES[family].declared[name].meaning, []).append(family)
+    return " ".join(f"{', '.join(named)}: {meaning}" for meaning, named in said.items())
 
 
 if TYPE_CHECKING:

@@ -253,9 +253,9 @@ class Family(abc.ABC):
         yield from ()
 
     @property
-    def declared(self) -> set[str]:
+    def declared(self) -> dict[str, Word | Option]:
         """The keys of a stage that are the family's own."""
-        return {word.name for word in self.words} | {option.name for option in self.options}
+        return {declared.name: declared for declared in (*self.words, *self.options)}
 
     def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Term, ...]]:
         """The terms of every metric of the layers, under a counting profile."""
