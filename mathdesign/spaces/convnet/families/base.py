@@ -255,7 +255,8 @@ class Family(abc.ABC):
     @property
     def declared(self) -> dict[str, Word | Option]:
         """The keys of a stage that are the family's own."""
-        return {declared.name: declared for declared in (*self.words, *self.options)}
+        words: dict[str, Word | Option] = {word.name: word for word in self.words}
+        return words | {option.name: option for option in self.options}
 
     def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Term, ...]]:
         """The terms of every metric of the layers, under a counting profile."""
