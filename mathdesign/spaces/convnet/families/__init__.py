@@ -17,6 +17,7 @@ from mathdesign.spaces.convnet.families.classifier import Classifier
 from mathdesign.spaces.convnet.families.conv import Conv
 from mathdesign.spaces.convnet.families.convnext import ConvNeXt
 from mathdesign.spaces.convnet.families.inverted_residual import InvertedResidual
+from mathdesign.spaces.convnet.families.regnet import RegNet
 
 __all__ = [
     "BODY_FAMILIES",
@@ -34,7 +35,15 @@ __all__ = [
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (Bottleneck(), InvertedResidual(), Basic(), ConvNeXt(), Conv(), Classifier())
+    for family in (
+        Bottleneck(),
+        InvertedResidual(),
+        Basic(),
+        ConvNeXt(),
+        RegNet(),
+        Conv(),
+        Classifier(),
+    )
 }
 """Every family by name."""
 

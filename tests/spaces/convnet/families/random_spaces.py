@@ -17,6 +17,7 @@ def domain(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, ...]]
     return st.lists(values, min_size=1, max_size=3, unique=True).map(lambda v: tuple(sorted(v)))
 
 
+WORDS = {"group_width": st.sampled_from([1, 2, 4, 8, 16])}
 KERNELS = domain(st.sampled_from([1, 3, 5, 7]))
 DEPTHS = domain(st.integers(1, 6))
 SIZES = st.integers(1, 65)
@@ -41,14 +42,14 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
     )
     choices = {"width": widths, "kernel_size": draw(KERNELS), "depth": draw(DEPTHS)}
     ratios = {}
-    if "bottleneck" in FAMILIES[family].decisions:
-        if family == "inverted_residual" and draw(st.booleans()):
-            expansion = draw(st.sets(st.sampled_from(EXPANSIONS), min_size=1).map(tuple))
-            ratios = {"bottleneck": expansion}
-            inner = {expanded(width, ratio) for width in widths for ratio in expansion}
-            choices["bottleneck"] = tuple(sorted(inner))
+    for decision in sorted({word.sets for word in FAMILIES[family].words}):
+        words = [word for word in FAMILIES[family].words if word.sets == decision]
+        if draw(st.sampled_from(words)).kind == "ratios":
+            ratios[decision] = draw(st.sets(st.sampled_from(EXPANSIONS), min_size=1).map(tuple))
+            inner = {expanded(width, ratio) for width in widths for ratio in ratios[decision]}
+            choices[decision] = tuple(sorted(inner))
         else:
-            choices["bottleneck"] = draw(domain(MULTIPLES))
+            choices[decision] = draw(domain(WORDS.get(decision, MULTIPLES)))
     return StageSpace(name, "body", family, shape, choices, ratios)
 
 
