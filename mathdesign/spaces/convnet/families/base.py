@@ -232,6 +232,10 @@ class Family(abc.ABC):
         of a classifier is called ``Classifier`` and takes ``(c_in, classes)``.
         """
 
+    def block_maker(self, shape: StageShape) -> Callable[[Any], type[nn.Module]]:
+        """The method that defines the block of such a stage: its text is printed."""
+        return type(self).torch_block
+
     @abc.abstractmethod
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
