@@ -15,7 +15,7 @@ from mathdesign.spaces.convnet.families.basic import Basic
 from mathdesign.spaces.convnet.families.bottleneck import Bottleneck
 from mathdesign.spaces.convnet.families.classifier import Classifier
 from mathdesign.spaces.convnet.families.conv import Conv
-from mathdesign.spaces.convnet.families.convnext import ConvNeXt
+from mathdesign.spaces.convnet.families.convnext import ConvNeXt, NormedClassifier, Patchify
 from mathdesign.spaces.convnet.families.inverted_residual import InvertedResidual
 from mathdesign.spaces.convnet.families.regnet import RegNet
 
@@ -43,6 +43,8 @@ FAMILIES: dict[str, Family] = {
         RegNet(),
         Conv(),
         Classifier(),
+        Patchify(),
+        NormedClassifier(),
     )
 }
 """Every family by name."""

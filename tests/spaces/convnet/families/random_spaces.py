@@ -57,12 +57,13 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
 def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
     """Stem, one to four body stages, sometimes a head, classifier; odd sizes included."""
     channels, size = draw(st.sampled_from([1, 3, 4])), draw(sizes)
-    stride = draw(st.sampled_from([1, 2]))
+    family = draw(st.sampled_from(["conv", "conv", "patchify"]))
+    stride = draw(st.sampled_from(FAMILIES[family].strides))
     resolution = -(-size // stride)
-    one = (1,)
+    one, kernels = (1,), draw(KERNELS) if family == "conv" else (stride,)
     stem = _single(
-        "stem", "conv", StageShape(stride, size, resolution),
-        width=draw(domain(MULTIPLES)), kernel_size=draw(KERNELS), depth=one,
+        "stem", family, StageShape(stride, size, resolution),
+        width=draw(domain(MULTIPLES)), kernel_size=kernels, depth=one,
     )  # fmt: skip
     stages = [stem]
     for index in range(draw(st.integers(1, 4))):
@@ -78,7 +79,8 @@ def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
         )
     classifier = StageShape(1, resolution, 1)
     classes = (draw(st.integers(2, 20)),)
-    stages.append(_single("classifier", "classifier", classifier, width=classes, depth=one))
+    end = draw(st.sampled_from(["classifier", "normed_classifier"]))
+    stages.append(_single("classifier", end, classifier, width=classes, depth=one))
     return Space(channels, size, tuple(stages), draw(width_rules()))
 
 
