@@ -79,7 +79,8 @@ def random_space(rng: np.random.Generator, family: str | None = None) -> Space:
 def _body(rng: np.random.Generator, name: str, family: str, prev: StageSpace) -> StageSpace:
     resolution = prev.shape.resolution_out
     stride = int(rng.integers(1, 3)) if resolution > 1 else 1
-    se = {"squeeze_excitation"} if family == "inverted_residual" and rng.random() < 0.5 else set()
+    squeezes = family in ("inverted_residual", "regnet")
+    se = {"squeeze_excitation"} if squeezes and rng.random() < 0.5 else set()
     widths = _subset(rng, [8, 12, 16, 24, 32, 48], 3)
     identity = (
         family != "inverted_residual"
@@ -101,6 +102,8 @@ def _body(rng: np.random.Generator, name: str, family: str, prev: StageSpace) ->
         given["bottleneck"] = tuple(sorted(inner))
     elif family != "basic":
         given["bottleneck"] = _subset(rng, [4, 8, 16, 24, 32], 3)
+    if "group_width" in FAMILIES[family].decisions:
+        given["group_width"] = _subset(rng, [1, 2, 4, 8, 16], 3)
     choices = {decision: given[decision] for decision in FAMILIES[family].decisions}
     return StageSpace(name, "body", family, shape, choices, ratios)
 

@@ -15,6 +15,7 @@ from mathdesign.validators.convnet.recheck import recheck
 from mathdesign.validators.convnet.recount import recount
 from mathdesign.validators.training.data import load, split
 from mathdesign.validators.training.images import TrainingOptions, initialised, train
+from tests.strategies import random_problem
 
 torch.set_num_threads(1)  # tiny tensors; several threads only wait for each other
 
@@ -79,6 +80,17 @@ def test_every_engine_finds_the_best_of_a_small_space(name):
     assert found.objective == pytest.approx(best.objective, rel=1e-6)
     relaxed = backend("cvxpy").solve(problem, SolveOptions(gap=0))
     assert relaxed.objective <= best.objective <= relaxed.bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_engines_agree_on_random_problems(seed):
+    problem = random_problem(np.random.default_rng(seed), "regnet", 2000)
+    best = backend("brute").solve(problem, SolveOptions(gap=0))
+    for name in ("exact", "highs"):
+        found = backend(name).solve(problem, SolveOptions(gap=0))
+        assert (found.objective is None) == (best.objective is None)
+        if best.objective is not None:
+            assert found.objective == pytest.approx(best.objective, rel=1e-6, abs=1e-6)
 
 
 def test_groups_that_do_not_divide_are_no_network():
