@@ -11,7 +11,7 @@ def two_stages(family: str = "bottleneck", rules: WidthRules | None = None) -> S
     """A stem, two body stages and a classifier for 3x32x32 inputs; a few thousand designs."""
     widths = (16, 32, 48)
     inner = {} if family == "basic" else {"bottleneck": (8, 16, 24)}
-    se = family == "inverted_residual"
+    se = frozenset({"squeeze_excitation"} if family == "inverted_residual" else ())
     return Space(
         3,
         32,
@@ -21,11 +21,11 @@ def two_stages(family: str = "bottleneck", rules: WidthRules | None = None) -> S
                 {"width": (8, 16), "kernel_size": (3,), "depth": (1,)},
             ),
             StageSpace(
-                "stage1", "body", family, StageShape(2, 16, 8, squeeze_excitation=se),
+                "stage1", "body", family, StageShape(2, 16, 8, options=se),
                 {"width": widths, **inner, "kernel_size": (3, 5), "depth": (1, 2, 3)},
             ),
             StageSpace(
-                "stage2", "body", family, StageShape(2, 8, 4, squeeze_excitation=se),
+                "stage2", "body", family, StageShape(2, 8, 4, options=se),
                 {"width": widths, **inner, "kernel_size": (3, 5), "depth": (1, 2, 3, 4)},
             ),
             StageSpace(

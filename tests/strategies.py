@@ -79,7 +79,8 @@ def random_space(rng: np.random.Generator, family: str | None = None) -> Space:
 def _body(rng: np.random.Generator, name: str, family: str, prev: StageSpace) -> StageSpace:
     resolution = prev.shape.resolution_out
     stride = int(rng.integers(1, 3)) if resolution > 1 else 1
-    se = family == "inverted_residual" and rng.random() < 0.5
+    squeezes = family in ("inverted_residual", "regnet")
+    se = {"squeeze_excitation"} if squeezes and rng.random() < 0.5 else set()
     widths = _subset(rng, [8, 12, 16, 24, 32, 48], 3)
     identity = (
         family != "inverted_residual"
@@ -87,21 +88,24 @@ def _body(rng: np.random.Generator, name: str, family: str, prev: StageSpace) ->
         and rng.random() < 0.2
         and bool(set(widths) & set(prev.choices["width"]))
     )
-    shape = StageShape(stride, resolution, -(-resolution // stride), identity, se)
+    shape = StageShape(stride, resolution, -(-resolution // stride), identity, frozenset(se))
     given = {
         "width": widths,
         "kernel_size": _subset(rng, [1, 3, 5], 2),
         "depth": _subset(rng, [1, 2, 3, 4, 6], 3),
     }
-    expansion = None
+    ratios = {}
     if family == "inverted_residual" and rng.random() < 0.5:
         expansion = tuple(Fraction(int(e), 2) for e in _subset(rng, [2, 3, 6, 12], 2))
         inner = {expanded(w, ratio) for w in widths for ratio in expansion}
+        ratios = {"bottleneck": expansion}
         given["bottleneck"] = tuple(sorted(inner))
     elif family != "basic":
         given["bottleneck"] = _subset(rng, [4, 8, 16, 24, 32], 3)
+    if "group_width" in FAMILIES[family].decisions:
+        given["group_width"] = _subset(rng, [1, 2, 4, 8, 16], 3)
     choices = {decision: given[decision] for decision in FAMILIES[family].decisions}
-    return StageSpace(name, "body", family, shape, choices, expansion)
+    return StageSpace(name, "body", family, shape, choices, ratios)
 
 
 def random_entropy(rng: np.random.Generator, space: Space) -> EntropyOptions:

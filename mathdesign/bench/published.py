@@ -81,7 +81,9 @@ def inverted(
             "kernel_size": (3, 5, 7),
             "depth": tuple(range(1, deepest + 1)),
         }
-        shape = StageShape(stride, sizes[i + 1], sizes[i + 2], squeeze_excitation=True)
+        shape = StageShape(
+            stride, sizes[i + 1], sizes[i + 2], options=frozenset({"squeeze_excitation"})
+        )
         stages.append(StageSpace(f"stage{i + 1}", "body", "inverted_residual", shape, choices))
     head = (1280, 1536, 1792, 2048, 2560)
     stages.append(_conv("head", "head", 1, sizes[-2], sizes[-1], head, 1))

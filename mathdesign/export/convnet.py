@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.export.printed import Printed, printed
-from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.validators.convnet.recheck import count
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Arguments = dict[str, int | bool]
-Row = tuple[int, str, Arguments, Arguments]
-"""Depth, family, arguments of every block, arguments of the first block alone."""
+Row = tuple[int, NetworkStage, Arguments, Arguments]
+"""Depth, stage, arguments of every block, arguments of the first block alone."""
 
 #: The first block of a stage may change resolution and project its shortcut; ``c_in`` is chained.
 FIRST_ONLY = ("stride", "project")
@@ -66,9 +65,9 @@ def build(network: Network) -> nn.Module:
 
     Initialised from torch's global generator. Same state dictionary as the exported file's.
     """
-    blocks = {stage.family: stage.block.torch_block() for stage in network.stages}
-    rows = [(depth, blocks[family], every, first) for depth, family, every, first in _rows(network)]
-    module: nn.Module = _network_class()(network.input_channels, rows, network.classes)
+    rows = [(depth, _made(stage), every, first) for depth, stage, every, first in _rows(network)]
+    classifier = _made(network.stages[-1])
+    module: nn.Module = _network_class(classifier)(network.input_channels, rows, network.classes)
     return module
 
 
@@ -87,8 +86,7 @@ def source(network: Network, *, objective: float | None = None) -> str:
     )
     if objective is not None:
         header += f"# Objective {objective:.6f}.\n"
-    families = dict.fromkeys(stage.family for stage in network.stages)
-    classes = [_block(family).text for family in families]
+    classes = dict.fromkeys(_block(stage).text for stage in network.stages)
     table = TABLE.format(
         channels=network.input_channels,
         size=network.input_size,
@@ -99,11 +97,11 @@ def source(network: Network, *, objective: float | None = None) -> str:
     return f"{header}\n{IMPORTS}\n\n" + "\n\n".join(parts)
 
 
-def _network_class() -> type[nn.Module]:
+def _network_class(classifier: Any) -> type[nn.Module]:
     """``Network``, the only class that is no family's."""
     from torch import Tensor, nn
 
-    Classifier: Any = FAMILIES["classifier"].torch_block()
+    Classifier = classifier
 
     class Network(nn.Module):
         """A chain of stages: the first block of each may change resolution, the others repeat."""
@@ -135,16 +133,21 @@ def _row(stage: NetworkStage) -> Row:
     first, *rest = stage.block.block_arguments(stage.prev, stage.choice, stage.shape)
     every = {k: v for k, v in first.items() if k not in ("c_in", *FIRST_ONLY)}
     alone = {k: first[k] for k in FIRST_ONLY if k in first}
-    defaults = _block(stage.family).defaults
+    defaults = _block(stage).defaults
     repeated = {"c_in": first["c_out"], **every, **{name: defaults[name] for name in alone}}
     if any(arguments != repeated for arguments in rest):
         raise ValueError(f"stage {stage.name!r}: its later blocks are not all alike")
-    return 1 + len(rest), stage.family, every, alone
+    return 1 + len(rest), stage, every, alone
 
 
-def _block(family: str) -> Printed:
-    """A family's block as text."""
-    return printed(type(FAMILIES[family]).torch_block)
+def _made(stage: NetworkStage) -> Any:
+    """The class of a stage's block."""
+    return stage.block.block_maker(stage.shape)(stage.block)
+
+
+def _block(stage: NetworkStage) -> Printed:
+    """A stage's block as text."""
+    return printed(stage.block.block_maker(stage.shape))
 
 
 def _table_rows(rows: list[Row]) -> Iterable[str]:
@@ -152,11 +155,11 @@ def _table_rows(rows: list[Row]) -> Iterable[str]:
     cells = [
         (
             f"{depth}, ",
-            f"{_block(family).name}, ",
+            f"{_block(stage).name}, ",
             f"{_call(every)}, ",
             f"{_call(first)}",
         )
-        for depth, family, every, first in rows
+        for depth, stage, every, first in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells)]
     for row in cells:

@@ -36,6 +36,8 @@ class TableSpace:
     counted: tuple[str, ...] = ()
     rules: tuple[PairTable, ...] = ()
     always: tuple[Budget, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Unit of each metric, where it has been told."""
 
     @property
     def size(self) -> int:

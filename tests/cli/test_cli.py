@@ -169,8 +169,10 @@ def test_every_command_has_help_with_an_example(tmp_path: Path):
 def test_families_and_schema(tmp_path: Path):
     families = json.loads(run("families", "--json", cwd=tmp_path).stdout)
     names = [f["name"] for f in families]
-    assert names[:5] == ["bottleneck", "inverted_residual", "basic", "convnext", "decoder_lm"]
-    decoders = families[4]["published"]
+    assert names[:4] == ["bottleneck", "inverted_residual", "basic", "convnext"]
+    assert names[4:6] == ["regnet", "decoder_lm"]
+    assert "group_width" in families[4]["decisions"]
+    decoders = families[5]["published"]
     assert decoders["smollm-135m"]["params"] == 134_515_008
     assert decoders["gpt3-13b"]["warnings"]
     assert "inverted_residual" in run("families", cwd=tmp_path).stdout

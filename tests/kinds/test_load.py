@@ -70,7 +70,7 @@ def test_expansion_gives_pairs_of_widths():
     text = text.replace("bottleneck: 8..128/8", "expansion: 1.5..3/0.5")
     program = to_program(loads(text))
     stage = program.space.stages[1]
-    assert stage.expansion == (Fraction(3, 2), Fraction(2), Fraction(5, 2), Fraction(3))
+    assert stage.ratios == {"bottleneck": (Fraction(3, 2), 2, Fraction(5, 2), 3)}
     (rule,) = [r for r in program.program.rules if r.reason == "expansion"]
     width = stage.choices["width"].index(64)
     allowed = [b for b, ok in zip(stage.choices["bottleneck"], rule.allowed[width]) if ok]

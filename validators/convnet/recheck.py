@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import Budget
-from mathdesign.spaces.convnet.families.base import CountingProfile, Layer
+from mathdesign.spaces.convnet.families.base import Layer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Row, Space, StageSpace
@@ -135,13 +136,14 @@ def verify(
 
 
 def count(network: Network, counting: CountingProfile) -> dict[str, int]:
-    """``params``, ``macs`` and ``blocks`` of the unrolled layers, exact integers."""
+    """Every metric of the unrolled layers, and ``blocks``: exact integers."""
     layers = [layer for _, layer in unrolled(network)]
-    return {
-        "params": sum(_params(layer, counting) for layer in layers),
-        "macs": sum(_macs(layer, counting) for layer in layers),
-        "blocks": sum(s.choice["depth"] for s in network.stages if s.role == "body"),
+    found = {
+        name: sum(of_layer(layer, counting) for layer in layers)
+        for name, of_layer in LAYER_COUNTS.items()
     }
+    blocks = sum(s.choice["depth"] for s in network.stages if s.role == "body")
+    return {**found, "blocks": blocks}
 
 
 def _row_terms(row: Row, network: Network) -> Iterator[int]:
@@ -171,6 +173,8 @@ def unrolled(network: Network) -> Iterator[tuple[int, Layer]]:
 
 def _params(layer: Layer, counting: CountingProfile) -> int:
     """Weights, biases and two per normalised channel. ``tinynas`` leaves the classifier out."""
+    if layer.op in ("norm", "scale"):
+        return layer.c_out * (2 if layer.op == "norm" else 1)
     if layer.op not in ("conv", "linear") or (counting == "tinynas" and layer.op == "linear"):
         return 0
     weights = layer.c_in * layer.c_out * layer.kernel_size**2 // layer.groups
@@ -185,7 +189,16 @@ def _macs(layer: Layer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
-    return products + 2 * layer.batch_norm * values if layer.op == "conv" else values
+    if layer.op == "conv":
+        return products + 2 * layer.batch_norm * values
+    return 2 * values if layer.op == "norm" else values
+
+
+#: How one layer is counted, by metric. A test holds the names to those of the registry.
+LAYER_COUNTS: dict[str, Callable[[Layer, CountingProfile], int]] = {
+    "params": _params,
+    "macs": _macs,
+}
 
 
 def _prefixes(network: Network) -> tuple[tuple[float, ...], tuple[int, ...]]:
@@ -225,7 +238,7 @@ def _entropy(
         if additive:
             total.append(weight * (math.log(stage.width) + entropy))
             continue
-        seen_se = any(s.shape.squeeze_excitation for s in network.stages[: end + 1])
+        seen_se = any("squeeze_excitation" in s.shape.options for s in network.stages[: end + 1])
         side = 1 if options.se_resolution_defect and seen_se else stage.shape.resolution_out
         total.append(weight * math.log(side**2 * stage.width) * entropy)
     return math.fsum(total)
@@ -255,14 +268,16 @@ def _broken_widths(
     """The rules on the widths of one body stage. ``first``: nothing but the input precedes it."""
     rules, width, inner = space.rules, built.width, built.choice.get("bottleneck")
     where = f"stage {stage.name!r}"
-    if stage.expansion is not None:
+    for decision, ratios in stage.ratios.items():
         # Multiples of 8 nearest to width * ratio, ties up, at least 8.
-        allowed = {
-            max(8, 8 * math.floor(ratio * width / 8 + Fraction(1, 2))) for ratio in stage.expansion
-        }
-        if inner not in allowed:
-            yield f"{where}: bottleneck {inner} is no expansion of width {width}"
-    elif rules.bottleneck_ratio is not None and inner is not None:
+        allowed = {max(8, 8 * math.floor(ratio * width / 8 + Fraction(1, 2))) for ratio in ratios}
+        if built.choice[decision] not in allowed:
+            yield f"{where}: {decision} {built.choice[decision]} is no expansion of width {width}"
+    if (
+        "bottleneck" not in stage.ratios
+        and rules.bottleneck_ratio is not None
+        and inner is not None
+    ):
         low, high = rules.bottleneck_ratio
         if not low <= Fraction(inner, width) <= high:
             yield f"{where}: bottleneck / width = {inner}/{width} is outside {low}..{high}"

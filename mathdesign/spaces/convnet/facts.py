@@ -5,6 +5,8 @@ from __future__ import annotations
 from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.spaces.convnet.words import Spec
 
+#: The families that stand before and after the body unless others are named.
+STEM, HEAD, CLASSIFIER = "conv", "conv", "classifier"
 #: Inputs of at least this many pixels are halved by the stem unless told otherwise.
 STEM_HALVES_FROM = 64
 
@@ -15,6 +17,11 @@ def stem_stride(spec: Spec) -> int:
     return given if given is not None else 2 if spec.space.input.size >= STEM_HALVES_FROM else 1
 
 
+def stem_family(spec: Spec) -> str:
+    """The family of the first stage."""
+    return spec.space.stem.family or STEM
+
+
 def stage_name(index: int) -> str:
     """The name of body stage ``index`` (from 0) in tables and messages."""
     return f"stage{index + 1}"
@@ -23,7 +30,7 @@ def stage_name(index: int) -> str:
 def row_symbols(spec: Spec) -> dict[str, set[str]]:
     """What the products of a row may name, by stage: ``prev`` and the decisions of its family."""
     body = {stage_name(i): s.family or spec.space.family for i, s in enumerate(spec.space.stages)}
-    families = {"stem": "conv", **body} | ({"head": "conv"} if spec.space.head else {})
+    families = {"stem": stem_family(spec), **body} | ({"head": HEAD} if spec.space.head else {})
     return {name: {"prev", *FAMILIES[family].decisions} for name, family in families.items()}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_stride
+from mathdesign.metrics import METRICS
+from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_family, stem_stride
+from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, WORDS, Family, families_with
 from mathdesign.spaces.convnet.words import EntropySpec, Spec, StageSpec
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
@@ -15,7 +17,7 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     """Every fault of ``spec`` as a whole, in no particular order."""
     for index, stage in enumerate(spec.space.stages):
         yield from _stage_faults(("space", "stages", index), stage, spec)
-    yield from _kernel_faults(("space", "stem"), spec.space.stem.kernel_size)
+    yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
     objective = spec.objective
@@ -31,29 +33,66 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
 
 
 def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFault]:
-    family = stage.family or spec.space.family
-    yield from _kernel_faults(path, stage.kernel_size)
+    family = FAMILIES[stage.family or spec.space.family]
+    if "kernel_size" in family.odd:
+        yield from _kernel_faults(path, stage.kernel_size)
     if stage.depth[-1] > 1000:
         yield (*path, "depth"), str(stage.depth[-1]), "at most 1000 blocks", ""
-    if family == "basic" and stage.bottleneck is not None:
-        yield (*path, "bottleneck"), "a bottleneck", "nothing: family basic has none", ""
-    if family != "inverted_residual" and stage.expansion is not None:
-        yield (*path, "expansion"), "an expansion", "only family inverted_residual", "bottleneck"
-    if family in ("bottleneck", "convnext") and stage.bottleneck is None:
-        yield (*path, "bottleneck"), "nothing", "the key 'bottleneck' is needed", ""
-    if family == "inverted_residual" and (stage.bottleneck is None) == (stage.expansion is None):
-        found = "neither" if stage.bottleneck is None else "both"
-        yield path, found, "exactly one of bottleneck and expansion", ""
-    if stage.shortcut == "identity":
-        if stage.stride != 1:
-            yield (*path, "shortcut"), "identity with stride 2", "stride 1, or projection", ""
-        if family == "inverted_residual":
+    if stage.shortcut == "identity" and stage.stride != 1:
+        yield (*path, "shortcut"), "identity with stride 2", "stride 1, or projection", ""
+    yield from _misplaced(path, stage, family)
+    yield from _unset(path, stage, family)
+    index = path[-1]
+    assert isinstance(index, int)
+    before = spec.space.stages[index - 1].width if index else spec.space.stem.width
+    for key, found, accepted, meant in family.faults({**dict(stage), "prev": before}):
+        yield (*path, key) if key else path, found, accepted, meant
+
+
+def _misplaced(path: Path, stage: StageSpec, family: Family) -> Iterator[CrossFault]:
+    """Words and options of other families."""
+    for name in (*WORDS, *OPTIONS):
+        if name in family.declared or getattr(stage, name) is None:
+            continue
+        noun, word = name.replace("_", " "), WORDS.get(name)
+        article = "an" if noun[0] in "aeiou" else "a"
+        others = families_with(name)
+        only = f"only {'family' if len(others) == 1 else 'families'} {', '.join(others)}"
+        if word is None:
+            yield (*path, name), "a value", only, ""
+        elif word.kind == "ratios":
+            yield (*path, name), f"{article} {noun}", only, word.sets
+        else:
             yield (
-                (*path, "shortcut"), "identity",
-                "nothing: this family keeps its input wherever widths and stride allow", "",
+                (*path, name), f"{article} {noun}", f"nothing: family {family.name} has none", "",
             )  # fmt: skip
-    if stage.squeeze_excitation is not None and family != "inverted_residual":
-        yield (*path, "squeeze_excitation"), "a value", "only family inverted_residual", ""
+
+
+def _unset(path: Path, stage: StageSpec, family: Family) -> Iterator[CrossFault]:
+    """Decisions that no word sets, or more than one."""
+    for decision in dict.fromkeys(word.sets for word in family.words):
+        words = [word for word in family.words if word.sets == decision]
+        given = [word for word in words if getattr(stage, word.name) is not None]
+        settled = any(word.default is not None for word in words)
+        if len(given) == 1 or (not given and settled):
+            continue
+        if len(words) == 1:
+            yield (*path, words[0].name), "nothing", f"the key {words[0].name!r} is needed", ""
+        else:
+            found = "both" if given else "neither"
+            yield path, found, f"exactly one of {' and '.join(w.name for w in words)}", ""
+
+
+def _stem_faults(spec: Spec) -> Iterator[CrossFault]:
+    path: Path = ("space", "stem")
+    family, stem = FAMILIES[stem_family(spec)], spec.space.stem
+    stride = stem_stride(spec)
+    if "kernel_size" in family.odd:
+        yield from _kernel_faults(path, stem.kernel_size)
+    if stride not in family.strides:
+        yield (*path, "stride"), str(stride), " or ".join(map(str, family.strides)), ""
+    for key, found, accepted, meant in family.faults({**dict(stem), "stride": stride}):
+        yield (*path, key) if key else path, found, accepted, meant
 
 
 def _kernel_faults(path: Path, kernel_sizes: tuple[int, ...]) -> Iterator[CrossFault]:
@@ -76,7 +115,7 @@ def _resolution_faults(spec: Spec) -> Iterator[CrossFault]:
 
 def _row_faults(spec: Spec) -> Iterator[CrossFault]:
     symbols = row_symbols(spec)
-    taken = {"macs", "params", "blocks", "effectiveness"}
+    taken = {*METRICS, "effectiveness"}
     for index, row in enumerate(spec.rows or ()):
         path: Path = ("rows", index)
         if row.name in taken:

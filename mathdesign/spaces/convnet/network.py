@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from mathdesign.programs.stages import WIDTH
-from mathdesign.spaces.convnet.families import FAMILIES, Family, StageShape
+from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, Family, StageShape
 from mathdesign.spaces.convnet.families.base import StageRole
 from mathdesign.spaces.convnet.space import Space
 from mathdesign.spaces.errors import NetworkError
@@ -19,8 +19,8 @@ from mathdesign.spaces.errors import NetworkError
 #: Integers in a network description above this are refused: no layer comes near it.
 LARGEST_VALUE = 2**20
 ROLES: tuple[str, ...] = get_args(StageRole)
-STRIDES = (1, 2)
-FLAGS = ("identity_shortcut", "squeeze_excitation")
+#: The flag that is no option of a family.
+IDENTITY = "identity_shortcut"
 
 
 class Choice(Mapping[str, int]):
@@ -74,13 +74,16 @@ class NetworkStage:
 
     def to_dict(self) -> dict[str, Any]:
         """Words and integers only. ``prev`` and the resolutions follow from the chain."""
-        flags = {flag: True for flag in FLAGS if getattr(self.shape, flag)}
+        options = self.shape.options
+        flags = ([IDENTITY] if self.shape.identity_shortcut else []) + [
+            o for o in OPTIONS if o in options
+        ]
         return {
             "name": self.name,
             "role": self.role,
             "family": self.family,
             "stride": self.shape.stride,
-            **flags,
+            **dict.fromkeys(flags, True),
             **{decision: self.choice[decision] for decision in self.block.decisions},
         }
 
@@ -159,19 +162,22 @@ def _stage_from(data: object, path: str, prev: int, resolution: int) -> NetworkS
     if not isinstance(family, str) or family not in FAMILIES:
         raise NetworkError([f"{path}.family: found {family!r}, accepted: {', '.join(FAMILIES)}"])
     decisions = FAMILIES[family].decisions
-    fields = _mapping(data, path, {"name", "role", "family", "stride", *decisions}, FLAGS)
+    fields = _mapping(
+        data, path, {"name", "role", "family", "stride", *decisions}, [IDENTITY, *OPTIONS]
+    )
     if not isinstance(fields["name"], str):
         raise NetworkError([f"{path}.name: found {fields['name']!r}, accepted: text"])
     if fields["role"] not in ROLES:
         raise NetworkError([f"{path}.role: found {fields['role']!r}, accepted: {', '.join(ROLES)}"])
     stride = _integer(fields["stride"], f"{path}.stride")
-    flags = {flag: fields.get(flag, False) for flag in FLAGS}
+    flags = {flag: fields.get(flag, False) for flag in (IDENTITY, *OPTIONS)}
     for flag, value in flags.items():
         if not isinstance(value, bool):
             raise NetworkError([f"{path}.{flag}: found {value!r}, accepted: true or false"])
     # The pooling of the classifier ends at one position, whatever its stride says.
     after = 1 if fields["role"] == "classifier" else -(-resolution // stride)
-    shape = StageShape(stride, resolution, after, **flags)
+    options = frozenset(option for option in OPTIONS if flags[option])
+    shape = StageShape(stride, resolution, after, flags[IDENTITY], options)
     choice = Choice({d: _integer(fields[d], f"{path}.{d}") for d in decisions})
     return NetworkStage(fields["name"], fields["role"], family, shape, prev, choice)
 
@@ -222,19 +228,26 @@ def _stage_faults(stage: NetworkStage) -> Iterator[str]:
         return
     if any(not 1 <= value <= LARGEST_VALUE for value in stage.choice.values()):
         yield f"values {dict(stage.choice)} must lie in 1..{LARGEST_VALUE}"
-    if stage.choice.get("kernel_size", 1) % 2 == 0:
-        yield f"kernel_size {stage.choice['kernel_size']} is even; padding needs an odd one"
-    if (stage.role == "classifier") != (stage.family == "classifier"):
+    for decision in family.odd:
+        if stage.choice.get(decision, 1) % 2 == 0:
+            yield f"{decision} {stage.choice[decision]} is even; padding needs an odd one"
+    if (stage.role == "classifier") != ("classifier" in family.roles):
         yield f"role {stage.role!r} does not go with family {stage.family!r}"
-    if (stage.role != "body" or stage.family == "conv") and stage.choice["depth"] != 1:
+    if (stage.role != "body" or family.one_block) and stage.choice["depth"] != 1:
         yield f"a {stage.role} of family {stage.family!r} has one block"
-    if shape.stride not in STRIDES:
-        yield f"stride {shape.stride}; accepted: 1 or 2"
+    if shape.stride not in family.strides:
+        yield f"stride {shape.stride}; accepted: {' or '.join(map(str, family.strides))}"
     elif stage.role != "classifier" and shape.resolution_out != -(
         -shape.resolution_in // shape.stride
     ):
         yield f"{shape.resolution_in} pixels at stride {shape.stride} are not {shape.resolution_out}"
     if shape.identity_shortcut and (shape.stride, stage.prev) != (1, stage.width):
         yield "an identity shortcut needs stride 1 and equal widths"
-    if shape.squeeze_excitation and stage.family != "inverted_residual":
-        yield f"squeeze-and-excitation does not exist in family {stage.family!r}"
+    for option in sorted(shape.options - {option.name for option in family.options}):
+        title = OPTIONS[option].title if option in OPTIONS else option
+        yield f"{title} does not exist in family {stage.family!r}"
+    for tie in family.ties:
+        first, second = stage.choice[tie.first], stage.choice[tie.second]
+        if not tie.holds(first, second):
+            yield f"{tie.first} {first} and {tie.second} {second}: {tie.reason}"
+    yield from family.misfits(stage.prev, stage.choice, shape)

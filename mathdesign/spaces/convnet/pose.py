@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.spaces.convnet.facts import stage_name, stem_stride
-from mathdesign.spaces.convnet.families import FAMILIES, StageShape
+from mathdesign.spaces.convnet.facts import (
+    CLASSIFIER,
+    HEAD,
+    stage_name,
+    stem_family,
+    stem_stride,
+)
+from mathdesign.spaces.convnet.families import FAMILIES, Family, StageShape, Word
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import (
     Row,
@@ -18,8 +26,9 @@ from mathdesign.spaces.convnet.space import (
     expanded,
     resolutions,
 )
-from mathdesign.spaces.convnet.words import Spec, StageSpec
+from mathdesign.spaces.convnet.words import RowSpec, Spec, StageSpec
 from mathdesign.spaces.kind import Posed
+from mathdesign.spec.blocks import Limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +63,18 @@ def to_space(spec: Spec) -> Space:
     sizes = resolutions(words.input.size, strides)
     shapes = [StageShape(*shape) for shape in zip(strides, sizes, sizes[1:])]
     stem = {"width": words.stem.width, "kernel_size": words.stem.kernel_size, "depth": (1,)}
-    stages = [StageSpace("stem", "stem", "conv", shapes[0], stem)]
+    stages = [StageSpace("stem", "stem", stem_family(spec), shapes[0], stem)]
     stages += [
-        _stage(stage_name(i), stage, stage.family or words.family, shapes[i + 1])
+        _stage(stage_name(i), stage, FAMILIES[stage.family or words.family], shapes[i + 1])
         for i, stage in enumerate(words.stages)
     ]
     if words.head is not None:
         head = {"width": words.head.width, "kernel_size": (1,), "depth": (1,)}
-        stages.append(StageSpace("head", "head", "conv", shapes[-1], head))
+        stages.append(StageSpace("head", "head", HEAD, shapes[-1], head))
     classifier = {"width": (words.classes,), "depth": (1,)}
     shape = StageShape(1, sizes[-1], 1)
-    stages.append(StageSpace("classifier", "classifier", "classifier", shape, classifier))
+    end = words.classifier or CLASSIFIER
+    stages.append(StageSpace("classifier", "classifier", end, shape, classifier))
     rules = WidthRules(words.rules.monotone_width, words.rules.growth, words.rules.bottleneck_ratio)
     return Space(words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages))
 
@@ -77,23 +87,36 @@ def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[Row, ...]:
     )
 
 
-def _stage(name: str, stage: StageSpec, family: str, shape: StageShape) -> StageSpace:
-    inverted = family == "inverted_residual"
-    shape = StageShape(
-        shape.stride,
-        shape.resolution_in,
-        shape.resolution_out,
-        identity_shortcut=stage.shortcut == "identity",
-        squeeze_excitation=inverted and stage.squeeze_excitation is not False,
+def _stage(name: str, stage: StageSpec, family: Family, shape: StageShape) -> StageSpace:
+    chosen = {option.name: getattr(stage, option.name) for option in family.options}
+    options = {
+        option.name
+        for option in family.options
+        if (option.default if chosen[option.name] is None else chosen[option.name])
+    }
+    shape = replace(
+        shape, identity_shortcut=stage.shortcut == "identity", options=frozenset(options)
     )
     given = {"width": stage.width, "kernel_size": stage.kernel_size, "depth": stage.depth}
-    if stage.expansion is not None:
-        inner = {expanded(w, ratio) for w in stage.width for ratio in stage.expansion}
-        given["bottleneck"] = tuple(sorted(inner))
-    elif stage.bottleneck is not None:
-        given["bottleneck"] = stage.bottleneck
-    choices = {decision: given[decision] for decision in FAMILIES[family].decisions}
-    return StageSpace(name, "body", family, shape, choices, stage.expansion)
+    ratios: dict[str, tuple[Fraction, ...]] = {}
+    for word, value in _settled(stage, family):
+        if word.kind == "choices":
+            given[word.sets] = value
+        else:
+            ratios[word.sets] = value
+            inner = {expanded(width, ratio) for width in stage.width for ratio in value}
+            given[word.sets] = tuple(sorted(inner))
+    choices = {decision: given[decision] for decision in family.decisions}
+    return StageSpace(name, "body", family.name, shape, choices, ratios)
+
+
+def _settled(stage: StageSpec, family: Family) -> Iterator[tuple[Word, Any]]:
+    """What each decision beyond the common ones is set by, and its values: as given, or default."""
+    for decision in dict.fromkeys(word.sets for word in family.words):
+        words = [word for word in family.words if word.sets == decision]
+        values = [(word, getattr(stage, word.name)) for word in words]
+        given = [(word, value) for word, value in values if value is not None]
+        yield (given or [(word, word.default) for word in words if word.default is not None])[0]
 
 
 def _entropy(spec: Spec) -> EntropyOptions | None:
@@ -129,6 +152,6 @@ def _metric_weights(spec: Spec) -> tuple[tuple[str, float], ...]:
 
 
 def _budgets(spec: Spec) -> tuple[Budget, ...]:
-    limits = [(metric, getattr(spec.budgets, metric)) for metric in ("macs", "params", "blocks")]
-    limits += [(row.name, row) for row in spec.rows or ()]
-    return tuple(Budget(m, side.max, side.min) for m, side in limits if side is not None)
+    sides: list[tuple[str, Limits | RowSpec]] = [*spec.limits().items()]
+    sides += [(row.name, row) for row in spec.rows or ()]
+    return tuple(Budget(metric, side.max, side.min) for metric, side in sides)

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from mathdesign.metrics import METRICS, CountingProfile, Product
+from mathdesign.metrics.base import Term
 from mathdesign.programs.base import BoolArray, Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import (
@@ -17,16 +19,14 @@ from mathdesign.programs.stages import (
     Decision,
     DepthPenalty,
     Effectiveness,
-    Monomial,
     Objective,
     PairRule,
     Repeat,
     Scale,
     Stage,
-    term,
 )
-from mathdesign.spaces.convnet.families import CountingProfile
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
+from mathdesign.spaces.convnet.whole import whole
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 
@@ -79,7 +79,7 @@ def pose(
     )
     return DesignProblem(
         name=name,
-        stages=tuple(_stage(space, s, counting) for s in range(len(space.stages))),
+        stages=_stages(space, counting),
         objective=objective,
         budgets=tuple(budgets),
         rules=tuple(_rules(space)),
@@ -89,6 +89,7 @@ def pose(
             else None
         ),
         input_channels=space.input_channels,
+        units={name: metric.unit for name, metric in METRICS.items()},
     )
 
 
@@ -106,29 +107,42 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(e for e in ends if space.stages[e].role != "classifier")
 
 
-def _stage(space: Space, index: int, counting: CountingProfile) -> Stage:
+def _stages(space: Space, counting: CountingProfile) -> tuple[Stage, ...]:
+    terms = [(stage.choices, _costs(space, s, counting)) for s, stage in enumerate(space.stages)]
+    return tuple(
+        Stage(
+            name=stage.name,
+            decisions=tuple(Decision(d, stage.choices[d]) for d in stage.block.decisions),
+            costs={metric: tuple(monomials) for metric, monomials in part.costs.items()},
+            layer_widths=stage.block.layer_widths(stage.shape),
+            layers_per_block=stage.block.layers_per_block,
+            derived=(
+                *stage.block.derived(stage.choices, stage.shape),
+                *part.derived.values(),
+            ),
+        )
+        for stage, part in zip(space.stages, whole(terms, space.input_channels))
+    )
+
+
+def _costs(space: Space, index: int, counting: CountingProfile) -> dict[str, tuple[Term, ...]]:
+    """The terms of every metric: of the stage's layers, of its blocks, and of the user's rows."""
     stage = space.stages[index]
-    family, shape = stage.block, stage.shape
-    costs = dict(family.costs(shape, counting))
-    costs["blocks"] = (Monomial(1, Repeat.EACH),) if stage.role == "body" else ()
+    costs = dict(stage.block.costs(stage.shape, counting))
+    for name, metric in METRICS.items():
+        if metric.block and stage.role == "body":
+            costs[name] += ((Repeat.EACH, Product(Fraction(metric.block))),)
     for row in space.rows:
         costs[row.name] = tuple(
             _row_term(c, dict(powers)) for s, c, powers in row.terms if s == index
         )
-    return Stage(
-        name=stage.name,
-        decisions=tuple(Decision(d, stage.choices[d]) for d in family.decisions),
-        costs=costs,
-        layer_widths=family.layer_widths(shape),
-        layers_per_block=family.layers_per_block,
-        derived=family.derived(stage.choices, shape),
-    )
+    return costs
 
 
-def _row_term(coefficient: int, powers: dict[str, int]) -> Monomial:
+def _row_term(coefficient: int, powers: dict[str, int]) -> Term:
     """A product with ``depth`` occurs once a block, without it once a stage."""
     repeat = Repeat.EACH if powers.pop(DEPTH, 0) else Repeat.FIRST
-    return term(coefficient, repeat, **powers)
+    return repeat, Product(Fraction(coefficient), tuple(sorted(powers.items())))
 
 
 def _entropy_objective(
@@ -141,7 +155,8 @@ def _entropy_objective(
     if len(weights) != len(ends):
         raise ValueError(f"{len(ends)} scales need {len(ends)} weights, found {len(weights)}")
     first_se = next(
-        (s for s, st in enumerate(space.stages) if st.shape.squeeze_excitation), len(space.stages)
+        (s for s, st in enumerate(space.stages) if "squeeze_excitation" in st.shape.options),
+        len(space.stages),
     )
     scales = tuple(
         Scale(
@@ -194,9 +209,17 @@ def _rules(space: Space) -> Iterable[PairRule]:
         if stage.role != "body":
             continue
         widths = np.array(stage.choices[WIDTH])
-        if stage.expansion is not None:
-            yield _expansion_rule(s, stage)
-        elif rules.bottleneck_ratio is not None and "bottleneck" in stage.choices:
+        for decision in stage.ratios:
+            yield _ratio_rule(s, stage, decision)
+        for tie in stage.block.ties:
+            first, second = (stage.choices[name] for name in (tie.first, tie.second))
+            allowed = np.array([[tie.holds(a, b) for b in second] for a in first])
+            yield PairRule(s, tie.first, s, tie.second, allowed, tie.reason)
+        if (
+            "bottleneck" not in stage.ratios
+            and rules.bottleneck_ratio is not None
+            and "bottleneck" in stage.choices
+        ):
             low, high = rules.bottleneck_ratio
             inner = np.array(stage.choices["bottleneck"])
             allowed = _within(widths, inner, low, high)
@@ -226,14 +249,14 @@ def _within(base: np.ndarray, value: np.ndarray, low: Fraction, high: Fraction |
     return np.asarray(allowed, dtype=np.bool_)
 
 
-def _expansion_rule(s: int, stage: StageSpace) -> PairRule:
-    assert stage.expansion is not None
-    inner = stage.choices["bottleneck"]
+def _ratio_rule(s: int, stage: StageSpace, decision: str) -> PairRule:
+    """The values of a decision that are one of its ratios times the width."""
+    inner = stage.choices[decision]
     allowed = np.zeros((len(stage.choices[WIDTH]), len(inner)), dtype=np.bool_)
     for i, width in enumerate(stage.choices[WIDTH]):
-        for ratio in stage.expansion:
+        for ratio in stage.ratios[decision]:
             allowed[i, inner.index(expanded(width, ratio))] = True
-    return PairRule(s, WIDTH, s, "bottleneck", allowed, "expansion")
+    return PairRule(s, WIDTH, s, decision, allowed, "expansion")
 
 
 def depth_columns(problem: DesignProblem) -> list[int]:

@@ -7,7 +7,7 @@ turns it into a :class:`~mathdesign.programs.chain.DesignProblem`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from mathdesign.programs.stages import WIDTH
@@ -19,9 +19,9 @@ from mathdesign.spaces.convnet.families.base import StageRole
 class StageSpace:
     """One stage: its family, its fixed shape, and the domain of each decision.
 
-    ``expansion`` (inverted residuals) replaces free bottleneck widths by multiples of the stage
-    width, rounded to a multiple of ``8``; ``choices['bottleneck']`` then holds every value that
-    some pair gives.
+    ``ratios`` ties a decision to multiples of the stage's width, rounded to a multiple of 8 (the
+    ``bottleneck`` of inverted residuals to its expansions); its ``choices`` then hold every value
+    that some pair gives.
     """
 
     name: str
@@ -29,7 +29,7 @@ class StageSpace:
     family: str
     shape: StageShape
     choices: Mapping[str, tuple[int, ...]]
-    expansion: tuple[Fraction, ...] | None = None
+    ratios: Mapping[str, tuple[Fraction, ...]] = field(default_factory=dict)
 
     @property
     def block(self) -> Family:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
     WithJsonSchema,
+    create_model,
     model_validator,
 )
 
+from mathdesign.metrics import METRICS
+from mathdesign.spaces.convnet.families import (
+    BODY_FAMILIES,
+    FAMILIES,
+    OPTIONS,
+    WORDS,
+    families_with,
+    named_for,
+)
 from mathdesign.spec import values
 from mathdesign.spec.blocks import (
     Block,
@@ -28,7 +38,40 @@ from mathdesign.spec.blocks import (
     Weight,
 )
 
-FamilyName = Literal["bottleneck", "inverted_residual", "basic", "convnext"]
+if TYPE_CHECKING:
+    FamilyName: TypeAlias = str
+    StemName: TypeAlias = str
+    ClassifierName: TypeAlias = str
+    MetricName: TypeAlias = str
+    ObjectiveName: TypeAlias = str
+    StemStride: TypeAlias = int
+else:  # what the registries hold
+    FamilyName, StemName, ClassifierName = (
+        Literal[named_for(role)] for role in ("body", "stem", "classifier")
+    )
+    ObjectiveName = Literal[tuple(m.name for m in METRICS.values() if m.is_objective)]
+    MetricName = Literal[tuple(METRICS)]
+    _strides = {stride for name in named_for("stem") for stride in FAMILIES[name].strides}
+    StemStride = Literal[tuple(sorted(_strides))]
+
+Model = TypeVar("Model", bound=Block)
+
+
+def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) -> type[Model]:
+    """``base`` with further optional fields, the fields named in ``order`` last and in it.
+
+    The canonical form writes fields in the order in which they are declared. Statically the result
+    is ``base``: the further fields are read by name.
+    """
+    own: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in base.model_fields.items()
+    }
+    names = [*(name for name in own if name not in order), *order]
+    every: Any = {name: own.get(name) or fields[name] for name in names}
+    label, doc = base.__name__.lstrip("_"), base.__doc__
+    model: Any = create_model(label, __base__=Block, __doc__=doc, __module__=__name__, **every)
+    return cast("type[Model]", model)
+
 
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
@@ -43,9 +86,10 @@ class InputSpec(Block):
 class StemSpec(Block):
     """The first convolution."""
 
+    family: StemName | None = Field(None, description="Default: conv.")
     width: Choices = Field((32,), description="Output channels.")
     kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
-    stride: Literal[1, 2] | None = Field(
+    stride: StemStride | None = Field(
         None, description="Default: 2 for inputs of 64 pixels or more, else 1."
     )
 
@@ -56,23 +100,42 @@ class HeadSpec(Block):
     width: Choices = Field(..., description="Output channels.")
 
 
-class StageSpec(Block):
+class _StageSpec(Block):
     """A stage: ``depth`` blocks of one width. Every value may be a range, a list or one value."""
 
     family: FamilyName | None = Field(None, description="Instead of the space's family.")
     stride: Literal[1, 2] = Field(1, description="Of the first block.")
     width: Choices = Field(..., description="Output channels of every block.")
-    bottleneck: Choices | None = Field(None, description="Inner channels.")
-    expansion: Ratios | None = Field(
-        None, description="inverted_residual: inner / output channels, rounded to 8."
-    )
     kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
     depth: Choices = Field((1,), description="Number of blocks.")
     shortcut: Literal["projection", "identity"] = Field(
         "projection", description="identity: equal widths, stride 1, nothing to count."
     )
-    squeeze_excitation: bool | None = Field(
-        None, description="inverted_residual: with an SE unit (default: yes)."
+
+
+def _family_words() -> dict[str, Any]:
+    """The words and options that families declare, as optional fields."""
+    types = {"choices": Choices, "ratios": Ratios}
+    kinds = {name: types[word.kind] for name, word in WORDS.items()} | dict.fromkeys(OPTIONS, bool)
+    return {
+        name: (kind | None, Field(None, description=_meanings(name)))
+        for name, kind in kinds.items()
+    }
+
+
+def _meanings(name: str) -> str:
+    """What a word or an option is, in each family that has it."""
+    said: dict[str, list[str]] = {}
+    for family in families_with(name):
+        said.setdefault(FAMILIES[family].declared[name].meaning, []).append(family)
+    return " ".join(f"{', '.join(named)}: {meaning}" for meaning, named in said.items())
+
+
+if TYPE_CHECKING:
+    StageSpec = _StageSpec
+else:
+    StageSpec = extended(
+        _StageSpec, _family_words(), (*WORDS, "kernel_size", "depth", "shortcut", *OPTIONS)
     )
 
 
@@ -97,17 +160,15 @@ class SpaceSpec(Block):
         ..., min_length=1, max_length=64, description="Omitted: the family's preset."
     )
     head: HeadSpec | None = None
+    classifier: ClassifierName | None = Field(None, description="Default: classifier.")
     rules: RulesSpec = RulesSpec()
 
     @model_validator(mode="before")
     @classmethod
     def _preset(cls, data: Any) -> Any:
         """Stages of the family's preset where none are given."""
-        if isinstance(data, dict) and "stages" not in data:
-            from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
-
-            if data.get("family") in BODY_FAMILIES:
-                return {**data, "stages": [dict(s) for s in FAMILIES[data["family"]].preset]}
+        if isinstance(data, dict) and "stages" not in data and data.get("family") in BODY_FAMILIES:
+            return {**data, "stages": [dict(s) for s in FAMILIES[data["family"]].preset]}
         return data
 
 
@@ -133,20 +194,27 @@ class ObjectiveSpec(Block):
     """What is maximised: entropy, and metrics by weight."""
 
     entropy: EntropySpec | None = None
-    metric: Literal["params", "macs"] | None = Field(None, description="Maximise this instead.")
-    metric_weights: dict[Literal["params", "macs", "blocks"], float] = Field(
+    metric: ObjectiveName | None = Field(None, description="Maximise this instead.")
+    metric_weights: dict[MetricName, float] = Field(
         default_factory=dict, description="Added to the objective: weight * metric."
     )
 
 
-class BudgetsSpec(Block):
+class _BudgetsSpec(Block):
     """Hard limits: a number is an upper one, ``{min: ..., max: ...}`` gives both sides."""
 
-    macs: Budget | None = Field(None, description="Multiply-adds of one image.")
-    params: Budget | None = Field(None, description="Weights.")
-    blocks: Budget | None = Field(None, description="Total depth of the body stages.")
     effectiveness: float | None = Field(
         None, gt=0, le=1e6, allow_inf_nan=False, description="Greatest depth / width ratio rho."
+    )
+
+
+if TYPE_CHECKING:
+    BudgetsSpec = _BudgetsSpec
+else:
+    BudgetsSpec = extended(
+        _BudgetsSpec,
+        {n: (Budget | None, Field(None, description=m.meaning)) for n, m in METRICS.items()},
+        (*METRICS, "effectiveness"),
     )
 
 
@@ -187,6 +255,6 @@ class Spec(Specification):
     training: TrainingSpec | None = Field(None, alias="validate")
 
     def limits(self) -> dict[str, Limits]:
-        """The budgets on integer metrics."""
-        given = {metric: getattr(self.budgets, metric) for metric in ("macs", "params", "blocks")}
+        """The budgets on integer metrics, in the order of the registry."""
+        given = {metric: getattr(self.budgets, metric) for metric in METRICS}
         return {metric: limits for metric, limits in given.items() if limits is not None}

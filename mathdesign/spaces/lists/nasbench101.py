@@ -59,9 +59,10 @@ def nasbench101(vertices: int = VERTICES, most_edges: int = MOST_EDGES) -> Table
         for v in inner:
             counts[at[f"op{v}"]][k] = 1
         metrics[operation.split("-")[0]] = TableSum(0, tuple(counts))
-    return TableSpace(
-        "nasbench101", slots, metrics, OPERATIONS, tuple(_rules(edges, inner, at)), tuple(always)
-    )
+    counted = {operation.split("-")[0] for operation in OPERATIONS}
+    units = {metric: "vertices" if metric in counted else "edges" for metric in metrics}
+    rules = tuple(_rules(edges, inner, at))
+    return TableSpace("nasbench101", slots, metrics, OPERATIONS, rules, tuple(always), units)
 
 
 def _rules(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
@@ -47,7 +48,11 @@ def pose(spec: ListSpec) -> PosedList:
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
     budgets = (*(replace(b, inherent=True) for b in space.always), *spec.asked())
-    problem = SlotProblem(spec.name, space.slots, objective, space.metrics, budgets, space.rules)
+    known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
+    problem = SlotProblem(
+        spec.name, space.slots, objective, space.metrics, budgets, space.rules,
+        units={**known, **space.units},
+    )  # fmt: skip
     return PosedList(spec, problem.barring(spec.removed(space)), space, predictor, budgets)
 
 

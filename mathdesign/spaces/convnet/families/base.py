@@ -1,29 +1,76 @@
-"""What a family of blocks declares: its layer, its counting rule, its entropy term, its builder.
+"""What a family of blocks declares: its layers, its words, its faults, its builder.
 
-One module per family. Two descriptions stand side by side in it on purpose: closed-form
-*monomials*, which the program is posed with, and an *unrolled list of layers*, which the
-independent checks count one by one. A test holds them equal on random choices.
+One module per family. Two descriptions of a block stand side by side in it on purpose: *symbolic
+layers*, from which the metrics derive the monomials that the program is posed with, and an
+*unrolled list of layers*, which the independent checks count one by one. A test holds them equal
+on random choices. Everything else that is a family's own is declared beside them, and read by
+words, checks, program and network without knowing its name.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mathdesign.metrics import METRICS, CountingProfile, SymbolicLayer
+from mathdesign.metrics.base import Product, Term, merged, symbol
 from mathdesign.programs.stages import Derived, Monomial
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from torch import nn
 
-CountingProfile = Literal["macs", "tinynas"]
-"""What is counted. ``macs``: multiply-adds of convolutions and linear layers, classifier
-included, and all parameters. ``tinynas``: as the published DeepMAD code counts: batch norms
-(2 per output value), activations (1 per value), stride-2 shortcut pooling; classifier excluded.
-"""
-
 StageRole = Literal["stem", "body", "head", "classifier"]
+
+COMMON = ("width", "kernel_size", "depth")
+"""Decisions whose words every stage accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A key of a stage beyond the common ones, which sets one of the family's decisions."""
+
+    name: str
+    sets: str
+    """The decision."""
+    kind: Literal["choices", "ratios"]
+    """``choices``: the decision's values. ``ratios``: multiples of the stage's width, rounded to 8."""
+    meaning: str
+    default: tuple[Fraction, ...] | tuple[int, ...] | None = None
+    """What holds where no word sets the decision; ``None``: one has to."""
+
+
+BOTTLENECK = Word("bottleneck", "bottleneck", "choices", "Inner channels.")
+EXPANSION = Word("expansion", "bottleneck", "ratios", "inner / output channels, rounded to 8.")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A detail of a family that is there or not: a key of a stage, and a flag of a network."""
+
+    name: str
+    title: str
+    """In a message that says that another family has none."""
+    meaning: str
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Which values two decisions of one stage may take together."""
+
+    first: str
+    second: str
+    holds: Callable[[int, int], bool]
+    reason: str
+
+
+StageFault = tuple[str, str, str, str]
+"""Key (empty: the stage), what was found, what is accepted, what was perhaps meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +82,8 @@ class StageShape:
     resolution_out: int
     identity_shortcut: bool = False
     """The first block keeps its input (needs stride 1 and equal widths) instead of projecting."""
-    squeeze_excitation: bool = False
-    """Inverted residuals only: an SE unit after the depthwise convolution."""
+    options: frozenset[str] = frozenset()
+    """Names of the family's options that are there."""
 
     @property
     def area_in(self) -> int:
@@ -50,15 +97,76 @@ class StageShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a symbolic block stands: the first of its stage, or one of the others."""
+
+    shape: StageShape
+    first: bool
+
+    @property
+    def c_in(self) -> Product:
+        """The width that enters the block."""
+        return symbol("prev" if self.first else "width")
+
+    @property
+    def area_in(self) -> int:
+        """Positions that enter the block."""
+        return self.shape.area_in if self.first else self.shape.area_out
+
+    @property
+    def area(self) -> int:
+        """Positions that leave it."""
+        return self.shape.area_out
+
+    @property
+    def projects(self) -> bool:
+        """The block's shortcut is a convolution."""
+        return self.first and not self.shape.identity_shortcut
+
+
+def symbolic_conv(
+    c_in: Product,
+    c_out: Product,
+    area: int,
+    kernel: Product = Product(),  # noqa: B008 - immutable
+    per_group: Product | None = None,
+    *,
+    main_path: bool = True,
+    tinynas: bool = True,
+) -> SymbolicLayer:
+    """A symbolic convolution followed by batch norm, without bias."""
+    return SymbolicLayer(
+        "conv", c_in, c_out, area, kernel, per_group,
+        batch_norm=True, main_path=main_path, tinynas=tinynas,
+    )  # fmt: skip
+
+
+def symbolic_act(channels: Product, area: int) -> SymbolicLayer:
+    """A symbolic elementwise activation over ``channels x area`` values."""
+    return SymbolicLayer("act", channels, channels, area)
+
+
+def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
+    """A shortcut that averages 2x2 positions where the stride is 2, then projects, then is added."""
+    if at.projects:
+        width = symbol("width")
+        if at.shape.stride == 2:
+            yield SymbolicLayer("pool", at.c_in, at.c_in, at.area_in)
+        yield symbolic_conv(at.c_in, width, at.area, main_path=False)
+        yield SymbolicLayer("add", width, width, at.area)
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One operation of the unrolled network, as the independent checks see it.
 
-    ``conv``/``linear`` carry weights; ``act``, ``add`` and ``pool`` only channels. ``main_path``
-    marks the convolutions that enter entropy and effectiveness. ``tinynas`` is false for layers
-    whose multiply-adds the published code leaves out (SE units, classifier).
+    ``conv``/``linear`` carry weights, ``norm`` and ``scale`` a few per channel; ``act``, ``add``
+    and ``pool`` only channels. ``main_path`` marks the convolutions that enter entropy and
+    effectiveness. ``tinynas`` is false for layers whose multiply-adds the published code leaves
+    out (SE units, classifier).
     """
 
-    op: Literal["conv", "linear", "act", "add", "pool"]
+    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool"]
     c_in: int
     c_out: int
     area: int
@@ -92,17 +200,23 @@ class Family(abc.ABC):
     """The block in the words of the literature, e.g. ``1x1, kxk, 1x1``."""
     decisions: tuple[str, ...]
     """Decision names in the order in which a point stores them."""
-    layers_per_block: int
+    roles: tuple[StageRole, ...] = ("body",)
+    """Where in a network it may stand."""
+    strides: tuple[int, ...] = (1, 2)
+    one_block: bool = False
+    """``depth`` is always 1."""
+    odd: tuple[str, ...] = ("kernel_size",)
+    """Decisions whose values are odd: padded kernels."""
+    words: tuple[Word, ...] = ()
+    """Keys of a stage that set decisions which are not common."""
+    options: tuple[Option, ...] = ()
+    ties: tuple[Tie, ...] = ()
     preset: tuple[Mapping[str, Any], ...] = ()
     """Default ``stages:`` of a specification that names the family only."""
 
     @abc.abstractmethod
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """Monomials of ``params`` and ``macs`` under a counting profile."""
-
-    @abc.abstractmethod
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """Monomials whose product over repeats is the product of ``c_in k^2 / groups``."""
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The layers of one block, in symbols."""
 
     @abc.abstractmethod
     def layers(
@@ -114,8 +228,13 @@ class Family(abc.ABC):
     def torch_block(self) -> type[nn.Module]:
         """The block as a ``torch.nn.Module`` class (imports torch).
 
-        Its constructor takes ``(c_in, **choice)`` as :meth:`block_arguments` returns them.
+        Its constructor takes ``(c_in, **choice)`` as :meth:`block_arguments` returns them. That
+        of a classifier is called ``Classifier`` and takes ``(c_in, classes)``.
         """
+
+    def block_maker(self, shape: StageShape) -> Callable[[Any], type[nn.Module]]:
+        """The method that defines the block of such a stage: its text is printed."""
+        return type(self).torch_block
 
     @abc.abstractmethod
     def block_arguments(
@@ -128,3 +247,59 @@ class Family(abc.ABC):
     ) -> tuple[Derived, ...]:
         """Symbols that are functions of one decision (none unless overridden)."""
         return ()
+
+    def faults(self, stage: Mapping[str, Any]) -> Iterator[StageFault]:
+        """What is wrong with the words of a stage (keys to values, ``prev`` the widths before)."""
+        yield from ()
+
+    def misfits(self, prev: int, choice: Mapping[str, int], shape: StageShape) -> Iterator[str]:
+        """Why no such stage can be built, beyond :attr:`ties` (nothing unless overridden)."""
+        yield from ()
+
+    @property
+    def declared(self) -> dict[str, Word | Option]:
+        """The keys of a stage that are the family's own."""
+        words: dict[str, Word | Option] = {word.name: word for word in self.words}
+        return words | {option.name: option for option in self.options}
+
+    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Term, ...]]:
+        """The terms of every metric of the layers, under a counting profile."""
+        first, rest = self._blocks(shape)
+        found = {}
+        for name, metric in METRICS.items():
+            parts = [
+                None if block is None else [p for la in block for p in metric.layer(la, profile)]
+                for block in (first, rest)
+            ]
+            found[name] = merged(parts[0] or (), parts[1])
+        return found
+
+    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
+        """Monomials whose product over repeats is the product of ``c_in k^2 / groups``."""
+        first, rest = self._blocks(shape)
+        wide = [
+            None if block is None else [_product(block)] if any(_main(block)) else []
+            for block in (first, rest)
+        ]
+        return tuple(
+            Monomial(int(product.coefficient), repeat, product.powers)
+            for repeat, product in merged(wide[0] or (), wide[1])
+        )
+
+    @property
+    def layers_per_block(self) -> int:
+        """Convolutions on the main path of a block."""
+        return len(_main(self._blocks(StageShape(1, 1, 1))[0]))
+
+    def _blocks(self, shape: StageShape) -> tuple[list[SymbolicLayer], list[SymbolicLayer] | None]:
+        """The first block of a stage and any other; ``None`` where there is no other."""
+        first = list(self.symbolic(Place(shape, first=True)))
+        return first, None if self.one_block else list(self.symbolic(Place(shape, first=False)))
+
+
+def _main(block: list[SymbolicLayer]) -> list[SymbolicLayer]:
+    return [layer for layer in block if layer.main_path]
+
+
+def _product(block: list[SymbolicLayer]) -> Product:
+    return math.prod((layer.fan_in for layer in _main(block)), start=Product())

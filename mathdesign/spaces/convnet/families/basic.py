@@ -6,23 +6,24 @@ entropy follows from the same rule, ``ln(c_in k^2 / groups)`` summed over convol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
     Family,
     Layer,
+    Place,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
+    symbolic_projection,
 )
 
 if TYPE_CHECKING:
     from torch import nn
-
-FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
 
 
 class Basic(Family):
@@ -32,7 +33,6 @@ class Basic(Family):
     summary = "two-convolution residual block: ResNet-18's own"
     block = "kxk, kxk + shortcut"
     decisions = ("width", "kernel_size", "depth")
-    layers_per_block = 2
     preset = (
         {"stride": 2, "width": "32..96/8", "kernel_size": [3, 5], "depth": "1..4"},
         {"stride": 2, "width": "64..192/16", "kernel_size": [3, 5], "depth": "1..8"},
@@ -40,38 +40,14 @@ class Basic(Family):
         {"stride": 2, "width": "256..768/32", "kernel_size": [3, 5], "depth": "1..12"},
     )
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """``tinynas`` charges norms, activations, additions and pools as for bottlenecks."""
-        area_in, area = shape.area_in, shape.area_out
-        project = not shape.identity_shortcut
-        params = [
-            term(1, FIRST, prev=1, width=1, kernel_size=2),
-            term(1, REST, width=2, kernel_size=2),
-            term(1, EACH, width=2, kernel_size=2),
-            term(4, EACH, width=1),
-        ]
-        macs = [
-            term(area, FIRST, prev=1, width=1, kernel_size=2),
-            term(area, REST, width=2, kernel_size=2),
-            term(area, EACH, width=2, kernel_size=2),
-        ]
-        if project:
-            params += [term(1, FIRST, prev=1, width=1), term(2, FIRST, width=1)]
-            macs += [term(area, FIRST, prev=1, width=1)]
-        if profile == "tinynas":
-            macs += [term(6 * area, EACH, width=1)]
-            if project:
-                macs += [term(3 * area, FIRST, width=1)]
-                if shape.stride == 2:
-                    macs += [term(area_in, FIRST, prev=1)]
-        return {"params": tuple(params), "macs": tuple(macs)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``(c_in k^2) * (c k^2)`` for each block."""
-        return (
-            term(1, FIRST, prev=1, width=1, kernel_size=4),
-            term(1, REST, width=2, kernel_size=4),
-        )
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """Both convolutions run at the output resolution."""
+        width, kernel = symbol("width"), symbol("kernel_size")
+        yield symbolic_conv(at.c_in, width, at.area, kernel)
+        yield symbolic_act(width, at.area)
+        yield symbolic_conv(width, width, at.area, kernel)
+        yield from symbolic_projection(at)
+        yield symbolic_act(width, at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

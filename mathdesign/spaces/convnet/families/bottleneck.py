@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
+    BOTTLENECK,
     Family,
     Layer,
+    Place,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
+    symbolic_projection,
 )
 
 if TYPE_CHECKING:
     from torch import nn
-
-FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
 
 
 class Bottleneck(Family):
@@ -32,7 +34,7 @@ class Bottleneck(Family):
     summary = "residual bottleneck: ResNet-50's block, DeepMAD's K1KXK1"
     block = "1x1, kxk, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
-    layers_per_block = 3
+    words = (BOTTLENECK,)
     preset = (
         {"stride": 2, "width": "32..256/16", "bottleneck": "16..64/8", "kernel_size": [3, 5],
          "depth": "1..3"},
@@ -46,51 +48,16 @@ class Bottleneck(Family):
          "depth": "1..20"},
     )  # fmt: skip
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """The first block runs its 1x1 convolution at the input resolution.
-
-        ``tinynas`` per-channel work (blocks_basic.py:288-298, super_res_k1kxk1.py:153-202): 2 per
-        normalised value, 1 per activation, 1 for the addition of a projected shortcut, and
-        ``c_in`` per input position for the average pool of a stride-2 shortcut.
-        """
-        area_in, area = shape.area_in, shape.area_out
-        project = not shape.identity_shortcut
-        params = [
-            term(1, FIRST, prev=1, bottleneck=1),
-            term(1, REST, width=1, bottleneck=1),
-            term(1, EACH, bottleneck=2, kernel_size=2),
-            term(1, EACH, bottleneck=1, width=1),
-            term(4, EACH, bottleneck=1),
-            term(2, EACH, width=1),
-        ]
-        macs = [
-            term(area_in, FIRST, prev=1, bottleneck=1),
-            term(area, REST, width=1, bottleneck=1),
-            term(area, EACH, bottleneck=2, kernel_size=2),
-            term(area, EACH, bottleneck=1, width=1),
-        ]
-        if project:
-            params += [term(1, FIRST, prev=1, width=1), term(2, FIRST, width=1)]
-            macs += [term(area, FIRST, prev=1, width=1)]
-        if profile == "tinynas":
-            macs += [
-                term(3 * area_in, FIRST, bottleneck=1),
-                term(3 * area, REST, bottleneck=1),
-                term(3 * area, EACH, bottleneck=1),
-                term(3 * area, EACH, width=1),
-            ]
-            if project:
-                macs += [term(3 * area, FIRST, width=1)]
-                if shape.stride == 2:
-                    macs += [term(area_in, FIRST, prev=1)]
-        return {"params": tuple(params), "macs": tuple(macs)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``c_in * (b k^2) * b`` for each block (DeepMAD eq. for H and rho, groups = 1)."""
-        return (
-            term(1, FIRST, prev=1, bottleneck=2, kernel_size=2),
-            term(1, REST, width=1, bottleneck=2, kernel_size=2),
-        )
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The first block runs its 1x1 convolution at the input resolution."""
+        width, inner, kernel = symbol("width"), symbol("bottleneck"), symbol("kernel_size")
+        yield symbolic_conv(at.c_in, inner, at.area_in)
+        yield symbolic_act(inner, at.area_in)
+        yield symbolic_conv(inner, inner, at.area, kernel)
+        yield symbolic_act(inner, at.area)
+        yield symbolic_conv(inner, width, at.area)
+        yield from symbolic_projection(at)
+        yield symbolic_act(width, at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

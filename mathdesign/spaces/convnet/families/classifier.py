@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.programs.stages import Monomial, Repeat, term
-from mathdesign.spaces.convnet.families.base import CountingProfile, Family, Layer, StageShape
+from mathdesign.metrics.base import SymbolicLayer, symbol
+from mathdesign.spaces.convnet.families.base import (
+    Family,
+    Layer,
+    Place,
+    StageShape,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,18 +24,12 @@ class Classifier(Family):
     summary = "global average pooling and a linear layer"
     block = "pool, linear"
     decisions = ("width", "depth")
-    layers_per_block = 0
+    roles = ("classifier",)
+    one_block = True
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """``c_in * classes`` MACs and as many weights plus biases; nothing under ``tinynas``."""
-        if profile == "tinynas":
-            return {"params": (), "macs": ()}
-        weights = term(1, Repeat.EACH, prev=1, width=1)
-        return {"params": (weights, term(1, Repeat.EACH, width=1)), "macs": (weights,)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """The classifier carries no entropy."""
-        return ()
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The linear layer."""
+        yield SymbolicLayer("linear", at.c_in, symbol("width"), 1, bias=True, tinynas=False)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

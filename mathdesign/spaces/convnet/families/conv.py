@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
     Family,
     Layer,
+    Place,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
 )
 
 if TYPE_CHECKING:
@@ -26,19 +28,14 @@ class Conv(Family):
     summary = "one convolution (stem and head)"
     block = "kxk"
     decisions = ("width", "kernel_size", "depth")
-    layers_per_block = 1
+    roles = ("stem", "head")
+    one_block = True
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """``c_in k^2 c r^2`` MACs; ``tinynas`` adds 2 (norm) + 1 (ReLU) per output value."""
-        weights = term(1, Repeat.EACH, prev=1, kernel_size=2, width=1)
-        macs = [term(shape.area_out, Repeat.EACH, prev=1, kernel_size=2, width=1)]
-        if profile == "tinynas":
-            macs.append(term(3 * shape.area_out, Repeat.EACH, width=1))
-        return {"params": (weights, term(2, Repeat.EACH, width=1)), "macs": tuple(macs)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``c_in k^2``."""
-        return (term(1, Repeat.EACH, prev=1, kernel_size=2),)
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """Convolution and activation."""
+        width = symbol("width")
+        yield symbolic_conv(at.c_in, width, at.area, symbol("kernel_size"))
+        yield symbolic_act(width, at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -3,27 +3,43 @@
 After ConvNeXt (CVPR 2022, arXiv 2201.03545, figure 4): depthwise first, wide 1x1 inside. Two
 departures keep the block in the same mould as the others: batch norm instead of layer norm, and
 no separate downsampling layer: the first block of a stage changes width and resolution itself.
+
+The option ``as_published`` takes them back, and adds biases and the layer scale, as torchvision's
+models/convnext.py has them. With the stem ``patchify`` and the classifier ``normed_classifier``,
+which only ConvNeXt has and which stand at the end of this file, ConvNeXt-T is a point of the space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from mathdesign.programs.stages import Monomial, Repeat, term
+from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
+    BOTTLENECK,
     Family,
     Layer,
+    Option,
+    Place,
+    StageFault,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
+    symbolic_projection,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
-FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
+PUBLISHED = Option(
+    "as_published",
+    "the published block",
+    "layer norm, biases, layer scale, and instead of a projected shortcut a convolution of the "
+    "stride's size in front of the stage (default: no).",
+)
 
 
 class ConvNeXt(Family):
@@ -33,7 +49,8 @@ class ConvNeXt(Family):
     summary = "large-kernel depthwise block, ConvNeXt-like"
     block = "depthwise kxk, 1x1, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
-    layers_per_block = 3
+    words = (BOTTLENECK,)
+    options = (PUBLISHED,)
     preset = (
         {"stride": 2, "width": "32..96/16", "bottleneck": "96..384/32", "kernel_size": [5, 7],
          "depth": "1..4"},
@@ -45,43 +62,40 @@ class ConvNeXt(Family):
          "depth": "1..6"},
     )  # fmt: skip
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
-        """``tinynas`` charges norms, activations, additions and pools as for bottlenecks."""
-        area = shape.area_out
-        project = not shape.identity_shortcut
-        first: tuple[Monomial, ...] = (
-            term(1, FIRST, prev=1, kernel_size=2),
-            term(1, FIRST, prev=1, bottleneck=1),
-            term(1, REST, width=1, kernel_size=2),
-            term(1, REST, width=1, bottleneck=1),
-            term(1, EACH, bottleneck=1, width=1),
-        )
-        if project:
-            first += (term(1, FIRST, prev=1, width=1),)
-        macs = [Monomial(m.coefficient * area, m.repeat, m.powers) for m in first]
-        norms = [term(2, FIRST, prev=1), term(2, REST, width=1), term(2, EACH, width=1)]
-        if project:
-            norms.append(term(2, FIRST, width=1))
-        if profile == "tinynas":
-            macs += [Monomial(m.coefficient * area, m.repeat, m.powers) for m in norms]
-            macs.append(term(area, EACH, bottleneck=1))
-            if project:
-                macs.append(term(area, FIRST, width=1))
-                if shape.stride == 2:
-                    macs.append(term(shape.area_in, FIRST, prev=1))
-        return {"params": (*first, *norms), "macs": tuple(macs)}
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The first 1x1 has no norm, nothing follows the addition."""
+        if PUBLISHED.name in at.shape.options:
+            yield from self._published_symbolic(at)
+            return
+        width, inner, kernel = symbol("width"), symbol("bottleneck"), symbol("kernel_size")
+        yield symbolic_conv(at.c_in, at.c_in, at.area, kernel, per_group=ONE)
+        yield SymbolicLayer("conv", at.c_in, inner, at.area, main_path=True)
+        yield symbolic_act(inner, at.area)
+        yield symbolic_conv(inner, width, at.area)
+        yield from symbolic_projection(at)
 
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``k^2 * c_in * b``: a depthwise layer has ``c / groups = 1``."""
-        return (
-            term(1, FIRST, prev=1, bottleneck=1, kernel_size=2),
-            term(1, REST, width=1, bottleneck=1, kernel_size=2),
-        )
+    def _published_symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """What stands in front of a stage is, as a projection, no part of the main path."""
+        width, inner, c = symbol("width"), symbol("bottleneck"), at.c_in
+        if at.projects:
+            stride = ONE * at.shape.stride
+            yield SymbolicLayer("norm", c, c, at.area_in)
+            yield SymbolicLayer("conv", c, width, at.area, stride, bias=True)
+            c = width
+        depthwise = SymbolicLayer("conv", c, c, at.area, symbol("kernel_size"), ONE, bias=True)
+        yield replace(depthwise, main_path=True)
+        yield SymbolicLayer("norm", c, c, at.area)
+        yield SymbolicLayer("conv", c, inner, at.area, bias=True, main_path=True)
+        yield symbolic_act(inner, at.area)
+        yield SymbolicLayer("conv", inner, width, at.area, bias=True, main_path=True)
+        yield SymbolicLayer("scale", width, width, at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[tuple[Layer, ...], ...]:
         """Unrolled blocks; the first 1x1 has no norm, nothing follows the addition."""
+        if PUBLISHED.name in shape.options:
+            return self._published_layers(prev, choice, shape)
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         area = shape.area_out
         blocks = []
@@ -99,6 +113,31 @@ class ConvNeXt(Family):
                 block += [conv(c_in, width, area), Layer("add", width, width, area)]
             blocks.append(tuple(block))
         return tuple(blocks)
+
+    def _published_layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
+        area, front = shape.area_out, []
+        if not shape.identity_shortcut:
+            front = [
+                Layer("norm", prev, prev, shape.area_in),
+                Layer("conv", prev, width, area, shape.stride, bias=True),
+            ]
+        block = (
+            Layer("conv", width, width, area, kernel, groups=width, bias=True, main_path=True),
+            Layer("norm", width, width, area),
+            Layer("conv", width, inner, area, bias=True, main_path=True),
+            act(inner, area),
+            Layer("conv", inner, width, area, bias=True, main_path=True),
+            Layer("scale", width, width, area),
+        )
+        return ((*front, *block), *(block for _ in range(choice["depth"] - 1)))
+
+    def block_maker(self, shape: StageShape) -> Callable[[Any], type[nn.Module]]:
+        """Another class where the stage is as published."""
+        published = PUBLISHED.name in shape.options
+        return type(self).published_block if published else type(self).torch_block
 
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -160,3 +199,164 @@ class ConvNeXt(Family):
                 return y + self.shortcut(x)
 
         return ConvNeXtBlock
+
+    def published_block(self) -> type[nn.Module]:
+        """``PublishedConvNeXtBlock``."""
+        import torch
+        from torch import Tensor, nn
+
+        class PublishedConvNeXtBlock(nn.Module):
+            """Depthwise kxk, layer norm, 1x1, 1x1, layer scale around a residual connection.
+
+            ``project`` puts a layer norm and a convolution of the stride's size in front.
+            """
+
+            def __init__(
+                self,
+                c_in: int,
+                c_out: int,
+                bottleneck: int,
+                kernel_size: int,
+                stride: int = 1,
+                project: bool = False,
+            ) -> None:
+                super().__init__()
+                padding = kernel_size // 2
+                self.stride = stride
+                self.front_norm = nn.LayerNorm(c_in, eps=1e-6) if project else None
+                self.front = nn.Conv2d(c_in, c_out, stride, stride) if project else None
+                self.conv1 = nn.Conv2d(c_out, c_out, kernel_size, 1, padding, groups=c_out)
+                self.norm1 = nn.LayerNorm(c_out, eps=1e-6)
+                self.conv2 = nn.Linear(c_out, bottleneck)
+                self.act = nn.GELU()
+                self.conv3 = nn.Linear(bottleneck, c_out)
+                # Every block starts close to its shortcut (arXiv 2103.17239, section 2).
+                self.scale = nn.Parameter(torch.full((c_out,), 1e-6))
+
+            def forward(self, x: Tensor) -> Tensor:
+                if self.front is not None and self.front_norm is not None:
+                    x = self.front_norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+                    # An odd side is completed by zeros, as padded convolutions do.
+                    right, below = -x.shape[-1] % self.stride, -x.shape[-2] % self.stride
+                    x = self.front(nn.functional.pad(x, (0, right, 0, below)))
+                y = self.norm1(self.conv1(x).permute(0, 2, 3, 1))
+                y = self.scale * self.conv3(self.act(self.conv2(y)))
+                return x + y.permute(0, 3, 1, 2)
+
+        return PublishedConvNeXtBlock
+
+
+class Patchify(Family):
+    """ConvNeXt's stem: patches that do not overlap, a norm, no activation."""
+
+    name = "patchify"
+    summary = "one convolution over patches, layer norm (a stem)"
+    block = "kxk of stride k"
+    decisions = ("width", "kernel_size", "depth")
+    roles = ("stem",)
+    strides = (2, 4)
+    one_block = True
+    odd = ()
+
+    def faults(self, stage: Mapping[str, Any]) -> Iterator[StageFault]:
+        """Patches are as large as their stride."""
+        stride = stage["stride"]
+        if stage["kernel_size"] != (stride,):
+            sizes = ", ".join(map(str, stage["kernel_size"]))
+            yield "kernel_size", sizes, f"{stride}, the stride: patches do not overlap", str(stride)
+
+    def misfits(self, prev: int, choice: Mapping[str, int], shape: StageShape) -> Iterator[str]:
+        """The same of a network."""
+        if choice["kernel_size"] != shape.stride:
+            yield f"patches of {choice['kernel_size']} pixels at stride {shape.stride}"
+
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """A convolution with bias, and the norm."""
+        width, kernel = symbol("width"), symbol("kernel_size")
+        yield SymbolicLayer("conv", at.c_in, width, at.area, kernel, bias=True, main_path=True)
+        yield SymbolicLayer("norm", width, width, at.area)
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """A convolution with bias, and the norm."""
+        width, kernel, area = choice["width"], choice["kernel_size"], shape.area_out
+        return (
+            (
+                Layer("conv", prev, width, area, kernel, bias=True, main_path=True),
+                Layer("norm", width, width, area),
+            ),
+        )
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """One block."""
+        return ({"c_in": prev, "c_out": choice["width"], "patch": choice["kernel_size"]},)
+
+    def torch_block(self) -> type[nn.Module]:
+        """``PatchBlock``."""
+        from torch import Tensor, nn
+
+        class PatchBlock(nn.Module):
+            """A convolution over patches and a layer norm; the last patches are filled up by zeros."""
+
+            def __init__(self, c_in: int, c_out: int, patch: int) -> None:
+                super().__init__()
+                self.patch = patch
+                self.conv = nn.Conv2d(c_in, c_out, patch, patch)
+                self.norm = nn.LayerNorm(c_out, eps=1e-6)
+
+            def forward(self, x: Tensor) -> Tensor:
+                right, below = -x.shape[-1] % self.patch, -x.shape[-2] % self.patch
+                y = self.conv(nn.functional.pad(x, (0, right, 0, below)))
+                return self.norm(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+        return PatchBlock
+
+
+class NormedClassifier(Family):
+    """ConvNeXt's end. ``tinynas`` counts the parameters of its norm, and nothing else of it."""
+
+    name = "normed_classifier"
+    summary = "global average pooling, layer norm and a linear layer"
+    block = "pool, norm, linear"
+    decisions = ("width", "depth")
+    roles = ("classifier",)
+    one_block = True
+
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """The norm and the linear layer."""
+        yield SymbolicLayer("norm", at.c_in, at.c_in, 1, tinynas=False)
+        yield SymbolicLayer("linear", at.c_in, symbol("width"), 1, bias=True, tinynas=False)
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[Layer, ...], ...]:
+        """The norm and the linear layer."""
+        norm = Layer("norm", prev, prev, 1, tinynas=False)
+        return ((norm, Layer("linear", prev, choice["width"], 1, bias=True, tinynas=False)),)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """One block."""
+        return ({"c_in": prev, "classes": choice["width"]},)
+
+    def torch_block(self) -> type[nn.Module]:
+        """``Classifier``."""
+        from torch import Tensor, nn
+
+        class Classifier(nn.Module):
+            """Global average pooling, layer norm and a linear layer."""
+
+            def __init__(self, c_in: int, classes: int) -> None:
+                super().__init__()
+                self.pool = nn.AdaptiveAvgPool2d(1)
+                self.norm = nn.LayerNorm(c_in, eps=1e-6)
+                self.linear = nn.Linear(c_in, classes)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.linear(self.norm(self.pool(x).flatten(1)))
+
+        return Classifier

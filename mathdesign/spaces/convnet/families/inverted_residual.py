@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from mathdesign.programs.stages import Derived, Monomial, Repeat, term
+from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
+from mathdesign.programs.stages import Derived
 from mathdesign.spaces.convnet.families.base import (
-    CountingProfile,
+    BOTTLENECK,
+    EXPANSION,
     Family,
     Layer,
+    Option,
+    Place,
+    StageFault,
     StageShape,
     act,
     conv,
+    symbolic_act,
+    symbolic_conv,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
-FIRST, REST, EACH = Repeat.FIRST, Repeat.REST, Repeat.EACH
+SQUEEZE = Option(
+    "squeeze_excitation", "squeeze-and-excitation", "with an SE unit (default: yes).", default=True
+)
 
 
 def squeeze_width(bottleneck: int) -> int:
@@ -40,7 +49,8 @@ class InvertedResidual(Family):
     summary = "mobile inverted bottleneck with squeeze-and-excitation: DeepMAD's K1DWSEK1"
     block = "1x1, depthwise kxk, SE, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
-    layers_per_block = 3
+    words = (BOTTLENECK, EXPANSION)
+    options = (SQUEEZE,)
     preset = (
         {"stride": 1, "width": "16..32/8", "expansion": [1, 2, 3], "kernel_size": [3, 5],
          "depth": "1..2"},
@@ -54,55 +64,34 @@ class InvertedResidual(Family):
          "depth": "1..8"},
     )  # fmt: skip
 
+    def faults(self, stage: Mapping[str, Any]) -> Iterator[StageFault]:
+        """There is no shortcut to choose."""
+        if stage["shortcut"] == "identity":
+            accepted = "nothing: this family keeps its input wherever widths and stride allow"
+            yield "shortcut", "identity", accepted, ""
+
     def derived(
         self, choices: Mapping[str, tuple[int, ...]], shape: StageShape
     ) -> tuple[Derived, ...]:
         """``squeeze``: the SE width, a step function of the bottleneck width."""
-        if not shape.squeeze_excitation:
+        if SQUEEZE.name not in shape.options:
             return ()
         widths = tuple(squeeze_width(b) for b in choices["bottleneck"])
         return (Derived("squeeze", "bottleneck", widths),)
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Monomial, ...]]:
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
         """SE convolutions carry a batch norm; ``tinynas`` counts their params, not their MACs."""
-        area_in, area = shape.area_in, shape.area_out
-        params = [
-            term(1, FIRST, prev=1, bottleneck=1),
-            term(1, REST, width=1, bottleneck=1),
-            term(1, EACH, bottleneck=1, kernel_size=2),
-            term(1, EACH, bottleneck=1, width=1),
-            term(4, EACH, bottleneck=1),
-            term(2, EACH, width=1),
-        ]
-        macs = [
-            term(area_in, FIRST, prev=1, bottleneck=1),
-            term(area, REST, width=1, bottleneck=1),
-            term(area, EACH, bottleneck=1, kernel_size=2),
-            term(area, EACH, bottleneck=1, width=1),
-        ]
-        if shape.squeeze_excitation:
-            params += [
-                term(2, EACH, bottleneck=1, squeeze=1),
-                term(2, EACH, squeeze=1),
-                term(2, EACH, bottleneck=1),
-            ]
-        if profile == "tinynas":
-            macs += [
-                term(3 * area_in, FIRST, bottleneck=1),
-                term(3 * area, REST, bottleneck=1),
-                term(3 * area, EACH, bottleneck=1),
-                term(3 * area, EACH, width=1),
-            ]
-        elif shape.squeeze_excitation:
-            macs += [term(2, EACH, bottleneck=1, squeeze=1)]
-        return {"params": tuple(params), "macs": tuple(macs)}
-
-    def layer_widths(self, shape: StageShape) -> tuple[Monomial, ...]:
-        """``c_in * k^2 * b``: a depthwise layer has ``c / groups = 1``; SE is left out, as coded."""
-        return (
-            term(1, FIRST, prev=1, bottleneck=1, kernel_size=2),
-            term(1, REST, width=1, bottleneck=1, kernel_size=2),
-        )
+        width, inner, kernel = symbol("width"), symbol("bottleneck"), symbol("kernel_size")
+        yield symbolic_conv(at.c_in, inner, at.area_in)
+        yield symbolic_act(inner, at.area_in)
+        yield symbolic_conv(inner, inner, at.area, kernel, per_group=ONE)
+        yield symbolic_act(inner, at.area)
+        if SQUEEZE.name in at.shape.options:
+            squeeze = symbol("squeeze")
+            yield symbolic_conv(inner, squeeze, 1, main_path=False, tinynas=False)
+            yield symbolic_conv(squeeze, inner, 1, main_path=False, tinynas=False)
+        yield symbolic_conv(inner, width, at.area)
+        yield symbolic_act(width, at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -119,7 +108,7 @@ class InvertedResidual(Family):
                 conv(inner, inner, area, kernel, groups=inner, main_path=True),
                 act(inner, area),
             ]
-            if shape.squeeze_excitation:
+            if SQUEEZE.name in shape.options:
                 squeeze = squeeze_width(inner)
                 block += [
                     conv(inner, squeeze, 1, tinynas=False),
@@ -132,7 +121,7 @@ class InvertedResidual(Family):
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[dict[str, int | bool], ...]:
         """The first block changes width and resolution; the others keep both."""
-        squeeze = squeeze_width(choice["bottleneck"]) if shape.squeeze_excitation else 0
+        squeeze = squeeze_width(choice["bottleneck"]) if SQUEEZE.name in shape.options else 0
         return tuple(
             {
                 "c_in": choice["width"] if index else prev,

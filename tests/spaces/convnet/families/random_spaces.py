@@ -17,6 +17,7 @@ def domain(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, ...]]
     return st.lists(values, min_size=1, max_size=3, unique=True).map(lambda v: tuple(sorted(v)))
 
 
+WORDS = {"group_width": st.sampled_from([1, 2, 4, 8, 16])}
 KERNELS = domain(st.sampled_from([1, 3, 5, 7]))
 DEPTHS = domain(st.integers(1, 6))
 SIZES = st.integers(1, 65)
@@ -37,30 +38,32 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
         resolution_in=resolution,
         resolution_out=-(-resolution // stride),
         identity_shortcut=keeps and draw(st.booleans()),
-        squeeze_excitation=family == "inverted_residual" and draw(st.booleans()),
+        options=frozenset(o.name for o in FAMILIES[family].options if draw(st.booleans())),
     )
     choices = {"width": widths, "kernel_size": draw(KERNELS), "depth": draw(DEPTHS)}
-    expansion = None
-    if "bottleneck" in FAMILIES[family].decisions:
-        if family == "inverted_residual" and draw(st.booleans()):
-            expansion = draw(st.sets(st.sampled_from(EXPANSIONS), min_size=1).map(tuple))
-            inner = {expanded(width, ratio) for width in widths for ratio in expansion}
-            choices["bottleneck"] = tuple(sorted(inner))
+    ratios = {}
+    for decision in sorted({word.sets for word in FAMILIES[family].words}):
+        words = [word for word in FAMILIES[family].words if word.sets == decision]
+        if draw(st.sampled_from(words)).kind == "ratios":
+            ratios[decision] = draw(st.sets(st.sampled_from(EXPANSIONS), min_size=1).map(tuple))
+            inner = {expanded(width, ratio) for width in widths for ratio in ratios[decision]}
+            choices[decision] = tuple(sorted(inner))
         else:
-            choices["bottleneck"] = draw(domain(MULTIPLES))
-    return StageSpace(name, "body", family, shape, choices, expansion)
+            choices[decision] = draw(domain(WORDS.get(decision, MULTIPLES)))
+    return StageSpace(name, "body", family, shape, choices, ratios)
 
 
 @st.composite
 def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
     """Stem, one to four body stages, sometimes a head, classifier; odd sizes included."""
     channels, size = draw(st.sampled_from([1, 3, 4])), draw(sizes)
-    stride = draw(st.sampled_from([1, 2]))
+    family = draw(st.sampled_from(["conv", "conv", "patchify"]))
+    stride = draw(st.sampled_from(FAMILIES[family].strides))
     resolution = -(-size // stride)
-    one = (1,)
+    one, kernels = (1,), draw(KERNELS) if family == "conv" else (stride,)
     stem = _single(
-        "stem", "conv", StageShape(stride, size, resolution),
-        width=draw(domain(MULTIPLES)), kernel_size=draw(KERNELS), depth=one,
+        "stem", family, StageShape(stride, size, resolution),
+        width=draw(domain(MULTIPLES)), kernel_size=kernels, depth=one,
     )  # fmt: skip
     stages = [stem]
     for index in range(draw(st.integers(1, 4))):
@@ -76,7 +79,8 @@ def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
         )
     classifier = StageShape(1, resolution, 1)
     classes = (draw(st.integers(2, 20)),)
-    stages.append(_single("classifier", "classifier", classifier, width=classes, depth=one))
+    end = draw(st.sampled_from(["classifier", "normed_classifier"]))
+    stages.append(_single("classifier", end, classifier, width=classes, depth=one))
     return Space(channels, size, tuple(stages), draw(width_rules()))
 
 

@@ -50,8 +50,8 @@ def published(model: dict) -> Space:
         }
         if "bottleneck" in block:
             choice["bottleneck"] = block["bottleneck"]
-        se = family == "inverted_residual"
-        shape = StageShape(block["stride"], resolution, after, squeeze_excitation=se)
+        se = frozenset({"squeeze_excitation"} if family == "inverted_residual" else ())
+        shape = StageShape(block["stride"], resolution, after, options=se)
         stages.append((role, family, shape, choice))
         resolution = after
     end = StageShape(1, resolution, 1)
