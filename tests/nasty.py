@@ -26,24 +26,32 @@ from mathdesign.programs.stages import (
 from tests.points import every_point
 from tests.slot_problems import random_ensemble, random_features
 
-#: What all costs of a program are multiples of, and all values.
-UNITS = (1, 1, 1000, 10**12, 2**50)
+#: What all costs of a program are multiples of, and all values. Solvers in doubles take matrices
+#: of numbers up to 1e15; exact arithmetic takes costs up to 2^62.
+UNITS = (1, 1, 1000, 10**12)
+EXACT_UNITS = (*UNITS, 2**50)
 SCALES = (1.0, 1.0, 1e-9, 1e-6, 1e9)
 METRICS = ("a", "b")
+FORMS = (DesignProblem, SlotProblem, MixProblem)
 
 
-def programs() -> st.SearchStrategy:
-    """Programs of every form with whatever limits."""
-    return bare().flatmap(limited)
+def programs(
+    forms: tuple[type, ...] = FORMS, apart: bool = True, units: tuple[int, ...] = EXACT_UNITS
+) -> st.SearchStrategy:
+    """Programs of some forms with whatever limits, distances among them if ``apart``."""
+    return bare(forms, units).flatmap(lambda program: limited(program, apart))
 
 
-def bare() -> st.SearchStrategy:
-    """Programs of every form without budgets and distances."""
-    return st.one_of(chains(), slot_problems(), mix_problems())
+def bare(
+    forms: tuple[type, ...] = FORMS, units: tuple[int, ...] = EXACT_UNITS
+) -> st.SearchStrategy:
+    """Programs of some forms without budgets and distances."""
+    made = {DesignProblem: chains, SlotProblem: slot_problems, MixProblem: mix_problems}
+    return st.one_of([made[form](units) for form in forms])
 
 
 @st.composite
-def limited(draw, program):
+def limited(draw, program, apart: bool = True):
     """``program`` with budgets around designs of its own, some inherent, and distances."""
     points = st.sampled_from(every_point(program))
     budgets = []
@@ -52,15 +60,15 @@ def limited(draw, program):
         upper, lower = draw(st.sampled_from(((at, None), (None, at), (at, at), (at + 5, at - 5))))
         budgets.append(Budget(metric, upper, lower, inherent=draw(st.booleans())))
     program = program.with_budgets(budgets)
-    for point in draw(st.lists(points, max_size=2)):
+    for point in draw(st.lists(points, max_size=2 if apart else 0)):
         program = program.apart_from(point, at_least=draw(st.integers(1, 3)))
     return program
 
 
 @st.composite
-def chains(draw) -> DesignProblem:
+def chains(draw, units) -> DesignProblem:
     """One or two stages of two or three decisions; sometimes entropy, derived symbols, rules."""
-    unit = draw(st.sampled_from(UNITS))
+    unit = draw(st.sampled_from(units))
     stages = tuple(draw(_stage(f"s{s}", unit)) for s in range(draw(st.integers(1, 2))))
     last = len(stages) - 1
     scales = (Scale(last, draw(st.sampled_from(SCALES)), 4),) if draw(st.booleans()) else ()
@@ -80,12 +88,12 @@ def chains(draw) -> DesignProblem:
 
 
 @st.composite
-def slot_problems(draw) -> SlotProblem:
+def slot_problems(draw, units) -> SlotProblem:
     """One to three slots of one to three options; sometimes pairs, rules, trees."""
     sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
     pairs = [(i, j) for i in range(len(sizes)) for j in range(i)]
     slots = tuple(Slot(f"s{i}", tuple("abc"[:n])) for i, n in enumerate(sizes))
-    unit, scale = draw(st.sampled_from(UNITS)), draw(st.sampled_from(SCALES))
+    unit, scale = draw(st.sampled_from(units)), draw(st.sampled_from(SCALES))
     metrics = {name: draw(_sums(sizes, pairs, unit, np.int64)) for name in METRICS}
     ensembles = ()
     if draw(st.booleans()):
@@ -101,9 +109,9 @@ def slot_problems(draw) -> SlotProblem:
 
 
 @st.composite
-def mix_problems(draw) -> MixProblem:
+def mix_problems(draw, units) -> MixProblem:
     """One to three frames, of different shape, of up to two groups."""
-    unit, scale = draw(st.sampled_from(UNITS)), draw(st.sampled_from(SCALES))
+    unit, scale = draw(st.sampled_from(units)), draw(st.sampled_from(SCALES))
     frames = []
     for _ in range(draw(st.integers(1, 3))):
         groups = []
