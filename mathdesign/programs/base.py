@@ -14,6 +14,7 @@ no file format and no network library.
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,9 +83,10 @@ class Distance:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The least or greatest value of a metric under the rules, and a point that has it.
+    """The least or greatest value of a limit, and a point that has it.
 
-    Both are ``None`` where nothing satisfies the rules.
+    Both are ``None`` where no point is left to have one; ``point`` alone where only the value is
+    known.
     """
 
     value: int | float | None
@@ -94,8 +96,8 @@ class Reach:
 class Program(abc.ABC):
     """A solver-free mathematical program: maximise ``value`` over the points that are ``feasible``.
 
-    Immutable: every operation of the algebra returns a new program over the same points, so that a
-    point of one is a point of the other.
+    Immutable: every operation of the algebra returns a new program. Its points are points of the
+    old one and cost the same there, so that whatever solves it has solved part of the old one.
     """
 
     name: str
@@ -165,9 +167,10 @@ class Program(abc.ABC):
         return dict(self.costs(point))
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
-        """The least (``largest``: greatest) value of a limit under the rules, budgets ignored.
+        """The least (``largest``: greatest) value of a limit, whatever the other limits say.
 
-        ``None``: the form's structure does not answer it; a solver can.
+        Rules, inherent budgets and distances count. ``None``: the form's structure does not answer
+        it; a solver can. Raises ``KeyError`` for what is no metric and no limit.
         """
         return None
 
@@ -178,7 +181,10 @@ class Program(abc.ABC):
     # ---- the algebra -----------------------------------------------------------------------------
 
     def with_budgets(self, budgets: Iterable[Budget]) -> Self:
-        """Other budgets instead of all those that it has; inherent ones stay."""
+        """Other budgets instead of all those that it has; inherent ones stay.
+
+        Raises ``ValueError`` for a budget on an unknown metric.
+        """
         kept = tuple(budget for budget in self.budgets if budget.inherent)
         return self._with(budgets=(*kept, *budgets))
 
@@ -208,8 +214,11 @@ class Program(abc.ABC):
         return self._with(budgets=tuple(budgets))
 
     def apart_from(self, *points: Point, at_least: int = 1) -> Self:
-        """Only points that differ from each of ``points`` in ``at_least`` decisions."""
-        added = tuple(Distance(tuple(int(k) for k in point), at_least) for point in points)
+        """Only points that differ from each of ``points`` in ``at_least`` decisions.
+
+        Raises ``ValueError`` for what cannot be a point.
+        """
+        added = tuple(Distance(whole(point), at_least) for point in points)
         return self._with(distances=(*self.distances, *added))
 
     @abc.abstractmethod
@@ -221,11 +230,25 @@ class Program(abc.ABC):
 
     @abc.abstractmethod
     def maximising(self, weights: Mapping[str, float]) -> Self:
-        """Another objective: the weighted sum of metrics. Raises ``KeyError`` for an unknown one."""
+        """Another objective: the weighted sum of metrics.
+
+        Raises ``KeyError`` for an unknown metric, ``ValueError`` for a weight that is not finite.
+        """
 
     def minimising(self, weights: Mapping[str, float]) -> Self:
         """The program whose best point has the least weighted sum of metrics."""
         return self.maximising({metric: -weight for metric, weight in weights.items()})
+
+    def _kept(self, found: Reach) -> Reach | None:
+        """An extreme found without inherent budgets, distances or rules, if its point keeps them."""
+        at = found.point
+        return found if at is not None and self.unlimited().feasible(at) else None
+
+    def _check_weights(self, weights: Mapping[str, float]) -> None:
+        """Raise as :meth:`maximising` says."""
+        self._known(weights, self.metric_names, "metric")
+        for metric, weight in weights.items():
+            refuse_infinite(f"weight of {metric}", weight)
 
     def _with(self, **changes: Any) -> Self:
         return replace(self, **changes)  # type: ignore[type-var]  # every form is a dataclass
@@ -269,6 +292,60 @@ def handed_out(program: Program, name: str) -> Callable[..., Any]:
         way = f"forms that do: {', '.join(forms)}" if forms else "import mathdesign.solvers first"
         raise TypeError(f"a program of form {program.form!r} is not handed out as {name}; {way}")
     return found
+
+
+def whole(point: Iterable[Any]) -> tuple[int, ...]:
+    """The integers that ``point`` consists of. Raises ``ValueError`` if it holds anything else."""
+    try:
+        held = tuple(point)
+        found = tuple(int(k) for k in held)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"a point holds integers, found {point!r}") from None
+    if found != held:
+        raise ValueError(f"a point holds integers, found {held}")
+    return found
+
+
+def whole_array(where: str, values: npt.ArrayLike) -> IntArray:
+    """Integers as int64. Raises ``ValueError`` for other numbers and for those above 2^62."""
+    found = np.asarray(values)
+    if found.size and not is_whole(found):
+        raise ValueError(f"{where}: found numbers of type {found.dtype}, accepted: integers")
+    refuse_large(where, magnitude(found))
+    return found.astype(np.int64, copy=False)
+
+
+def is_whole(values: npt.NDArray[Any]) -> bool:
+    """Whether these are integers by their type; Python's own count, floats such as 2.0 do not."""
+    if values.dtype.kind == "O":
+        return all(isinstance(v, int) for v in values.flat)
+    return values.dtype.kind in "iub"
+
+
+def magnitude(values: npt.NDArray[Any]) -> int:
+    """The largest absolute value of some integers, 0 if there are none."""
+    return max(abs(int(values.min())), abs(int(values.max()))) if values.size else 0
+
+
+def refuse_large(metric: str, value: int) -> None:
+    """Raise ``ValueError`` if a metric may reach ``value`` and that is more than int64 can add."""
+    if value > LARGEST_METRIC:
+        raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
+
+
+def refuse_infinite(where: str, values: npt.ArrayLike) -> None:
+    """Raise ``ValueError`` with the place unless all ``values`` are finite."""
+    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if not np.isfinite(found).all():
+        wrong = float(found[~np.isfinite(found)][0])
+        raise ValueError(f"{where}: found {wrong}, accepted: finite numbers")
+
+
+def unused(name: str, taken: Iterable[str]) -> str:
+    """``name``, with a number behind it if it is taken."""
+    known = set(taken)
+    numbered = (f"{name} {k}" for k in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n not in known)
 
 
 def weighted(weights: Mapping[str, float], costs: Mapping[str, int]) -> float:

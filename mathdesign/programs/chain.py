@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from mathdesign.programs.base import IntArray, Limit, Point, Program, Reach
+from mathdesign.programs.base import IntArray, Limit, Point, Program, Reach, whole
 from mathdesign.programs.evaluate import Evaluator, Scores
 from mathdesign.programs.reach import count, extreme, least_effectiveness
 from mathdesign.programs.stages import Chain, Decision, Derived, Objective, Stage
@@ -57,7 +57,7 @@ class DesignProblem(Chain, Program):
         return Evaluator(self)
 
     def costs(self, point: Point) -> dict[str, int]:
-        """Every metric of a point, exact."""
+        """Every metric of a point, exact. Raises ``ValueError`` for what is no point."""
         metrics = self.evaluator.metrics(self._array(point))
         return {name: int(values[0]) for name, values in metrics.items()}
 
@@ -67,13 +67,13 @@ class DesignProblem(Chain, Program):
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""
-        inside = len(point) == len(self.variables) and all(
-            value in self.stages[s].domain(name) for (s, name), value in zip(self.variables, point)
-        )
-        return inside and bool(self.scores(point).feasible[0])
+        try:
+            return bool(self.scores(point).feasible[0])
+        except ValueError:
+            return False
 
     def scores(self, point: Point) -> Scores:
-        """Everything about one point whose values lie in their domains."""
+        """Everything about one point. Raises ``ValueError`` for what is no point."""
         return self.evaluator(self._array(point))
 
     @property
@@ -90,11 +90,15 @@ class DesignProblem(Chain, Program):
         return found
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
-        """A shortest path along the chain (:mod:`.reach`): exact."""
-        if metric == EFFECTIVENESS:
-            return None if largest else Reach(least_effectiveness(self), None)
+        """A shortest path along the chain (:mod:`.reach`): exact, inherent budgets and distances
+        aside; an answer where its point keeps those.
+        """
+        if metric == EFFECTIVENESS and self.effectiveness is not None:
+            bounded = any(b.inherent for b in self.budgets) or self.distances
+            return None if largest or bounded else Reach(least_effectiveness(self), None)
+        self._known([metric], self.metrics, "metric")
         found = extreme(self, metric, largest=largest)
-        return Reach(None, None) if found is None else Reach(int(found.value), found.point)
+        return Reach(None, None) if found is None else self._kept(Reach(found.value, found.point))
 
     def without(self, *metrics: str) -> Self:
         """The program without the limits on ``metrics``, effectiveness among them."""
@@ -140,14 +144,20 @@ class DesignProblem(Chain, Program):
 
     def maximising(self, weights: Mapping[str, float]) -> Self:
         """The weighted sum of metrics as the objective."""
-        self._known(weights, self.metrics, "metric")
+        self._check_weights(weights)
         return replace(self, objective=Objective(metric_weights=tuple(weights.items())))
 
     def _called(self, stage: int, decision: str) -> str:
         return f"{self.stages[stage].name}.{decision}"
 
     def _array(self, point: Point) -> IntArray:
-        return np.array(point, dtype=np.int64)
+        values = whole(point)
+        if len(values) != len(self.variables):
+            raise ValueError(f"a point has {len(self.variables)} values, found {len(values)}")
+        for (s, name), value in zip(self.variables, values):
+            if value not in (domain := self.stages[s].domain(name)):
+                raise ValueError(f"{self._called(s, name)}: found {value}, accepted: {domain}")
+        return np.array(values, dtype=np.int64)
 
 
 def _kept_stage(stage: Stage, index: int, keep: Mapping[tuple[int, str], list[int]]) -> Stage:

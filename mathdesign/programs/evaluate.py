@@ -81,7 +81,7 @@ class Evaluator:
         objective = entropy - penalty
         for metric, weight in self.problem.objective.metric_weights:
             objective = objective + weight * metrics[metric]
-        feasible = self._rules_hold(points) & self._budgets_hold(metrics)
+        feasible = self._rules_hold(points) & self._budgets_hold(metrics, len(points))
         feasible &= rows_apart(points, self.problem.distances)
         if self.problem.effectiveness is not None:
             feasible &= effectiveness <= self.problem.effectiveness.limit * (
@@ -162,8 +162,8 @@ class Evaluator:
             holds &= allowed[i, j]
         return holds
 
-    def _budgets_hold(self, metrics: dict[str, IntArray]) -> BoolArray:
-        holds: BoolArray = np.ones(len(metrics[self.problem.metrics[0]]), dtype=np.bool_)
+    def _budgets_hold(self, metrics: dict[str, IntArray], count: int) -> BoolArray:
+        holds: BoolArray = np.ones(count, dtype=np.bool_)
         for budget in self.problem.budgets:
             if budget.upper is not None:
                 holds &= metrics[budget.metric] <= budget.upper

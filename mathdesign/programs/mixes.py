@@ -24,7 +24,20 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from mathdesign.programs.base import Budget, Distance, FloatArray, IntArray, Program, Reach
+from mathdesign.programs.base import (
+    Budget,
+    Distance,
+    FloatArray,
+    IntArray,
+    Program,
+    Reach,
+    magnitude,
+    refuse_infinite,
+    refuse_large,
+    unused,
+    whole,
+    whole_array,
+)
 
 FRAME = "frame"
 #: What two points of different frames differ by.
@@ -44,6 +57,8 @@ class Group:
     most: int
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "costs", whole_array("costs of a group", self.costs))
+        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))
         if self.costs.ndim != 2 or len(self.costs) != len(self.values) or not len(self.values):
             raise ValueError("a group needs at least one option, one row of costs for each")
         if not 0 <= self.least <= self.most:
@@ -69,6 +84,17 @@ class Frame:
     value: float
     groups: tuple[Group, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "costs", whole_array("costs of a frame", self.costs))
+
+    @cached_property
+    def largest(self) -> tuple[int, ...]:
+        """An upper limit of the absolute value of each metric, itself exact."""
+        return tuple(
+            magnitude(self.costs[m]) + sum(g.most * magnitude(g.costs[:, m]) for g in self.groups)
+            for m in range(len(self.costs))
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class MixProblem(Program):
@@ -89,15 +115,22 @@ class MixProblem(Program):
     form: ClassVar[str] = "mixes"
 
     def __post_init__(self) -> None:
-        for distance in self.distances:
-            self.counts(distance.point)
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError("metrics need distinct names")
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
-        for frame in self.frames:
+        for index, frame in enumerate(self.frames):
             shapes = {frame.costs.shape, *(g.costs.shape[1:] for g in frame.groups)}
             if shapes != {(len(self.metrics),)}:
                 raise ValueError("costs: one for each metric")
+            for metric, greatest in zip(self.metrics, frame.largest):
+                refuse_large(metric, greatest)
+            refuse_infinite(f"value of frame {index}", frame.value)
+            for g, group in enumerate(frame.groups):
+                refuse_infinite(f"values of frame {index}, group {g}", group.values)
+        for distance in self.distances:
+            self.counts(distance.point)
 
     @cached_property
     def size(self) -> int:
@@ -111,7 +144,7 @@ class MixProblem(Program):
 
     def counts(self, point: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """The counts of a point, group by group. Raises ``ValueError`` for what is no point."""
-        index, rest = int(point[0]), [int(k) for k in point[1:]]
+        index, *rest = whole(point) or (-1,)
         if not 0 <= index < len(self.frames):
             raise ValueError(f"no frame {index}")
         found = []
@@ -149,10 +182,11 @@ class MixProblem(Program):
         return found | {name: tuple(range(n + 1)) for name, n in most.items()}
 
     def costs(self, point: Sequence[int]) -> dict[str, int]:
-        """Every metric of a point, in Python integers."""
+        """Every metric of a point, in Python integers. Raises ``ValueError`` for what is no point."""
+        taken = self.counts(point)
         frame = self.frames[int(point[0])]
         totals = [int(c) for c in frame.costs]
-        for group, counts in zip(frame.groups, self.counts(point)):
+        for group, counts in zip(frame.groups, taken):
             for row, count in zip(group.costs, counts):
                 if count:
                     totals = [total + count * int(c) for total, c in zip(totals, row)]
@@ -160,9 +194,10 @@ class MixProblem(Program):
 
     def value(self, point: Sequence[int]) -> float:
         """The objective of a point, summed exactly and rounded once."""
+        taken = self.counts(point)
         frame = self.frames[int(point[0])]
         terms = [frame.value]
-        for group, counts in zip(frame.groups, self.counts(point)):
+        for group, counts in zip(frame.groups, taken):
             terms += [float(v) * count for v, count in zip(group.values, counts)]
         return math.fsum(terms)
 
@@ -170,16 +205,15 @@ class MixProblem(Program):
         """Whether ``point`` is one and keeps all budgets and distances."""
         try:
             costs = self.costs(point)
-        except (ValueError, IndexError):
+        except ValueError:
             return False
         return all(b.admits(costs[b.metric]) for b in self.budgets) and all(
             differing(point, d.point) >= d.at_least for d in self.distances
         )
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
-        """Frame by frame, group by group, where no inherent budget couples the groups."""
-        if any(b.inherent for b in self.budgets) or self.distances:
-            return None
+        """Frame by frame, group by group, where nothing couples them or that point keeps what does."""
+        self._known([metric], self.metrics, "metric")
         at, sign = self.metrics.index(metric), -1 if largest else 1
         best: tuple[int, tuple[int, ...]] | None = None
         for index, frame in enumerate(self.frames):
@@ -192,7 +226,7 @@ class MixProblem(Program):
                 point += [count if o == option else 0 for o in range(len(costs))]
             if best is None or total < best[0]:
                 best = total, tuple(point)
-        return Reach(None, None) if best is None else Reach(sign * best[0], best[1])
+        return Reach(None, None) if best is None else self._kept(Reach(sign * best[0], best[1]))
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """A metric that counts what breaks a pin, and the budget that it is nothing."""
@@ -208,7 +242,7 @@ class MixProblem(Program):
 
     def maximising(self, weights: Mapping[str, float]) -> Self:
         """The weighted sum of metrics as the objective."""
-        self._known(weights, self.metrics, "metric")
+        self._check_weights(weights)
         at = np.array([weights.get(name, 0.0) for name in self.metrics])
         frames = tuple(
             Frame(
@@ -235,7 +269,7 @@ class MixProblem(Program):
                 for g, group in enumerate(frame.groups)
             )
             frames.append(Frame(np.append(frame.costs, other), frame.value, groups))
-        metric = f"pin {name}"
+        metric = unused(f"pin {name}", self.metrics)
         limit = 0 if name == FRAME else value
         return replace(
             self,

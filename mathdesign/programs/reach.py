@@ -28,7 +28,7 @@ from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain
 class Extreme:
     """The least or greatest reachable value of a metric, and a point that has it."""
 
-    value: float
+    value: int
     point: tuple[int, ...]
 
 
@@ -51,7 +51,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
     ``None`` if no point satisfies the rules.
     """
     sign = -1 if largest else 1
-    unreachable = np.iinfo(np.int64).max // 2
+    unreachable = np.iinfo(np.int64).max  # above any metric, and never added to
     value: IntArray = np.zeros(1, dtype=np.int64)
     steps: list[tuple[IntArray, IntArray, IntArray]] = []
     for s, stage in enumerate(problem.stages):
@@ -80,7 +80,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
     end = int(np.argmin(value))
     if value[end] >= unreachable:
         return None
-    return Extreme(float(sign * value[end]), _traced(steps, end))
+    return Extreme(sign * int(value[end]), _traced(steps, end))
 
 
 def least_effectiveness(problem: Chain) -> float | None:

@@ -57,10 +57,11 @@ class TableSpace:
                 known = ", ".join(map(str, table.columns[:12]))
                 faults.append(f"no column {slot.name!r} for a slot of {self.name}; found: {known}")
                 continue
-            positions = {text: k for k, text in enumerate(slot.options)}
+            # A name wins over a value or a position that is written in the same way.
+            numbers = range(len(slot.options)) if slot.values is None else slot.values
+            positions = {_text(number): k for k, number in enumerate(numbers)}
+            positions |= {text: k for k, text in enumerate(slot.options)}
             cells = [_text(cell) for cell in table[slot.name]]
-            if slot.values is None:
-                positions |= {str(k): k for k in range(len(slot.options))}
             column = [positions.get(cell, -1) for cell in cells]
             wrong = [i for i, k in enumerate(column) if k < 0]
             for i in wrong[:MOST_LISTED]:
@@ -89,7 +90,7 @@ class TableSpace:
         """Inverse of :meth:`words`. Raises :class:`TableError`."""
         found = []
         for slot in self.slots:
-            option = str(words.get(slot.name))
+            option = _text(words.get(slot.name))
             if option not in slot.options:
                 raise TableError(
                     f"{slot.name}: found {option!r}, accepted: {', '.join(slot.options)}"

@@ -34,7 +34,14 @@ from mathdesign.programs.base import (
     Point,
     Program,
     Reach,
+    is_whole,
+    magnitude,
+    refuse_infinite,
+    refuse_large,
     rows_apart,
+    unused,
+    whole,
+    whole_array,
 )
 
 
@@ -74,12 +81,35 @@ class PairTable:
 class TableSum:
     """``constant + sum_i unary[i][x_i] + sum of pair tables``; ``unary`` has one array a slot.
 
-    All integers for a metric, all reals for an objective.
+    All int64 for a metric, all doubles for an objective: one real makes all of them real.
     """
 
     constant: int | float
     unary: tuple[npt.NDArray[Any], ...]
     pairs: tuple[PairTable, ...] = ()
+
+    def __post_init__(self) -> None:
+        tables = [np.asarray(t) for t in (*self.unary, *(p.table for p in self.pairs))]
+        if isinstance(self.constant, int | np.integer) and all(map(is_whole, tables)):
+            tables = [whole_array("table", t) for t in tables]
+            self._set(int(self.constant), tables)
+        else:
+            self._set(float(self.constant), [t.astype(np.float64, copy=False) for t in tables])
+
+    @property
+    def whole(self) -> bool:
+        """Whether it adds integers."""
+        return isinstance(self.constant, int)
+
+    @property
+    def largest(self) -> int:
+        """An upper limit of the absolute value of a sum of integers, itself exact."""
+        tables = (*self.unary, *(pair.table for pair in self.pairs))
+        return abs(int(self.constant)) + sum(map(magnitude, tables))
+
+    def real(self) -> TableSum:
+        """The same in doubles."""
+        return replace(self, constant=float(self.constant)) if self.whole else self
 
     def at(self, points: IntArray) -> npt.NDArray[Any]:
         """The sums at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
@@ -89,6 +119,13 @@ class TableSum:
         for pair in self.pairs:
             total = total + pair.at(points)
         return total
+
+    def _set(self, constant: int | float, tables: list[npt.NDArray[Any]]) -> None:
+        """Put numbers of one type in place of those given."""
+        pairs = zip(self.pairs, tables[len(self.unary) :])
+        object.__setattr__(self, "constant", constant)
+        object.__setattr__(self, "unary", tuple(tables[: len(self.unary)]))
+        object.__setattr__(self, "pairs", tuple(replace(p, table=t) for p, t in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +201,21 @@ class SlotObjective:
     spread: tuple[Ensemble, ...] = ()
     spread_weight: float = 0.0
 
+    def __post_init__(self) -> None:
+        tables = self.tables.real()
+        object.__setattr__(self, "tables", tables)
+        refuse_infinite("constant of the objective", tables.constant)
+        for i, table in enumerate(tables.unary):
+            refuse_infinite(f"objective of slot {i}", table)
+        for pair in tables.pairs:
+            refuse_infinite(f"objective of slots {pair.first}, {pair.second}", pair.table)
+        for k, (weight, _) in enumerate(self.ensembles):
+            refuse_infinite(f"weight of ensemble {k}", weight)
+        refuse_infinite("weight of the spread", self.spread_weight)
+        for k, ensemble in enumerate([*(e for _, e in self.ensembles), *self.spread]):
+            leaves = [tree.leaf_values for tree in ensemble.trees]
+            refuse_infinite(f"leaves of ensemble {k}", np.concatenate([[ensemble.offset], *leaves]))
+
     def at(self, points: IntArray) -> FloatArray:
         """Objective values at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
         total = self.tables.at(points)
@@ -196,19 +248,26 @@ class SlotProblem(Program):
 
     def __post_init__(self) -> None:
         sizes = [len(slot.options) for slot in self.slots]
-        for what, sums in [("objective", self.objective.tables), *self.metrics.items()]:
-            if [len(table) for table in sums.unary] != sizes:
+        if not sizes or len({slot.name for slot in self.slots}) < len(sizes):
+            raise ValueError("a slot problem needs at least one slot, all of distinct names")
+        sums = {"objective": self.objective.tables, **self.metrics}
+        for what, found in sums.items():
+            if [len(table) for table in found.unary] != sizes:
                 raise ValueError(f"{what}: one table a slot, one entry an option")
-        for pair in [*self.rules, *(p for m in self.metrics.values() for p in m.pairs)]:
-            if pair.table.shape != (sizes[pair.first], sizes[pair.second]):
+        for pair in [*self.rules, *(p for found in sums.values() for p in found.pairs)]:
+            inside = 0 <= pair.first < len(sizes) and 0 <= pair.second < len(sizes)
+            if not inside or pair.table.shape != (sizes[pair.first], sizes[pair.second]):
                 raise ValueError(f"pair table of slots {pair.first}, {pair.second}: wrong shape")
+        for metric, found in self.metrics.items():
+            if not found.whole:
+                raise ValueError(f"{metric}: a metric is a sum of integers, found reals")
+            refuse_large(metric, found.largest)
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
         for distance in self.distances:
-            at = distance.point
-            if len(at) != len(sizes) or not all(0 <= k < n for k, n in zip(at, sizes)):
-                raise ValueError(f"a distance to {at}, which is no point of the space")
+            if not self._is_point(distance.point):
+                raise ValueError(f"a distance to {distance.point}, which is no point of the space")
 
     @cached_property
     def size(self) -> int:
@@ -231,7 +290,7 @@ class SlotProblem(Program):
         return {slot.name: tuple(range(len(slot.options))) for slot in self.slots}
 
     def costs(self, point: Point) -> dict[str, int]:
-        """Every metric of a point, exact."""
+        """Every metric of a point, exact. Raises ``ValueError`` for what is no point."""
         row = self._row(point)
         return {name: int(sums.at(row)[0]) for name, sums in self.metrics.items()}
 
@@ -241,9 +300,10 @@ class SlotProblem(Program):
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps options, budgets, rules and distances."""
-        sizes = [len(slot.options) for slot in self.slots]
-        inside = len(point) == len(sizes) and all(0 <= k < n for k, n in zip(point, sizes))
-        return inside and bool(self.feasible_rows(self._row(point))[0])
+        try:
+            return bool(self.feasible_rows(self._row(point))[0])
+        except ValueError:
+            return False
 
     def feasible_rows(self, points: IntArray) -> BoolArray:
         """Which of ``points`` (shape ``(n, slots)``) keep all budgets, rules and distances."""
@@ -263,14 +323,14 @@ class SlotProblem(Program):
         return rows_apart(points, self.distances)
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
-        """Slot by slot, where nothing couples two of them; else a solver is needed."""
+        """Slot by slot, where nothing couples two of them or that point keeps what does."""
+        self._known([metric], self.metrics, "metric")
         sums = self.metrics[metric]
-        coupled = sums.pairs or self.rules or any(b.inherent for b in self.budgets)
-        if coupled or self.distances:
+        if sums.pairs:
             return None
         best = np.argmax if largest else np.argmin
         point = tuple(int(best(table)) for table in sums.unary)
-        return Reach(int(sums.at(self._row(point))[0]), point)
+        return self._kept(Reach(self.costs(point)[metric], point))
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Rules that leave a slot the option at the given position only."""
@@ -300,7 +360,7 @@ class SlotProblem(Program):
 
     def maximising(self, weights: Mapping[str, float]) -> Self:
         """The weighted sum of metrics as the objective."""
-        self._known(weights, self.metrics, "metric")
+        self._check_weights(weights)
         unary = [np.zeros(len(slot.options)) for slot in self.slots]
         pairs: list[PairTable] = []
         constant = 0.0
@@ -314,7 +374,7 @@ class SlotProblem(Program):
         )
 
     def _barred_by_budget(self, options: Collection[int]) -> Self:
-        name = f"barred{sum(1 for metric in self.metrics if metric.startswith('barred'))}"
+        name = unused("barred", self.metrics)
         table = np.zeros(len(self.slots[0].options), dtype=np.int64)
         table[list(options)] = 1
         metrics = {**self.metrics, name: TableSum(0, (table,))}
@@ -322,7 +382,14 @@ class SlotProblem(Program):
         return replace(self, metrics=metrics, budgets=budgets)
 
     def _row(self, point: Point) -> IntArray:
-        return np.array(point, dtype=np.int64)[None]
+        at = whole(point)
+        if not self._is_point(at):
+            raise ValueError(f"found {at}, accepted: one position of an option for each slot")
+        return np.array(at, dtype=np.int64)[None]
+
+    def _is_point(self, point: Point) -> bool:
+        sizes = [len(slot.options) for slot in self.slots]
+        return len(point) == len(sizes) and all(0 <= k < n for k, n in zip(point, sizes))
 
 
 def _barred(slots: Sequence[Slot], slot: int, options: Collection[int]) -> PairTable:

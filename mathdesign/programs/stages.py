@@ -27,7 +27,14 @@ from typing import Literal
 
 import numpy as np
 
-from mathdesign.programs.base import LARGEST_METRIC, BoolArray, Budget, Distance, IntArray
+from mathdesign.programs.base import (
+    BoolArray,
+    Budget,
+    Distance,
+    IntArray,
+    refuse_infinite,
+    refuse_large,
+)
 
 PREV = "prev"
 WIDTH = "width"
@@ -255,6 +262,8 @@ class Chain:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("a design problem needs at least one stage")
+        if len({stage.name for stage in self.stages}) < len(self.stages):
+            raise ValueError("stages need distinct names")
         variables = tuple((s, d.name) for s, st in enumerate(self.stages) for d in st.decisions)
         object.__setattr__(self, "variables", variables)
         for rule in self.rules:
@@ -271,8 +280,8 @@ class Chain:
             if len(distance.point) != len(variables):
                 raise ValueError(f"a distance to {distance.point}, which is no point of the space")
         for metric in self.metrics:
-            if self._largest(metric) > LARGEST_METRIC:
-                raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
+            refuse_large(metric, self._largest(metric))
+        self._check_objective()
 
     @cached_property
     def columns(self) -> Mapping[tuple[int, str], int]:
@@ -297,6 +306,19 @@ class Chain:
     def prev_domain(self, stage: int) -> tuple[int, ...]:
         """Widths that may enter ``stage``: the input channels for the first stage."""
         return self.stages[stage - 1].domain(WIDTH) if stage else (self.input_channels,)
+
+    def _check_objective(self) -> None:
+        """Raise ``ValueError`` for numbers that are not finite, and for metrics unknown."""
+        objective = self.objective
+        for scale in objective.scales:
+            refuse_infinite(f"weight of scale {self.stages[scale.stage].name}", scale.weight)
+        refuse_infinite("log factor", objective.log_factor)
+        if objective.depth_penalty is not None:
+            refuse_infinite("weight of the depth penalty", objective.depth_penalty.weight)
+        for metric, weight in objective.metric_weights:
+            if metric not in self.metrics:
+                raise ValueError(f"weight of unknown metric {metric!r}")
+            refuse_infinite(f"weight of {metric}", weight)
 
     def _largest(self, metric: str) -> int:
         """An upper limit of a metric over the whole space, in exact integers."""

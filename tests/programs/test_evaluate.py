@@ -5,9 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import CHUNK, Evaluator
-from mathdesign.programs.stages import Decision, Monomial, Objective, Repeat, Stage, term
 from mathdesign.solvers.scan.chain import enumerate_points
 from tests.small import two_stage_problem
 
@@ -55,16 +53,3 @@ def test_chunks_change_nothing():
         one = pieces(points[i])
         assert one.objective[0] == whole.objective[i]
         assert one.metrics["macs"][0] == whole.metrics["macs"][i]
-
-
-def test_a_metric_that_could_overflow_is_refused():
-    wide = Decision("width", (2**21,))
-    costs = {"params": (term(1, Repeat.EACH, width=3),)}
-    with pytest.raises(ValueError, match="can exceed"):
-        DesignProblem("big", (Stage("s", (wide, Decision("depth", (1,))), costs),), Objective())
-
-
-def test_monomials_with_unknown_symbols_are_refused():
-    decisions = (Decision("width", (1, 2)), Decision("depth", (1,)))
-    with pytest.raises(ValueError, match="unknown"):
-        Stage("s", decisions, {"params": (Monomial(1, Repeat.EACH, (("height", 1),)),)})
