@@ -377,7 +377,7 @@ def _run_costs(
 
 
 def _activation_bytes(words: Mapping[str, Any], at: Any) -> int:
-    """As :func:`mathdesign.spaces.transformer.costs.layer_peak_values` says, each layer one of several."""
+    """As ``layer_peak_values`` of the space's costs says, each layer one of several."""
     peak = 0
     for part in _parts(words, at.length):
         x, d, f = part.layer, part.width, part.layer["ffn"]

@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Layer
 
 
 class DoesNotFit(ValueError):

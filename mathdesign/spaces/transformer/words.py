@@ -18,28 +18,22 @@ A stack's layers may each take their own options (``layers: free``, the default)
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from mathdesign.programs.base import Budget as BudgetRow
-from mathdesign.spaces.transformer.costs import Attention, Norm, Style
-from mathdesign.spaces.transformer.network import GENERATES, VISION, Kind, Positions
+from mathdesign.spaces.transformer.metrics import LAYER_TERMS, METRICS, PEAKS, SUMS
+from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.presets import expanded
+from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
 from mathdesign.spec.blocks import Block, Budget, Choices, Name, Ratios, Specification
 
-#: Metrics that are sums over layers, in the order of the program's columns.
-METRICS = (
-    "params", "non_embedding_params", "macs", "token_macs", "kv_cache_bytes", "layers",
-    "softmax_layers", "linear_layers",
-)  # fmt: skip
-#: Metrics that are the greatest over layers.
-PEAKS = ("activation_bytes",)
-OBJECTIVES = ("entropy", *METRICS)
+__all__ = ["METRICS", "PEAKS"]
+
+OBJECTIVES = ("entropy", *SUMS)
 #: What a linear metric may weigh.
-TERMS = (
-    "constant", "width", *METRICS, "layer_width", "heads", "query_width", "kv_width", "ffn",
-)  # fmt: skip
+TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
 #: Depth / width above which a network counts as too thin unless told otherwise (decision 0030).
 DEFAULT_EFFECTIVENESS = Fraction(1, 16)
 
@@ -48,6 +42,10 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+if TYPE_CHECKING:
+    Attention = str
+else:
+    Attention = Literal[tuple(MIXERS)]
 Attentions = Annotated[tuple[Attention, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -200,7 +198,7 @@ class TransformerSpec(Specification):
 
     def columns(self) -> tuple[str, ...]:
         """Metrics that are sums over layers, the user's own last."""
-        return METRICS + tuple(metric.name for metric in self.linear_metrics)
+        return SUMS + tuple(metric.name for metric in self.linear_metrics)
 
     def budget_rows(self) -> tuple[BudgetRow, ...]:
         """The budgets on sums over layers, as rows of the program."""

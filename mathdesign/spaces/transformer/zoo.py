@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mathdesign.spaces.transformer.costs import Layer, Style
-from mathdesign.spaces.transformer.network import Image, Stack, Transformer
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Image, Layer, Stack, Style
 
 GPT = Style("layer", bias=True)
 POST_NORM = Style("layer", bias=True, norm_first=False)

@@ -10,9 +10,9 @@ import mathdesign
 from mathdesign.api import Infeasible
 from mathdesign.spaces.transformer import entropy as closed
 from mathdesign.spaces.transformer.answer import TransformerDesign
-from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.network import Stack, Transformer
 from mathdesign.spaces.transformer.pose import arranged, to_mix_problem
+from mathdesign.spaces.transformer.shape import Layer
 from mathdesign.spec.faults import SpecError
 from mathdesign.validators.errors import RecheckError
 from mathdesign.validators.transformer.recheck import recount, verify_transformer
