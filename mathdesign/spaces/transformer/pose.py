@@ -71,11 +71,11 @@ class Program:
         """The network of a point; the order of a stack's layers is :func:`arranged`'s."""
         plan = self.plans[int(point[0])]
         stacks = []
-        for stack, options, counts in zip(
-            plan.shell.stacks, plan.options, self.problem.counts(point)
+        for asked, stack, options, counts in zip(
+            self.spec.space.stacks, plan.shell.stacks, plan.options, self.problem.counts(point)
         ):
             layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
-            stacks.append(replace(stack, layers=arranged(layers)))
+            stacks.append(replace(stack, layers=arranged(layers, asked.softmax_every)))
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
 
 
@@ -95,19 +95,31 @@ def to_mix_problem(spec: TransformerSpec) -> Program:
     return Program(spec, MixProblem(spec.name, tuple(names), frames, tuple(rows)), plans)
 
 
-def arranged(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def arranged(layers: Sequence[Layer], every: int | None = None) -> tuple[Layer, ...]:
     """Layers in the order in which they are built: as given, softmax ones spread evenly.
 
     ``s`` softmax layers cut ``L - s`` others into ``s + 1`` runs that differ by one at most, so
-    that every ``m`` consecutive layers hold one if and only if ``L <= m s + m - 1``.
+    that every ``m`` consecutive layers hold one if and only if ``L <= m s + m - 1``. Kinds that are
+    closed by a softmax layer, one in ``every``, come in runs of ``m - 1`` with one after each; the
+    same condition is needed and enough.
     """
     softmax = [layer for layer in layers if layer.attention == "softmax"]
     other = [layer for layer in layers if layer.attention != "softmax"]
+    if every is not None and any(MIXERS[layer.attention].closed for layer in other):
+        return _closed(softmax, other, every - 1)
     runs, found = len(softmax) + 1, list[Layer]()
     for i in range(runs):
         found += other[i * len(other) // runs : (i + 1) * len(other) // runs]
         found += softmax[i : i + 1]
     return tuple(found)
+
+
+def _closed(softmax: list[Layer], other: list[Layer], run: int) -> tuple[Layer, ...]:
+    """Runs of others, a softmax layer after each; what is left of either comes last."""
+    found = list[Layer]()
+    for i, closing in enumerate(softmax):
+        found += [*other[i * run : (i + 1) * run], closing]
+    return (*found, *other[len(softmax) * run :])
 
 
 # ---- frames --------------------------------------------------------------------------------------

@@ -39,6 +39,9 @@ class Mixer(ABC):
     """Which of :data:`OPTIONS` it has."""
     families: ClassVar[tuple[str, ...]] = KINDS
     """Families of networks whose layers may be of this kind."""
+    closed: ClassVar[bool] = False
+    """Where one layer in every few is full, whether that one closes a run of these (Gemma 3: five,
+    then a full one); else full layers are spread evenly among the others."""
     own_class: ClassVar[bool] = False
     """Whether :meth:`torch_class` is printed only where it is used (old files have the others)."""
 
