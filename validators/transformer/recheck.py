@@ -187,7 +187,18 @@ def _head_macs(words: Mapping[str, Any]) -> int:
 
 def _seen(part: _Part) -> int:
     x = part.layer
-    return min(part.tokens, x["window"]) if x["attention"] == "window" else part.tokens
+    windowed = x["attention"] in ("window", "sliding")
+    return min(part.tokens, x["window"]) if windowed else part.tokens
+
+
+def _pairs(part: _Part) -> int:
+    """Queries times the keys that they are multiplied with, a sequence."""
+    n, seen = part.tokens, _seen(part)
+    if part.layer["attention"] != "sliding":
+        return n * seen
+    # Runs of ``seen`` queries; each run reads itself and one token less than that before it.
+    starts = range(0, n, seen)
+    return sum(min(seen, n - at) * (min(at, seen - 1) + min(seen, n - at)) for at in starts)
 
 
 def _state(part: _Part) -> int:
@@ -201,7 +212,7 @@ def _macs(part: _Part) -> int:
     if x["attention"] == "linear":
         total += n * (x["kv_heads"] + x["heads"]) * _state(part)
     else:
-        total += 2 * n * _seen(part) * x["heads"] * x["head_size"]
+        total += 2 * _pairs(part) * x["heads"] * x["head_size"]
     if part.memory:
         query, key, value, out = _matrices(part, part.memory)
         seen = n * x["memory_layers"]
@@ -386,6 +397,8 @@ def _activation_bytes(words: Mapping[str, Any], at: Any) -> int:
                  (2 + x["gated"]) * f, f + 2 * d]  # fmt: skip
         if words["positions"] == "rotary":
             steps.append(d + max(3 * q, q + 3 * kv))
+        if x["attention"] == "sliding" and part.tokens > x["window"]:
+            steps.append(3 * q + 2 * kv)
         peak = max(peak, part.tokens * (2 * d + max(steps)))
     if words["kind"] in ("decoder_lm", "prefix_lm", "encoder_decoder"):
         tokens = _tokens(words, at.length, len(words["stacks"]) - 1)

@@ -9,7 +9,17 @@ from mathdesign.validators.training.memory import AliveBytes
 from tests.export.transformer.test_module import GPT, SMALL, inputs
 
 torch.set_num_threads(1)
-DECODERS = ("mixed", "blocks", "untied", "post-norm", "learned", "relative", "prefix")
+DECODERS = (
+    "mixed",
+    "blocks",
+    "untied",
+    "post-norm",
+    "learned",
+    "relative",
+    "prefix",
+    "sliding",
+    "sliding-relative",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +112,8 @@ def most_alive(net, batch, length):
         Transformer("wide", "decoder_lm", (Stack(64, (Layer(4, 4, 16, 512),) * 2),), 32, 256,
                     "learned", style=GPT),
         Transformer("queries", "decoder_lm", (Stack(64, (Layer(16, 4, 16, 64),) * 2),), 32, 256),
+        Transformer("slides", "decoder_lm", (Stack(64, (Layer(16, 4, 16, 64, attention="sliding",
+                    window=32),) * 2),), 32, 256),
         Transformer("words", "decoder_lm", (Stack(64, (Layer(4, 4, 16, 128),) * 2),), 2048, 256),
     ],
     ids=lambda net: net.name,

@@ -98,7 +98,14 @@ def measured(net, spec):
     return found
 
 
-@pytest.mark.parametrize("text", [DECODER, PAIR, VIT, POOLED], ids=["lm", "pair", "vit", "pool"])
+SLIDING = DECODER.replace("[softmax, linear]", "[softmax, sliding], window: 8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DECODER, SLIDING, PAIR, VIT, POOLED],
+    ids=["lm", "sliding", "pair", "vit", "pool"],
+)
 def test_optimum_equals_enumeration_of_whole_networks(text):
     """Each objective and each budget at several levels; three ways of counting agree."""
     spec = mathdesign.loads(text)

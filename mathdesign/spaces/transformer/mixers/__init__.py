@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from mathdesign.spaces.transformer.mixers.base import OPTIONS, REQUIRED, Mixer, attention_params
 from mathdesign.spaces.transformer.mixers.linear import Linear
+from mathdesign.spaces.transformer.mixers.sliding import Sliding
 from mathdesign.spaces.transformer.mixers.softmax import Softmax
 from mathdesign.spaces.transformer.mixers.window import Window
 
 __all__ = ["MIXERS", "OPTIONS", "OWN", "REQUIRED", "Mixer", "attention_params", "having"]
 
 #: Every kind by its name, in the order in which messages list them.
-MIXERS: dict[str, Mixer] = {mixer.name: mixer for mixer in (Softmax(), Linear(), Window())}
+MIXERS: dict[str, Mixer] = {
+    mixer.name: mixer for mixer in (Softmax(), Linear(), Window(), Sliding())
+}
 #: Those whose module is printed only where it is used.
 OWN = tuple(name for name, mixer in MIXERS.items() if mixer.own_class)
 
