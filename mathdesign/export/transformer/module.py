@@ -20,6 +20,7 @@ from mathdesign.export.printed import printed
 from mathdesign.spaces.transformer import mixers
 from mathdesign.spaces.transformer.mixers import MIXERS, OWN
 from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.norms import normed
 from mathdesign.spaces.transformer.shape import VISION, Layer
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ def _arguments(net: Transformer) -> dict[str, Any]:
     """Arguments of the network's class. Raises :class:`CannotBuild`."""
     if reasons := list(_reasons(net)):
         raise CannotBuild("; ".join(reasons))
-    style = {
+    style: dict[str, Any] = {
         "norm": net.style.norm,
         "bias": net.style.bias,
         "qkv_bias": net.style.has_qkv_bias,
         "norm_first": net.style.norm_first,
     }
+    if net.style.extra_norms:
+        style["normed"] = normed(net.style)
     stacks = tuple((s.width, s.pool, tuple(asdict(x) for x in s.layers)) for s in net.stacks)
     common = {"stacks": stacks, "style": style, "positions": net.positions}
     if net.image is not None:
@@ -163,6 +166,8 @@ def _reasons(net: Transformer) -> Iterator[str]:
 def _words(net: Transformer) -> Iterator[str]:
     """What the network has that not all have, as ``# only:`` names it; kinds of attention."""
     kinds = {layer.attention for stack in net.stacks for layer in stack.layers}
+    if net.style.extra_norms:
+        yield "NormedLinear"
     if own := kinds & set(OWN):
         yield "OWN_MIXERS"
         yield from own

@@ -81,6 +81,26 @@ class FeedForward(nn.Module):
         return y if self.norm_first else self.norm(y)
 
 
+class NormedLinear(nn.Linear):
+    """A linear map with a norm over each ``size`` channels of what it gives."""
+
+    def __init__(self, plain: nn.Linear, size: int, norm: nn.Module) -> None:
+        super().__init__(plain.in_features, plain.out_features, plain.bias is not None)
+        self.size, self.norm = size, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(super().forward(x).unflatten(-1, (-1, self.size))).flatten(-2)
+
+
+def add_norms(part: nn.Module, style: Style) -> None:
+    """Norms after the linear maps that ``style`` names, over each head or over all channels."""
+    for name, heads in style.normed:
+        if hasattr(part, name):
+            plain = getattr(part, name)
+            size = part.head_size if heads else plain.out_features
+            setattr(part, name, NormedLinear(plain, size, style.make_norm(size)))
+
+
 class RelativeBias(nn.Module):
     """T5's learned bias for each bucket of distances and head (arXiv 1910.10683)."""
 
@@ -123,6 +143,8 @@ class Stack(nn.Module):
         self.parts = nn.ModuleList()
         for layer in layers:
             self.parts.extend(make_parts(width, style, memory_width, horizon, **layer))
+        for part in self.parts:  # only: NormedLinear
+            add_norms(part, style)  # only: NormedLinear
         self.norm = style.make_norm(width) if last and style.norm_first else nn.Identity()
 
     def forward(self, x: Tensor, flow: Flow, caches: list[Cache] | None = None) -> Tensor:

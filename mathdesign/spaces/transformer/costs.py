@@ -13,9 +13,12 @@ Normalisation, softmax, activation functions and look-ups count nothing.
 from __future__ import annotations
 
 from mathdesign.spaces.transformer.mixers import MIXERS, attention_params
+from mathdesign.spaces.transformer.norms import alive, extra_params
 from mathdesign.spaces.transformer.shape import Layer, Style
 
 __all__ = ["Layer", "Style"]
+
+PLAIN = Style()
 
 
 def ffn_params(style: Style, width: int, layer: Layer) -> int:
@@ -30,7 +33,7 @@ def layer_params(style: Style, width: int, layer: Layer, memory_width: int = 0) 
     total = MIXERS[layer.attention].params(style, width, layer) + ffn_params(style, width, layer)
     if memory_width:
         total += attention_params(style, width, layer, memory_width)
-    return total + parts * style.norm_params(width)
+    return total + parts * style.norm_params(width) + extra_params(style, width, layer, parts - 1)
 
 
 def layer_macs(
@@ -74,24 +77,28 @@ def layer_cache_values(layer: Layer, length: int, memory_tokens: int = 0) -> int
     return own + 2 * memory_tokens * layer.memory_layers * layer.kv_width
 
 
-def layer_peak_values(width: int, layer: Layer, tokens: int, rotary: bool = False) -> int:
+def layer_peak_values(
+    width: int, layer: Layer, tokens: int, rotary: bool = False, style: Style = PLAIN
+) -> int:
     """Numbers alive at once, at the most, in a forward pass of a layer without gradients.
 
     The residual stream and, in turn: normed input with queries, keys, values (each, if ``rotary``,
     with as much again twice while it is turned); those with the attention's output; that with its
     projection and the sum; normed input with the inner width (gated: two of it); the inner width
-    with its activation; inner width with its projection and the sum. Attention holds no
+    with its activation; inner width with its projection and the sum (``style``: extra norms hold
+    what they norm once more). Attention holds no
     ``tokens x tokens`` matrix (fused). As the exported module allocates; linear attention, which
     keeps a state for each token of a chunk, is not covered.
     """
     q, kv, f = layer.query_width, layer.kv_width, layer.ffn
+    inner, outer = alive(style)
     steps = (
         width + q + 2 * kv,
-        rotary * (width + max(3 * q, q + 3 * kv)),
-        q + 2 * width,
+        (rotary or inner) * (width + max(3 * q, q + 3 * kv)),
+        q + (2 + outer) * width,
         width + (1 + layer.gated) * f,
         (2 + layer.gated) * f,
-        f + 2 * width,
+        f + (2 + outer) * width,
     )
     mixing = MIXERS[layer.attention].peak_values(layer, tokens)
     return tokens * width + max(tokens * max(steps), mixing)

@@ -205,7 +205,8 @@ class Transformer(Description):
         rotary = self.positions == "rotary"
         # What enters a stack stays alive until its end: from the second layer on beside the stream.
         peaks = [
-            costs.layer_peak_values(stack.width, layer, n, rotary) + (i > 0) * n * stack.width
+            costs.layer_peak_values(stack.width, layer, n, rotary, self.style)
+            + (i > 0) * n * stack.width
             for stack, n in zip(self.stacks, tokens)
             for i, layer in enumerate(stack.layers)
         ]
@@ -228,6 +229,8 @@ class Transformer(Description):
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists; equal consecutive layers are written once, with ``repeat``."""
         data = asdict(self)
+        if not self.style.extra_norms:  # younger than the first saved designs
+            del data["style"]["extra_norms"]
         data["stacks"] = [
             {"width": s.width, "pool": s.pool, "layers": _runs(s.layers)} for s in self.stacks
         ]

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, having
+from mathdesign.spaces.transformer.norms import SCHEMES
 from mathdesign.spaces.transformer.shape import (
     GENERATES,
     KINDS,
@@ -60,6 +61,9 @@ def architecture_faults(net: Description) -> Iterator[str]:
         yield f"positions: found {net.positions!r}; accepted: {', '.join(POSITIONS)}"
     if net.style.norm not in NORMS:
         yield f"style.norm: found {net.style.norm!r}; accepted: {', '.join(NORMS)}"
+    for name in net.style.extra_norms:
+        if name not in SCHEMES:
+            yield f"style.extra_norms: found {name!r}; accepted: {', '.join(SCHEMES)}"
     if not net.stacks or not any(stack.layers for stack in net.stacks):
         yield "stacks: no layers; at least one is needed"
         return
@@ -163,7 +167,11 @@ def read(data: object) -> dict[str, Any]:
     """
     faults: list[str] = []
     found = _fields(data, "transformer", Description, faults)
-    style = Style(**_fields(found.get("style", {}), "style", Style, faults))
+    words = _fields(found.get("style", {}), "style", Style, faults)
+    if not isinstance(extra := words.get("extra_norms", ()), list | tuple):
+        faults.append(f"style.extra_norms: found {extra!r}; accepted: a list of names")
+        extra = ()
+    style = Style(**{**words, "extra_norms": tuple(map(str, extra))})
     image = found.get("image")
     if image is not None:
         image = Image(**_fields(image, "image", Image, faults))

@@ -62,6 +62,8 @@ class Style:
     """Instead of ``bias`` for queries, keys and values (Qwen2: only those)."""
     norm_first: bool = True
     """Norms before each part and one after the last layer; else after each part (BERT)."""
+    extra_norms: tuple[str, ...] = ()
+    """Names of :data:`mathdesign.spaces.transformer.norms.SCHEMES`."""
 
     def norm_params(self, width: int) -> int:
         """Weights of one norm."""

@@ -25,6 +25,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.spaces.transformer.metrics import LAYER_TERMS, METRICS, PEAKS, SUMS
 from mathdesign.spaces.transformer.mixers import MIXERS
+from mathdesign.spaces.transformer.norms import SCHEMES
 from mathdesign.spaces.transformer.presets import expanded
 from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
 from mathdesign.spec.blocks import Block, Budget, Choices, Name, Ratios, Specification
@@ -43,9 +44,10 @@ def _listed(value: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    Attention = str
+    Attention = ExtraNorm = str
 else:
     Attention = Literal[tuple(MIXERS)]
+    ExtraNorm = Literal[tuple(SCHEMES)]
 Attentions = Annotated[tuple[Attention, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -93,6 +95,9 @@ class TransformerSpaceSpec(Block):
     bias: bool | None = Field(None, description="Biases; default: with norm `layer`.")
     qkv_bias: bool | None = None
     norm_first: bool = True
+    extra_norms: tuple[ExtraNorm, ...] | None = Field(
+        None, max_length=16, description="Norms of queries and keys, or after each part too."
+    )
     class_token: bool = True
     token_types: int = Field(0, ge=0, le=1024, strict=True)
     embedding_norm: bool = False
@@ -112,6 +117,7 @@ class TransformerSpaceSpec(Block):
         vision, decoder = self.family in VISION, self.family in ("decoder_lm", "prefix_lm")
         norm: Norm = self.norm or ("layer" if vision or self.family == "encoder" else "rms")
         bias = self.bias if self.bias is not None else norm == "layer"
+        extra = tuple(name for name in SCHEMES if name in (self.extra_norms or ()))
         positions = "rotary" if decoder else "relative" if "pair" in self.kinds else "learned"
         return {
             "kind": self.family,
@@ -119,7 +125,7 @@ class TransformerSpaceSpec(Block):
             "context": self.context,
             "positions": self.positions or positions,
             "tied": self.tied,
-            "style": Style(norm, bias, self.qkv_bias, self.norm_first),
+            "style": Style(norm, bias, self.qkv_bias, self.norm_first, extra),
             "classes": self.classes,
             "class_token": self.class_token,
             "token_types": self.token_types,

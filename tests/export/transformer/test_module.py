@@ -101,6 +101,13 @@ SMALL = {
     "sliding-relative": text(
         "decoder_lm", (Stack(32, (sliding_layers()[0], sliding_layers()[0])),), positions="relative"
     ),
+    "qk": text("decoder_lm", (Stack(32, mixed_layers()),), style=Style(extra_norms=("qk",))),
+    "sandwich": text("decoder_lm", (Stack(32, sliding_layers()), Stack(48, mixed_layers())),
+                     style=Style("layer", True, extra_norms=("qk", "sandwich"))),
+    "pair-normed": text(
+        "encoder_decoder", (Stack(32, mixed_layers()), Stack(48, mixed_layers(memory_layers=2))),
+        style=Style(extra_norms=("qk", "sandwich")),
+    ),
     "prefix": text("prefix_lm", (Stack(32, mixed_layers()[:3]),)),
     "encoder": text("encoder", (Stack(32, mixed_layers()),), classes=5, pooler=True),
     "mean": text("encoder", (Stack(32, mixed_layers()), Stack(24, mixed_layers())), classes=5),
@@ -213,6 +220,12 @@ def test_a_window_slides():
     with torch.no_grad():
         moved = (module(tokens) - module(changed)).abs().amax(2)[0] > 1e-6
     assert moved.nonzero().flatten().tolist() == list(range(9, 15))
+
+
+def test_extra_norms_are_printed_where_they_are_used():
+    printed, without = source(SMALL["qk"]), source(SMALL["learned"])
+    assert "normed=(('query', True), ('key', True))" in printed and "# only" not in printed
+    assert "NormedLinear" not in without and "normed:" not in without
 
 
 def test_what_slides_is_printed_where_it_is_used():

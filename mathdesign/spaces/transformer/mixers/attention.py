@@ -55,6 +55,7 @@ class Style:
     bias: bool
     qkv_bias: bool
     norm_first: bool
+    normed: tuple[tuple[str, bool], ...] = ()  # only: NormedLinear
 
     def make_norm(self, width: int) -> nn.Module:
         return RMSNorm(width) if self.norm == "rms" else nn.LayerNorm(width)

@@ -1,7 +1,7 @@
-"""Attention to the last ``window`` tokens: the window slides, every token has its own.
+r"""Attention to the last ``window`` tokens: the window slides, every token has its own.
 
 Built in runs of :math:`w` queries that read their own keys and the :math:`w - 1` before them, which
-multiplies :math:`2 h s \\cdot m (m + \\min(a, w - 1))` for the :math:`m` queries of a run that starts
+multiplies :math:`2 h s \cdot m (m + \min(a, w - 1))` for the :math:`m` queries of a run that starts
 at token :math:`a`: about twice what the window alone needs, as masks are not exploited. A generated
 token reads the window alone.
 """
