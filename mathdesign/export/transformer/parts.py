@@ -92,7 +92,7 @@ class NormedLinear(nn.Linear):
         return self.norm(super().forward(x).unflatten(-1, (-1, self.size))).flatten(-2)
 
 
-def add_norms(part: nn.Module, style: Style) -> None:
+def add_norms(part: Any, style: Style) -> None:
     """Norms after the linear maps that ``style`` names, over each head or over all channels."""
     for name, heads in style.normed:
         if hasattr(part, name):

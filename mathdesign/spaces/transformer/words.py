@@ -44,7 +44,8 @@ def _listed(value: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    Attention = ExtraNorm = str
+    Attention = str
+    ExtraNorm = str
 else:
     Attention = Literal[tuple(MIXERS)]
     ExtraNorm = Literal[tuple(SCHEMES)]
