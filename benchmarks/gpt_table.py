@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mathdesign.spaces.transformer.costs import Layer, Style
 from mathdesign.spaces.transformer.entropy import layer_entropy
-from mathdesign.spaces.transformer.network import Stack, Transformer
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Layer, Stack, Style
 
 TABLE = Path(__file__).parents[2] / "shared/data/hw_gpt_bench/gpt_s.csv.gz"
 VOCABULARY, CONTEXT = 50254, 1024

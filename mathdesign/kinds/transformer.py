@@ -14,9 +14,10 @@ from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Images, Kind, Lifted, Recount, Text, TextTable
 from mathdesign.spaces.transformer.faults import transformer_faults
-from mathdesign.spaces.transformer.network import KINDS, Transformer
+from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
 from mathdesign.spaces.transformer.presets import SPACES
+from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spec.faults import CrossFault

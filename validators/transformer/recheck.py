@@ -125,6 +125,10 @@ def _params(words: Mapping[str, Any], part: _Part) -> int:
         total += sum(r * c for r, c in (query, key, value, out))
         total += qkv * (query[1] + key[1] + value[1]) + style["bias"] * out[1]
         norms += 1
+        if "qk" in style.get("extra_norms", ()):
+            total += 2 * _norm(words, part.layer["head_size"])
+    if "sandwich" in style.get("extra_norms", ()):
+        total += (norms + 1) * _norm(words, part.width)
     total += sum(r * c + style["bias"] * c for r, c in _ffn(part))
     return int(total + (norms + 1) * _norm(words, part.width))
 
@@ -187,7 +191,18 @@ def _head_macs(words: Mapping[str, Any]) -> int:
 
 def _seen(part: _Part) -> int:
     x = part.layer
-    return min(part.tokens, x["window"]) if x["attention"] == "window" else part.tokens
+    windowed = x["attention"] in ("window", "sliding")
+    return min(part.tokens, x["window"]) if windowed else part.tokens
+
+
+def _pairs(part: _Part) -> int:
+    """Queries times the keys that they are multiplied with, a sequence."""
+    n, seen = part.tokens, _seen(part)
+    if part.layer["attention"] != "sliding":
+        return n * seen
+    # Runs of ``seen`` queries; each run reads itself and one token less than that before it.
+    starts = range(0, n, seen)
+    return sum(min(seen, n - at) * (min(at, seen - 1) + min(seen, n - at)) for at in starts)
 
 
 def _state(part: _Part) -> int:
@@ -201,7 +216,7 @@ def _macs(part: _Part) -> int:
     if x["attention"] == "linear":
         total += n * (x["kv_heads"] + x["heads"]) * _state(part)
     else:
-        total += 2 * n * _seen(part) * x["heads"] * x["head_size"]
+        total += 2 * _pairs(part) * x["heads"] * x["head_size"]
     if part.memory:
         query, key, value, out = _matrices(part, part.memory)
         seen = n * x["memory_layers"]
@@ -294,6 +309,9 @@ def _inside(words: Mapping[str, Any], spec: Any) -> None:
     """Raise :class:`OutsideSpace` unless every choice is one of the request's."""
     if len(words["stacks"]) != len(spec.space.stacks) or words["kind"] != spec.space.family:
         raise OutsideSpace("another family or number of stacks than requested")
+    extra = sorted(words["style"].get("extra_norms", ()))
+    if extra != sorted(set(spec.space.extra_norms or ())):
+        raise OutsideSpace(f"extra_norms: {extra} are not those requested")
     for i, (stack, asked) in enumerate(zip(words["stacks"], spec.space.stacks)):
         depth = sum(x["repeat"] for x in stack["layers"])
         ratios = asked.ffn_ratio or ()
@@ -377,15 +395,19 @@ def _run_costs(
 
 
 def _activation_bytes(words: Mapping[str, Any], at: Any) -> int:
-    """As :func:`mathdesign.spaces.transformer.costs.layer_peak_values` says, each layer one of several."""
+    """As ``layer_peak_values`` of the space's costs says, each layer one of several."""
     peak = 0
     for part in _parts(words, at.length):
         x, d, f = part.layer, part.width, part.layer["ffn"]
         q, kv = x["heads"] * x["head_size"], x["kv_heads"] * x["head_size"]
-        steps = [d + q + 2 * kv, 2 * q + 2 * kv, q + 2 * d, d + (1 + x["gated"]) * f,
-                 (2 + x["gated"]) * f, f + 2 * d]  # fmt: skip
-        if words["positions"] == "rotary":
+        extra = words["style"].get("extra_norms", ()) if words["style"]["norm"] == "rms" else ()
+        out = d + d + d * ("sandwich" in extra)
+        steps = [d + q + 2 * kv, 2 * q + 2 * kv, q + out, d + (1 + x["gated"]) * f,
+                 (2 + x["gated"]) * f, f + out]  # fmt: skip
+        if words["positions"] == "rotary" or "qk" in extra:
             steps.append(d + max(3 * q, q + 3 * kv))
+        if x["attention"] == "sliding" and part.tokens > x["window"]:
+            steps.append(3 * q + 2 * kv)
         peak = max(peak, part.tokens * (2 * d + max(steps)))
     if words["kind"] in ("decoder_lm", "prefix_lm", "encoder_decoder"):
         tokens = _tokens(words, at.length, len(words["stacks"]) - 1)

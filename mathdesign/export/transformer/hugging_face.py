@@ -2,22 +2,29 @@
 
 The configuration makes a network with as many weights in the same places; it says nothing of
 trained weights. A shape fits if its layers are alike and its details are those of the model:
-Llama or Qwen2 (RMSNorm, rotary, gated), GPT-2, BERT, or ViT (LayerNorm with biases, learned
-positions, not gated).
+Llama, Qwen 2 and 3 or Gemma 3 (RMSNorm, rotary, gated; Gemma's windows may slide in some layers),
+GPT-2, BERT, or ViT (LayerNorm with biases, learned positions, not gated). Gemma multiplies its
+embeddings by the root of the width, which its own norms undo and our module leaves out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.norms import SCHEMES
+from mathdesign.spaces.transformer.shape import Layer
 
 
 class DoesNotFit(ValueError):
     """No model of the library has this shape; the message says what stands in the way."""
+
+
+#: Decoders with rotary positions by the extra norms that they have.
+EXTRA_NORMS = {(): "Llama, Qwen 2", ("qk",): "Qwen 3", ("qk", "sandwich"): "Gemma 3"}
 
 
 def config(net: Transformer) -> dict[str, Any]:
@@ -39,15 +46,26 @@ def config_text(net: Transformer) -> str:
 
 def _obstacles(net: Transformer) -> Iterator[str]:
     """What no model of the library has, or not in this combination."""
-    layers = {layer for stack in net.stacks for layer in stack.layers}
-    if len(net.stacks) > 1 or len(layers) > 1:
-        yield "layers: not all alike"
     layer, style, llama = net.stacks[0].layers[0], net.style, net.positions == "rotary"
-    if layer.attention != "softmax":
-        yield f"attention: {layer.attention}; accepted: softmax"
+    gemma = llama and _extra(net) == ("qk", "sandwich")
+    layers = [layer for stack in net.stacks for layer in stack.layers]
+    alike = {replace(x, attention="", window=0) if gemma else x for x in layers}
+    if len(net.stacks) > 1 or len(alike) > 1:
+        yield "layers: not all alike"
+    accepted = ("softmax", "sliding") if gemma else ("softmax",)
+    for kind in dict.fromkeys(x.attention for x in layers if x.attention not in accepted):
+        yield f"attention: {kind}; accepted: {', '.join(accepted)}"
+    if gemma and len({x.window for x in layers if x.attention == "sliding"}) > 1:
+        yield "window: not all alike"
     if net.kind == "decoder_lm" and llama:
         wanted: dict[str, object] = {"norm": "rms", "gated": True, "bias": False}
+        if _extra(net) not in EXTRA_NORMS:
+            yield f"extra_norms: {_extra(net)}; accepted: {', '.join(map(str, EXTRA_NORMS))}"
+        if _extra(net) and style.has_qkv_bias:
+            yield "qkv_bias: True; with extra_norms accepted: False"
     else:
+        if _extra(net):
+            yield f"extra_norms: {_extra(net)}; accepted: ()"
         if net.positions != "learned":
             yield f"positions: {net.positions}; accepted: learned"
         if layer.query_width != net.width:
@@ -62,6 +80,10 @@ def _obstacles(net: Transformer) -> Iterator[str]:
     }  # fmt: skip
     yield from (f"{k}: {found[k]}; accepted: {v}" for k, v in wanted.items() if found[k] != v)
     yield from _frame(net)
+
+
+def _extra(net: Transformer) -> tuple[str, ...]:
+    return tuple(name for name in SCHEMES if name in net.style.extra_norms)
 
 
 def _frame(net: Transformer) -> Iterator[str]:
@@ -98,9 +120,12 @@ def _decoder(net: Transformer, layer: Layer) -> dict[str, Any]:
         }
     # Qwen2 is Llama with biases on queries, keys and values alone.
     qwen = net.style.has_qkv_bias
+    names = {(): ("qwen2", "Qwen2") if qwen else ("llama", "Llama"), ("qk",): ("qwen3", "Qwen3"),
+             ("qk", "sandwich"): ("gemma3_text", "Gemma3")}  # fmt: skip
+    model_type, model = names[_extra(net)]
     return {
-        "model_type": "qwen2" if qwen else "llama",
-        "architectures": ["Qwen2ForCausalLM" if qwen else "LlamaForCausalLM"],
+        "model_type": model_type,
+        "architectures": [f"{model}ForCausalLM"],
         **shared,
         "max_position_embeddings": net.context,
         "hidden_size": net.width,
@@ -109,9 +134,23 @@ def _decoder(net: Transformer, layer: Layer) -> dict[str, Any]:
         "num_key_value_heads": layer.kv_heads,
         **({} if qwen else {"head_dim": layer.head_size}),
         "intermediate_size": layer.ffn,
-        "hidden_act": "silu",
+        **({} if model == "Gemma3" else {"hidden_act": "silu"}),
         "rms_norm_eps": 1e-5,
-        "rope_theta": 10000.0,
+        **(_gemma(net) if model == "Gemma3" else {"rope_theta": 10000.0}),
+    }
+
+
+def _gemma(net: Transformer) -> dict[str, Any]:
+    """What Gemma 3 names in its own way: the kind of every layer among others."""
+    layers = net.stacks[0].layers
+    kinds = {"softmax": "full_attention", "sliding": "sliding_attention"}
+    rope = {"rope_type": "default", "rope_theta": 10000.0}
+    return {
+        "hidden_activation": "silu",
+        "query_pre_attn_scalar": layers[0].head_size,
+        "layer_types": [kinds[layer.attention] for layer in layers],
+        "sliding_window": max(layer.window for layer in layers) or net.context,
+        "rope_parameters": dict.fromkeys(kinds.values(), rope),
     }
 
 

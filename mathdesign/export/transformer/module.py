@@ -1,8 +1,9 @@
 """A transformer as PyTorch: as a file that stands alone, and as the same module built in memory.
 
-The classes of ``transformer_parts`` and ``transformer_networks`` are *used* by :func:`build` and
-*printed* by :func:`source`, those that the network needs; layers are data, one row for each run of
-equal ones. No generated text is ever executed here, and printing imports no torch.
+The classes of ``parts``, ``networks`` and of the kinds of attention are *used* by :func:`build` and
+*printed* by :func:`source`, those that the network needs; a line that ends in ``# only: a word`` is
+printed where the network has what the word says. Layers are data, one row for each run of equal
+ones. No generated text is ever executed here, and printing imports no torch.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ import ast
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.export.printed import printed
 from mathdesign.spaces.kind import CannotBuild
-from mathdesign.spaces.transformer.costs import Layer
-from mathdesign.spaces.transformer.network import VISION, Transformer
+from mathdesign.spaces.transformer import mixers
+from mathdesign.spaces.transformer.mixers import MIXERS, OWN
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.norms import normed
+from mathdesign.spaces.transformer.shape import VISION, Layer
 
 if TYPE_CHECKING:
     from torch import nn
 
-FOLDER = Path(__file__).parent
+#: Modules that are printed, before and after the kinds of attention.
+BEFORE = (Path(mixers.__file__).parent / "attention.py",)
+AFTER = tuple(Path(__file__).parent / name for name in ("parts.py", "networks.py"))
 CLASSES = {
     "decoder_lm": "LanguageModel",
     "prefix_lm": "LanguageModel",
@@ -34,6 +41,8 @@ CLASSES = {
 #: The columns of a printed row; what has its default in every layer is left out.
 DEFAULTS = {f.name: f.default for f in fields(Layer)}
 
+#: The mark of a line that is not always printed.
+ONLY = re.compile(r"  # only: (\w+)")
 #: What only our own tools read.
 NOTES = re.compile(r"  # (fmt: skip|noqa|type: ignore).*")
 
@@ -81,7 +90,7 @@ def build(net: Transformer) -> nn.Module:
     exported file's. Raises :class:`CannotBuild`.
     """
     from mathdesign.export.transformer import networks as transformer_networks
-    from mathdesign.export.transformer.parts import Style
+    from mathdesign.spaces.transformer.mixers.attention import Style
 
     arguments = _arguments(net)
     arguments["style"] = Style(**arguments["style"])
@@ -118,7 +127,7 @@ def source(net: Transformer, *, objective: float | None = None) -> str:
     name = CLASSES[net.kind]
     lines = [f"        {key}={_value(key, value)}," for key, value in arguments.items()]
     footer = FOOTER.format(name=name, arguments="\n".join(lines), example=_example(net))
-    classes = _needed({name, *(["LinearAttention"] if _has_linear(net) else [])})
+    classes = _needed(name, frozenset(_words(net)))
     return f"{header}\n{IMPORTS}\n" + "\n\n\n".join([*classes, footer])
 
 
@@ -126,12 +135,14 @@ def _arguments(net: Transformer) -> dict[str, Any]:
     """Arguments of the network's class. Raises :class:`CannotBuild`."""
     if reasons := list(_reasons(net)):
         raise CannotBuild("; ".join(reasons))
-    style = {
+    style: dict[str, Any] = {
         "norm": net.style.norm,
         "bias": net.style.bias,
         "qkv_bias": net.style.has_qkv_bias,
         "norm_first": net.style.norm_first,
     }
+    if net.style.extra_norms:
+        style["normed"] = normed(net.style)
     stacks = tuple((s.width, s.pool, tuple(asdict(x) for x in s.layers)) for s in net.stacks)
     common = {"stacks": stacks, "style": style, "positions": net.positions}
     if net.image is not None:
@@ -151,10 +162,8 @@ def _arguments(net: Transformer) -> dict[str, Any]:
 def _reasons(net: Transformer) -> Iterator[str]:
     """Why no module can be made."""
     layers = {layer for stack in net.stacks for layer in stack.layers}
-    if any(layer.features > 2 for layer in layers):
-        yield "linear attention is built with 1 or 2 sets of features"
-    if net.kind == "prefix_lm" and any(layer.attention == "window" for layer in layers):
-        yield "a prefix is seen by all tokens: windows are not built in a prefix_lm"
+    unbuilt = (why for x in layers for why in MIXERS[x.attention].unbuilt(x, net.kind))
+    yield from sorted(set(unbuilt))
     if any(not stack.layers for stack in net.stacks):
         yield "a stack without layers is not built"
     if net.positions == "relative":
@@ -163,8 +172,14 @@ def _reasons(net: Transformer) -> Iterator[str]:
                 yield f"stacks[{i}]: relative positions need the same heads in all layers"
 
 
-def _has_linear(net: Transformer) -> bool:
-    return any(layer.attention == "linear" for stack in net.stacks for layer in stack.layers)
+def _words(net: Transformer) -> Iterator[str]:
+    """What the network has that not all have, as ``# only:`` names it; kinds of attention."""
+    kinds = {layer.attention for stack in net.stacks for layer in stack.layers}
+    if net.style.extra_norms:
+        yield "NormedLinear"
+    if own := kinds & set(OWN):
+        yield "OWN_MIXERS"
+        yield from own
 
 
 def _example(net: Transformer) -> str:
@@ -178,35 +193,54 @@ def _example(net: Transformer) -> str:
 # ---- printing ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """A top-level definition as it is printed, and the names that it mentions."""
+
+    name: str
+    text: str
+    mentions: frozenset[str]
+
+
 @functools.cache
-def _definitions() -> dict[str, tuple[str, frozenset[str]]]:
-    """Every top-level definition of the two modules: its text, and the names that it mentions."""
-    found = {}
-    for file in ("parts.py", "networks.py"):
-        text = (FOLDER / file).read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                name = node.name
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-            else:
-                continue
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            lines = text.splitlines()[first - 1 : node.end_lineno]
-            body = "\n".join(NOTES.sub("", line) for line in lines)
-            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            found[name] = (body, frozenset(names))
-    return found
+def _definitions(words: frozenset[str]) -> tuple[_Definition, ...]:
+    """Every definition that a network with ``words`` may need, in the order of printing."""
+    own = [kind for kind in OWN if kind in words]
+    kinds = [printed(type(MIXERS[kind]).torch_class) for kind in ("linear", *own)]
+    found = [d for file in BEFORE for d in _top_level(file.read_text(encoding="utf-8"), words)]
+    found += [d for kind in kinds for d in _top_level(kind.text, words)]
+    if own:
+        table = ", ".join(f"{kind!r}: {x.name}" for kind, x in zip(own, kinds[1:]))
+        found += _top_level(f"OWN_MIXERS = {{{table}}}", words)
+    return (*found, *(d for f in AFTER for d in _top_level(f.read_text(encoding="utf-8"), words)))
 
 
-def _needed(wanted: set[str]) -> list[str]:
-    """Texts of ``wanted`` and of all that they mention, in the order of the modules."""
-    known, names, ahead = _definitions(), set[str](), set(wanted)
+def _top_level(text: str, words: frozenset[str]) -> Iterator[_Definition]:
+    """The definitions of one text, but for annotated ones."""
+    kept = [line for line in text.splitlines() if set(ONLY.findall(line)) <= words]
+    for node in ast.parse("\n".join(kept)).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            name = node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+        else:
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        lines = kept[first - 1 : node.end_lineno]
+        body = "\n".join(NOTES.sub("", ONLY.sub("", line)) for line in lines)
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        yield _Definition(name, body, frozenset(names))
+
+
+def _needed(wanted: str, words: frozenset[str]) -> list[str]:
+    """Texts of ``wanted`` and of all that it mentions, in the order of the modules."""
+    definitions = _definitions(words)
+    known, names, ahead = {d.name: d for d in definitions}, set[str](), {wanted}
     while ahead:
         name = ahead.pop()
         names.add(name)
-        ahead |= (known[name][1] & set(known)) - names
-    return [text for name, (text, _) in known.items() if name in names]
+        ahead |= (known[name].mentions & set(known)) - names
+    return [d.text for d in definitions if d.name in names]
 
 
 def _value(key: str, value: Any) -> str:

@@ -8,15 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mathdesign.export.transformer.parts import (
-    Cache,
-    Embedding,
-    Flow,
-    Stack,
-    Style,
-    initialise,
-    rotary_tables,
-)
+from mathdesign.export.transformer.parts import Embedding, Stack, initialise, rotary_tables
+from mathdesign.spaces.transformer.mixers.attention import Cache, Flow, Style
 
 Rows = tuple[tuple[int, int, tuple[dict[str, Any], ...]], ...]
 """Width, pool and layers of every stack."""

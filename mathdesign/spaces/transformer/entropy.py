@@ -10,19 +10,17 @@ dropped, as DeepMAD drops them). A layer of width :math:`d`, query width :math:`
           + \tfrac{\min(k, d)}{2} \cdot 2 \log d
 
 -- what attention and feed-forward write into the residual stream, and the keys and values that
-later tokens can read. Linear attention of feature size :math:`r` mixes :math:`n` tokens by a matrix
-of rank :math:`r`: it loses :math:`\tfrac d2 \log (n / r)` where :math:`n > r`.
+later tokens can read. What a kind of attention loses by how it mixes is said in
+:mod:`mathdesign.spaces.transformer.mixers`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from mathdesign.spaces.transformer.costs import Layer
-
-if TYPE_CHECKING:
-    from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.mixers import MIXERS
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Layer
 
 
 def layer_entropy(width: int, layer: Layer, tokens: int, memory_width: int = 0) -> float:
@@ -36,9 +34,7 @@ def layer_entropy(width: int, layer: Layer, tokens: int, memory_width: int = 0) 
     )
     if memory_width:
         total += _attention(width, memory_width, layer)
-    if layer.attention == "linear":
-        total -= width / 2 * math.log(max(1.0, tokens / (layer.features * layer.head_size)))
-    return total
+    return total + MIXERS[layer.attention].entropy(width, layer, tokens)
 
 
 def _attention(width: int, memory_width: int, layer: Layer) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
 from mathdesign.spaces.transformer.words import OBJECTIVES, PEAKS, TERMS, StackSpec, TransformerSpec
 from mathdesign.spec.faults import CrossFault, near_miss
@@ -87,9 +88,7 @@ def _stack_faults(
             if size % 2:
                 near = either(nearest_multiples(size, 2))
                 yield (*path, "head_size"), str(size), f"an even number ({near}): rotary", near
-    if ("window" in stack.attention) != (stack.window > 0):
-        accepted = "above 0 with attention `window`, else 0"
-        yield (*path, "window"), str(stack.window), accepted, ""
+    yield from _mixer_faults(path, stack, spec)
     if stack.pool != 1 and spec.space.family != "hierarchical_vit":
         yield (*path, "pool"), str(stack.pool), "1: only a hierarchical_vit pools", ""
     if stack.memory_layers != (1,) and not ("pair" in spec.space.kinds and index == 1):
@@ -97,6 +96,23 @@ def _stack_faults(
     if stack.softmax_every is not None and "softmax" not in stack.attention:
         accepted = "a stack whose attention may be softmax"
         yield (*path, "softmax_every"), str(stack.softmax_every), accepted, ""
+
+
+def _mixer_faults(
+    path: tuple[str | int, ...], stack: StackSpec, spec: TransformerSpec
+) -> Iterator[CrossFault]:
+    """Options that a kind of attention needs or that no kind of the stack has; families."""
+    for option, default in OPTIONS.items():
+        value, owners = getattr(stack, option), having(option)
+        used = any(kind in owners for kind in stack.attention)
+        if option in REQUIRED and used == (value == default):
+            kinds = " or ".join(f"`{kind}`" for kind in owners)
+            accepted = f"above {default} with attention {kinds}, else {default}"
+            yield (*path, option), str(value), accepted, ""
+    for kind in stack.attention:
+        if spec.space.family not in MIXERS[kind].families:
+            accepted = f"{kind}: only in {', '.join(MIXERS[kind].families)}"
+            yield (*path, "attention"), kind, accepted, ""
 
 
 def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:

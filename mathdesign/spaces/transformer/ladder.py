@@ -16,8 +16,8 @@ from fractions import Fraction
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
-from mathdesign.spaces.transformer.costs import Layer
-from mathdesign.spaces.transformer.network import Stack, Transformer
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Layer, Stack
 
 
 @dataclass(frozen=True, slots=True)

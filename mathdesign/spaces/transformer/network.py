@@ -10,81 +10,35 @@ stacks; an encoder-decoder has exactly two, the second with cross-attention. ``t
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from mathdesign.spaces.transformer import costs
-from mathdesign.spaces.transformer.costs import Layer, Style
+from mathdesign.spaces.transformer.network_faults import (
+    ArchitectureError,
+    architecture_faults,
+    read,
+)
+from mathdesign.spaces.transformer.shape import (
+    GENERATES,
+    Description,
+    Image,
+    Layer,
+    Stack,
+    Style,
+)
 
-Kind = Literal[
-    "decoder_lm", "prefix_lm", "encoder", "encoder_decoder", "vit", "hierarchical_vit"
-]  # fmt: skip
-Positions = Literal["learned", "rotary", "relative", "none"]
-KINDS: tuple[str, ...] = get_args(Kind)
-POSITIONS: tuple[str, ...] = get_args(Positions)
-VISION = ("vit", "hierarchical_vit")
-GENERATES = ("decoder_lm", "prefix_lm", "encoder_decoder")
+__all__ = ["Image", "Layer", "Stack", "Style", "Transformer"]
+
 #: T5's number of buckets of relative distance; one bias a bucket and head, once a stack.
 RELATIVE_BUCKETS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """Layers of one width, in channels. ``pool`` tokens become one on entry (1: none)."""
-
-    width: int
-    layers: tuple[Layer, ...]
-    pool: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """What a vision transformer sees: square images cut into square patches."""
-
-    channels: int = 3
-    size: int = 224
-    patch: int = 16
-
-    @property
-    def patches(self) -> int:
-        """Number of patches."""
-        return (self.size // self.patch) ** 2
-
-
-@dataclass(frozen=True, slots=True)
-class Transformer:
-    """A whole network. Raises :class:`mathdesign.spaces.transformer.network_faults.ArchitectureError`.
-
-    ``vocabulary`` is 0 for vision, ``classes`` 0 for language models (an encoder may have
-    either). ``context`` is the longest sequence in tokens: the length of a learned position table.
-    """
-
-    name: str
-    kind: Kind
-    stacks: tuple[Stack, ...]
-    vocabulary: int = 0
-    context: int = 0
-    positions: Positions = "rotary"
-    tied: bool = True
-    """The output head shares the token embedding's matrix."""
-    style: Style = field(default_factory=Style)
-    image: Image | None = None
-    classes: int = 0
-    class_token: bool = True
-    """Vision: a learned token that is read by the head; else the mean over tokens."""
-    token_types: int = 0
-    """BERT's segments: rows of a second embedding."""
-    embedding_norm: bool = False
-    """A norm right after the embeddings (BERT)."""
-    pooler: bool = False
-    """A linear layer ``width x width`` with bias on the first token (BERT)."""
+class Transformer(Description):
+    """A whole network. Raises :class:`~mathdesign.spaces.transformer.network_faults.ArchitectureError`."""
 
     def __post_init__(self) -> None:
-        from mathdesign.spaces.transformer.network_faults import (
-            ArchitectureError,
-            architecture_faults,
-        )
-
         if faults := tuple(architecture_faults(self)):
             raise ArchitectureError(faults)
 
@@ -251,7 +205,8 @@ class Transformer:
         rotary = self.positions == "rotary"
         # What enters a stack stays alive until its end: from the second layer on beside the stream.
         peaks = [
-            costs.layer_peak_values(stack.width, layer, n, rotary) + (i > 0) * n * stack.width
+            costs.layer_peak_values(stack.width, layer, n, rotary, self.style)
+            + (i > 0) * n * stack.width
             for stack, n in zip(self.stacks, tokens)
             for i, layer in enumerate(stack.layers)
         ]
@@ -274,6 +229,8 @@ class Transformer:
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists; equal consecutive layers are written once, with ``repeat``."""
         data = asdict(self)
+        if not self.style.extra_norms:  # younger than the first saved designs
+            del data["style"]["extra_norms"]
         data["stacks"] = [
             {"width": s.width, "pool": s.pool, "layers": _runs(s.layers)} for s in self.stacks
         ]
@@ -282,9 +239,7 @@ class Transformer:
     @classmethod
     def from_dict(cls, data: object) -> Transformer:
         """The inverse of :meth:`to_dict`. Trusts nothing: raises ``ArchitectureError``."""
-        from mathdesign.spaces.transformer.network_faults import read
-
-        return read(data)
+        return cls(**read(data))
 
 
 def _runs(layers: tuple[Layer, ...]) -> list[dict[str, Any]]:

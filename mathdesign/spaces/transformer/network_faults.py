@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 from mathdesign.spaces.errors import NetworkError
-from mathdesign.spaces.transformer.costs import ATTENTIONS, NORMS, Layer, Style
-
-if TYPE_CHECKING:
-    from mathdesign.spaces.transformer.network import Stack, Transformer
+from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, having
+from mathdesign.spaces.transformer.norms import SCHEMES
+from mathdesign.spaces.transformer.shape import (
+    GENERATES,
+    KINDS,
+    NORMS,
+    POSITIONS,
+    VISION,
+    Description,
+    Image,
+    Layer,
+    Stack,
+    Style,
+)
 
 #: Integers in a description above this are refused: no network comes near it.
 LARGEST_VALUE = 2**24
@@ -39,16 +50,17 @@ def either(values: tuple[int, ...]) -> str:
     return " or ".join(str(v) for v in values)
 
 
-def architecture_faults(net: Transformer) -> Iterator[str]:
+def architecture_faults(net: Description) -> Iterator[str]:
     """Everything that does not fit together in ``net``."""
-    from mathdesign.spaces.transformer.network import GENERATES, KINDS, POSITIONS, VISION
-
     if net.kind not in KINDS:
         yield f"kind: found {net.kind!r}; accepted: {', '.join(KINDS)}"
     if net.positions not in POSITIONS:
         yield f"positions: found {net.positions!r}; accepted: {', '.join(POSITIONS)}"
     if net.style.norm not in NORMS:
         yield f"style.norm: found {net.style.norm!r}; accepted: {', '.join(NORMS)}"
+    for name in net.style.extra_norms:
+        if name not in SCHEMES:
+            yield f"style.extra_norms: found {name!r}; accepted: {', '.join(SCHEMES)}"
     if not net.stacks or not any(stack.layers for stack in net.stacks):
         yield "stacks: no layers; at least one is needed"
         return
@@ -64,7 +76,7 @@ def architecture_faults(net: Transformer) -> Iterator[str]:
         yield from _stack_faults(f"stacks[{i}]", stack, net)
 
 
-def _text_faults(net: Transformer) -> Iterator[str]:
+def _text_faults(net: Description) -> Iterator[str]:
     if net.vocabulary < 1:
         yield f"vocabulary: found {net.vocabulary}; accepted: 1 or more (bytes: 256)"
     if net.context < 1:
@@ -73,7 +85,7 @@ def _text_faults(net: Transformer) -> Iterator[str]:
         yield f"image: a {net.kind} reads tokens; accepted: none"
 
 
-def _vision_faults(net: Transformer) -> Iterator[str]:
+def _vision_faults(net: Description) -> Iterator[str]:
     if net.vocabulary or net.context:
         yield "vocabulary, context: a vision transformer has none; accepted: 0"
     if net.positions not in ("learned", "none"):
@@ -97,7 +109,7 @@ def _vision_faults(net: Transformer) -> Iterator[str]:
         side //= root
 
 
-def _stack_faults(path: str, stack: Stack, net: Transformer) -> Iterator[str]:
+def _stack_faults(path: str, stack: Stack, net: Description) -> Iterator[str]:
     if not 1 <= stack.width <= LARGEST_VALUE:
         yield f"{path}.width: found {stack.width}; accepted: 1 to {LARGEST_VALUE}"
     if stack.pool != 1 and net.kind != "hierarchical_vit":
@@ -111,7 +123,7 @@ def _stack_faults(path: str, stack: Stack, net: Transformer) -> Iterator[str]:
             yield from _layer_faults(f"{path}.layers[{i}]", layer, net)
 
 
-def _layer_faults(path: str, layer: Layer, net: Transformer) -> Iterator[str]:
+def _layer_faults(path: str, layer: Layer, net: Description) -> Iterator[str]:
     for name in ("heads", "kv_heads", "head_size", "ffn", "features", "memory_layers"):
         if not 1 <= getattr(layer, name) <= LARGEST_VALUE:
             yield f"{path}.{name}: found {getattr(layer, name)}; accepted: 1 to {LARGEST_VALUE}"
@@ -125,37 +137,54 @@ def _layer_faults(path: str, layer: Layer, net: Transformer) -> Iterator[str]:
     if net.positions == "rotary" and layer.head_size % 2:
         near = either(nearest_multiples(layer.head_size, 2))
         yield f"{path}.head_size: {layer.head_size} is odd; rotary positions need {near}"
-    if layer.attention not in ATTENTIONS:
-        yield f"{path}.attention: found {layer.attention!r}; accepted: {', '.join(ATTENTIONS)}"
-    if (layer.attention == "window") != (layer.window > 0):
-        yield f"{path}.window: found {layer.window}; above 0 for attention `window`, else 0"
-    if layer.attention != "linear" and layer.features != 1:
-        yield f"{path}.features: found {layer.features}; only linear attention has them: 1"
+    yield from _mixer_faults(path, layer, net)
 
 
-def read(data: object) -> Transformer:
-    """A network from plain data that nobody vouches for. Raises :class:`ArchitectureError`."""
-    from mathdesign.spaces.transformer.network import Image, Stack, Transformer
+def _mixer_faults(path: str, layer: Layer, net: Description) -> Iterator[str]:
+    if layer.attention not in MIXERS:
+        yield f"{path}.attention: found {layer.attention!r}; accepted: {', '.join(MIXERS)}"
+        return
+    mixer = MIXERS[layer.attention]
+    if net.kind not in mixer.families:
+        accepted = f"{mixer.name} attention is for {', '.join(mixer.families)}"
+        yield f"{path}.attention: found {mixer.name!r} in a {net.kind}; {accepted}"
+    for option, fault in mixer.faults(layer):
+        yield f"{path}.{option}: {fault}"
+    for option, default in OPTIONS.items():
+        value = getattr(layer, option)
+        if option not in mixer.options and value != default:
+            owners = " or ".join(having(option))
+            yield f"{path}.{option}: found {value}; only {owners} attention has it: {default}"
 
+
+def read(data: object) -> dict[str, Any]:
+    """The fields of a network from plain data that nobody vouches for.
+
+    Raises :class:`ArchitectureError`.
+    """
     faults: list[str] = []
-    fields = _fields(data, "transformer", Transformer, faults)
-    style = Style(**_fields(fields.get("style", {}), "style", Style, faults))
-    image = fields.get("image")
+    found = _fields(data, "transformer", Description, faults)
+    words = _fields(found.get("style", {}), "style", Style, faults)
+    if not isinstance(extra := words.get("extra_norms", ()), list | tuple):
+        faults.append(f"style.extra_norms: found {extra!r}; accepted: a list of names")
+        extra = ()
+    style = Style(**{**words, "extra_norms": tuple(map(str, extra))})
+    image = found.get("image")
     if image is not None:
         image = Image(**_fields(image, "image", Image, faults))
     stacks = []
-    entries = fields.get("stacks")
+    entries = found.get("stacks")
     for i, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
         stack = _fields(entry, f"stacks[{i}]", Stack, faults)
         layers = _layers(stack.pop("layers", ()), f"stacks[{i}].layers", faults)
         if "width" in stack:
             stacks.append(Stack(layers=layers, **stack))
     for name in ("name", "kind", "stacks"):
-        if name not in fields:
+        if name not in found:
             faults.append(f"transformer.{name}: missing")
     if faults:
         raise ArchitectureError(tuple(faults))
-    return Transformer(**{**fields, "style": style, "image": image, "stacks": tuple(stacks)})
+    return {**found, "style": style, "image": image, "stacks": tuple(stacks)}
 
 
 def _layers(data: object, path: str, faults: list[str]) -> tuple[Layer, ...]:
@@ -167,11 +196,11 @@ def _layers(data: object, path: str, faults: list[str]) -> tuple[Layer, ...]:
         inside = isinstance(entry, Mapping)
         repeat = entry.get("repeat", 1) if inside else 1
         plain = {k: v for k, v in entry.items() if k != "repeat"} if inside else entry
-        fields = _fields(plain, f"{path}[{i}]", Layer, faults)
+        known = _fields(plain, f"{path}[{i}]", Layer, faults)
         if not _is_count(repeat) or len(layers) + repeat > MOST_LAYERS:
             faults.append(f"{path}[{i}].repeat: found {repeat!r}; accepted: 1 to {MOST_LAYERS}")
-        elif {"heads", "kv_heads", "head_size", "ffn"} <= set(fields):
-            layers += [Layer(**fields)] * repeat
+        elif {"heads", "kv_heads", "head_size", "ffn"} <= set(known):
+            layers += [Layer(**known)] * repeat
         else:
             faults.append(f"{path}[{i}]: heads, kv_heads, head_size and ffn are needed")
     return tuple(layers)
@@ -183,7 +212,7 @@ def _fields(data: object, path: str, cls: type, faults: list[str]) -> dict[str, 
         faults.append(f"{path}: found {type(data).__name__}; accepted: a mapping")
         return {}
     found = {}
-    kinds = {name: str(kind) for name, kind in cls.__annotations__.items()}
+    kinds = {field.name: str(field.type) for field in fields(cls)}
     for key, value in data.items():
         if key not in kinds:
             faults.append(f"{path}.{key}: unknown; accepted: {', '.join(kinds)}")
@@ -201,7 +230,7 @@ def _fits(value: object, kind: str) -> bool:
         )
     if kind.startswith("bool"):
         return isinstance(value, bool) or ("None" in kind and value is None)
-    if kind in ("str", "Kind", "Positions", "Attention", "Norm"):
+    if kind in ("str", "Kind", "Positions", "Norm"):
         return isinstance(value, str) and len(value) <= 200
     return True  # nested: read by its own rules
 

@@ -1,8 +1,8 @@
 """From a specification of transformers to a mix problem, and from a point back to a network.
 
 A frame fixes the widths of all stacks (and image size and patch); a group is a stack, an option one
-layer -- or, where layers are shared, a whole stack of equal layers. Costs of a layer come from
-:mod:`mathdesign.spaces.transformer.costs`; what does not depend on the layers (embeddings, head,
+layer -- or, where layers are shared, a whole stack of equal layers. What a layer adds comes from
+:mod:`mathdesign.spaces.transformer.metrics`; what does not depend on the layers (embeddings, head,
 projections) is the cost of a network of one layer a stack, less those layers.
 """
 
@@ -19,12 +19,21 @@ import numpy as np
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.spaces.kind import Posed
-from mathdesign.spaces.transformer import costs
-from mathdesign.spaces.transformer.costs import Layer
 from mathdesign.spaces.transformer.entropy import layer_entropy
-from mathdesign.spaces.transformer.network import RELATIVE_BUCKETS, Image, Stack, Transformer
+from mathdesign.spaces.transformer.metrics import (
+    LAYER_TERMS,
+    METRICS,
+    PEAKS,
+    SUMS,
+    At,
+    Place,
+    layer_sums,
+)
+from mathdesign.spaces.transformer.mixers import MIXERS
+from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.network_faults import ArchitectureError
-from mathdesign.spaces.transformer.words import METRICS, StackSpec, TransformerSpec
+from mathdesign.spaces.transformer.shape import Image, Layer, Stack
+from mathdesign.spaces.transformer.words import StackSpec, TransformerSpec
 from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
@@ -63,11 +72,11 @@ class PosedTransformer(Posed[TransformerSpec]):
         """The network of a point; the order of a stack's layers is :func:`arranged`'s."""
         plan = self.plans[int(point[0])]
         stacks = []
-        for stack, options, counts in zip(
-            plan.shell.stacks, plan.options, self.program.counts(point)
+        for asked, stack, options, counts in zip(
+            self.spec.space.stacks, plan.shell.stacks, plan.options, self.program.counts(point)
         ):
             layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
-            stacks.append(replace(stack, layers=arranged(layers)))
+            stacks.append(replace(stack, layers=arranged(layers, asked.softmax_every)))
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
 
 
@@ -92,7 +101,9 @@ def to_mix_problem(spec: TransformerSpec) -> PosedTransformer:
         names.append(f"softmax_every_{i}")
         rows.append(Budget(f"softmax_every_{i}", upper=m - 1, inherent=True))
     frames = tuple(_frame(spec, plan, limit, every) for plan in plans)
-    return PosedTransformer(spec, MixProblem(spec.name, tuple(names), frames, tuple(rows)), plans)
+    units = {name: metric.unit for name, metric in METRICS.items() if name in names}
+    problem = MixProblem(spec.name, tuple(names), frames, tuple(rows), units=units)
+    return PosedTransformer(spec, problem, plans)
 
 
 def least_peak(posed: PosedTransformer) -> int:
@@ -117,19 +128,31 @@ def least_peak(posed: PosedTransformer) -> int:
     )
 
 
-def arranged(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def arranged(layers: Sequence[Layer], every: int | None = None) -> tuple[Layer, ...]:
     """Layers in the order in which they are built: as given, softmax ones spread evenly.
 
     ``s`` softmax layers cut ``L - s`` others into ``s + 1`` runs that differ by one at most, so
-    that every ``m`` consecutive layers hold one if and only if ``L <= m s + m - 1``.
+    that every ``m`` consecutive layers hold one if and only if ``L <= m s + m - 1``. Kinds that are
+    closed by a softmax layer, one in ``every``, come in runs of ``m - 1`` with one after each; the
+    same condition is needed and enough.
     """
     softmax = [layer for layer in layers if layer.attention == "softmax"]
     other = [layer for layer in layers if layer.attention != "softmax"]
+    if every is not None and any(MIXERS[layer.attention].closed for layer in other):
+        return _closed(softmax, other, every - 1)
     runs, found = len(softmax) + 1, list[Layer]()
     for i in range(runs):
         found += other[i * len(other) // runs : (i + 1) * len(other) // runs]
         found += softmax[i : i + 1]
     return tuple(found)
+
+
+def _closed(softmax: list[Layer], other: list[Layer], run: int) -> tuple[Layer, ...]:
+    """Runs of others, a softmax layer after each; what is left of either comes last."""
+    found = list[Layer]()
+    for i, closing in enumerate(softmax):
+        found += [*other[i * run : (i + 1) * run], closing]
+    return (*found, *other[len(softmax) * run :])
 
 
 # ---- frames --------------------------------------------------------------------------------------
@@ -200,12 +223,8 @@ def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[Op
             continue
         for kv in stack.kv_heads or (heads,):
             if heads % kv == 0:
-                layer = Layer(
-                    heads, kv, size, ffn, gated, kind,
-                    stack.window if kind == "window" else 0,
-                    stack.features if kind == "linear" else 1,
-                    memory,
-                )  # fmt: skip
+                own = {option: getattr(stack, option) for option in MIXERS[kind].options}
+                layer = Layer(heads, kv, size, ffn, gated, kind, memory_layers=memory, **own)
                 yield from (Option(layer, n) for n in copies)
 
 
@@ -221,22 +240,22 @@ def _heads(stack: StackSpec, width: int) -> list[tuple[int, int]]:
 def _below_peak(
     spec: TransformerSpec, shell: Transformer, options: list[tuple[Option, ...]]
 ) -> tuple[tuple[Option, ...], ...] | None:
-    """The options that keep the budget on activations; ``None``: a stack is left without.
+    """The options that keep the budgets on peaks; ``None``: a stack is left without.
 
     A layer is counted as one of several (what enters the stack is alive beside it).
     """
-    budget = spec.budgets.get("activation_bytes")
-    if budget is None or budget.max is None:
+    budgets = {name: spec.budgets[name].max for name in PEAKS if name in spec.budgets}
+    limits = {name: limit for name, limit in budgets.items() if limit is not None}
+    if not limits:
         return tuple(options)
-    at = spec.at
-    kept = []
+    at, kept = _at(spec), []
     for i, choices in enumerate(options):
         good = []
         for option in choices:
             stacks = [replace(s, layers=()) for s in shell.stacks]
             stacks[i] = replace(shell.stacks[i], layers=(option.layer,) * 2)
             trial = replace(shell, stacks=tuple(stacks))
-            if trial.activation_bytes(at.batch, at.length, at.value_bytes) <= budget.max:
+            if all(METRICS[name].whole(trial, at) <= limits[name] for name in limits):
                 good.append(option)
         kept.append(tuple(good))
     return tuple(kept) if all(kept) else None
@@ -248,19 +267,11 @@ def _below_peak(
 def _frame(
     spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int]
 ) -> Frame:
-    shell, at = plan.shell, spec.at
-    generates = "generates" in spec.space.kinds
-    whole = [
-        shell.params(),
-        shell.non_embedding_params(),
-        shell.macs(at.length),
-        shell.token_macs(at.length) if generates else 0,
-        shell.kv_cache_bytes(at.batch, at.length, at.value_bytes),
-        0, 0, 0,
-    ]  # fmt: skip
+    shell, at = plan.shell, _at(spec)
+    whole = [METRICS[name].whole(shell, at) for name in SUMS]
     for i, stack in enumerate(shell.stacks):
-        own = _layer_costs(spec, shell, i, stack.layers[0])
-        whole = [w - own[k] for k, w in enumerate(whole[:5])] + whole[5:]
+        own = layer_sums(Place(shell, i, stack.layers[0], 1, at))
+        whole = [total - part for total, part in zip(whole, own)]
     scale = math.lcm(*(s.width for s in shell.stacks))
     groups = []
     for i, options in enumerate(plan.options):
@@ -276,7 +287,7 @@ def _frame(
             values.append(value)
         groups.append(_group(rows, values, plan.depths[i]))
     constants = whole + [
-        _linear(m.terms, dict(zip(METRICS, whole)) | {"constant": 1, "width": shell.width})
+        _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
         for m in spec.linear_metrics
     ]
     if limit is not None:
@@ -292,48 +303,25 @@ def _group(rows: list[list[int]], values: list[float], depth: tuple[int, int]) -
     return Group(costs_, values_, *depth)
 
 
-def _layer_costs(spec: TransformerSpec, shell: Transformer, stack: int, layer: Layer) -> list[int]:
-    """The first five of ``METRICS`` of one layer in stack number ``stack``."""
-    at, width = spec.at, shell.stacks[stack].width
-    tokens = shell.stack_tokens(at.length)[stack]
-    pair = shell.kind == "encoder_decoder"
-    memory = shell.stacks[0].width if pair and stack == 1 else 0
-    params = costs.layer_params(shell.style, width, layer, memory)
-    macs = costs.layer_macs(width, layer, tokens, memory, tokens if memory else 0)
-    token = cache = 0
-    if "generates" in spec.space.kinds and not (pair and stack == 0):
-        seen = tokens if memory else 0
-        token = costs.layer_token_macs(width, layer, tokens, memory, seen)
-        values = costs.layer_cache_values(layer, tokens, seen)
-        cache = at.batch * at.value_bytes * values
-    return [params, params, macs, token, cache]
+def _at(spec: TransformerSpec) -> At:
+    return At(spec.at.length, spec.at.batch, spec.at.value_bytes)
 
 
 def _option(
     spec: TransformerSpec, shell: Transformer, stack: int, option: Option
 ) -> tuple[list[int], float]:
     """One row of ``spec.columns()`` and the objective of one option."""
-    layer, n, width = option.layer, option.copies, shell.stacks[stack].width
-    row = [n * c for c in _layer_costs(spec, shell, stack, layer)]
-    if shell.positions == "relative":
-        # One bias table for all layers of the stack: the shell has that of its own layer.
-        row[0] += RELATIVE_BUCKETS * (layer.heads - shell.stacks[stack].layers[0].heads)
-    row += [n, n * (layer.attention == "softmax"), n * (layer.attention == "linear")]
-    known = dict(zip(METRICS, row)) | {
-        "layer_width": n * width,
-        "heads": n * layer.heads,
-        "query_width": n * layer.query_width,
-        "kv_width": n * layer.kv_width,
-        "ffn": n * layer.ffn,
-    }
+    place = Place(shell, stack, option.layer, option.copies, _at(spec))
+    row = layer_sums(place)
+    known = dict(zip(SUMS, row)) | {name: term(place) for name, term in LAYER_TERMS.items()}
     row += [_linear(m.terms, known) for m in spec.linear_metrics]
     if spec.objective.metric != "entropy":
         return row, _metric_value(spec, row)
     pair = shell.kind == "encoder_decoder"
     tokens = shell.stack_tokens(spec.at.length)[0 if pair else stack]
-    memory = shell.stacks[0].width if pair and stack == 1 else 0
     sign = -1.0 if spec.objective.minimise else 1.0
-    return row, sign * n * layer_entropy(width, layer, tokens, memory)
+    added = layer_entropy(place.width, place.layer, tokens, place.memory_width)
+    return row, sign * place.copies * added
 
 
 def _metric_value(spec: TransformerSpec, row: Sequence[int]) -> float:

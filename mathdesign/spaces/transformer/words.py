@@ -18,15 +18,17 @@ A stack's layers may each take their own options (``layers: free``, the default)
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.base import Limit
-from mathdesign.spaces.transformer.costs import Attention, Norm, Style
-from mathdesign.spaces.transformer.network import GENERATES, VISION, Kind, Positions
+from mathdesign.spaces.transformer.metrics import LAYER_TERMS, METRICS, PEAKS, SUMS
+from mathdesign.spaces.transformer.mixers import MIXERS
+from mathdesign.spaces.transformer.norms import SCHEMES
 from mathdesign.spaces.transformer.presets import expanded
+from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
 from mathdesign.spec.blocks import (
     Block,
     Budget,
@@ -38,18 +40,11 @@ from mathdesign.spec.blocks import (
     TextTrainingSpec,
 )
 
-#: Metrics that are sums over layers, in the order of the program's columns.
-METRICS = (
-    "params", "non_embedding_params", "macs", "token_macs", "kv_cache_bytes", "layers",
-    "softmax_layers", "linear_layers",
-)  # fmt: skip
-#: Metrics that are the greatest over layers.
-PEAKS = ("activation_bytes",)
-OBJECTIVES = ("entropy", *METRICS)
+__all__ = ["METRICS", "PEAKS"]
+
+OBJECTIVES = ("entropy", *SUMS)
 #: What a linear metric may weigh.
-TERMS = (
-    "constant", "width", *METRICS, "layer_width", "heads", "query_width", "kv_width", "ffn",
-)  # fmt: skip
+TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
 #: Depth / width above which a network counts as too thin unless told otherwise (decision 0030).
 DEFAULT_EFFECTIVENESS = Fraction(1, 16)
 
@@ -58,6 +53,12 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+if TYPE_CHECKING:
+    Attention = str
+    ExtraNorm = str
+else:
+    Attention = Literal[tuple(MIXERS)]
+    ExtraNorm = Literal[tuple(SCHEMES)]
 Attentions = Annotated[tuple[Attention, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -105,6 +106,9 @@ class TransformerSpaceSpec(Block):
     bias: bool | None = Field(None, description="Biases; default: with norm `layer`.")
     qkv_bias: bool | None = None
     norm_first: bool = True
+    extra_norms: tuple[ExtraNorm, ...] | None = Field(
+        None, max_length=16, description="Norms of queries and keys, or after each part too."
+    )
     class_token: bool = True
     token_types: int = Field(0, ge=0, le=1024, strict=True)
     embedding_norm: bool = False
@@ -124,6 +128,7 @@ class TransformerSpaceSpec(Block):
         vision, decoder = self.family in VISION, self.family in ("decoder_lm", "prefix_lm")
         norm: Norm = self.norm or ("layer" if vision or self.family == "encoder" else "rms")
         bias = self.bias if self.bias is not None else norm == "layer"
+        extra = tuple(name for name in SCHEMES if name in (self.extra_norms or ()))
         positions = "rotary" if decoder else "relative" if "pair" in self.kinds else "learned"
         return {
             "kind": self.family,
@@ -131,7 +136,7 @@ class TransformerSpaceSpec(Block):
             "context": self.context,
             "positions": self.positions or positions,
             "tied": self.tied,
-            "style": Style(norm, bias, self.qkv_bias, self.norm_first),
+            "style": Style(norm, bias, self.qkv_bias, self.norm_first, extra),
             "classes": self.classes,
             "class_token": self.class_token,
             "token_types": self.token_types,
@@ -211,7 +216,7 @@ class TransformerSpec(Specification):
 
     def columns(self) -> tuple[str, ...]:
         """Metrics that are sums over layers, the user's own last."""
-        return METRICS + tuple(metric.name for metric in self.linear_metrics)
+        return SUMS + tuple(metric.name for metric in self.linear_metrics)
 
     def budget_rows(self) -> tuple[BudgetRow, ...]:
         """The budgets on sums over layers, as rows of the program."""

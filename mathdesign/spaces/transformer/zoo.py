@@ -7,10 +7,10 @@ name rows that contradict themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mathdesign.spaces.transformer.costs import Layer, Style
-from mathdesign.spaces.transformer.network import Image, Stack, Transformer
+from mathdesign.spaces.transformer.network import Transformer
+from mathdesign.spaces.transformer.shape import Image, Layer, Stack, Style
 
 GPT = Style("layer", bias=True)
 POST_NORM = Style("layer", bias=True, norm_first=False)
@@ -122,12 +122,31 @@ def _others() -> dict[str, Published]:
     return found
 
 
+def _recent() -> dict[str, Published]:
+    """Decoders with norms of queries and keys; windows that slide between full layers."""
+    qwen = Stack(2560, (Layer(32, 8, 128, 9728, gated=True),) * 36)
+    full = Layer(4, 1, 256, 2048, gated=True)
+    slides = replace(full, attention="sliding", window=512)
+    gemma = Stack(640, ((slides,) * 5 + (full,)) * 3)
+    qk, sandwich = Style(extra_norms=("qk",)), Style(extra_norms=("qk", "sandwich"))
+    return {
+        "qwen3-4b": Published(
+            Transformer("qwen3-4b", "decoder_lm", (qwen,), 151936, 32768, style=qk),
+            "arXiv 2505.09388, table 1; model card",
+        ),
+        "gemma-3-270m": Published(
+            Transformer("gemma-3-270m", "decoder_lm", (gemma,), 262144, 32768, style=sandwich),
+            "arXiv 2503.19786; model card",
+        ),
+    }
+
+
 def published() -> dict[str, Published]:
     """Every network by name."""
     source = "arXiv 2402.14905 (MobileLLM); model cards (SmolLM, Qwen2.5)"
     found = {name: Published(_llama(name, s), source) for name, s in LLAMA_LIKE.items()}
     found |= {name: _gpt3(name) for name in GPT3} | {name: _pythia(name) for name in PYTHIA}
-    return found | _others()
+    return found | _others() | _recent()
 
 
 DECODING = ("causal", "prefix", "encoder-decoder")

@@ -4,12 +4,24 @@ import pytest
 import torch
 
 from mathdesign.export.transformer.module import build
-from mathdesign.spaces.transformer.network import Layer, Stack, Transformer
+from mathdesign.spaces.transformer.network import Layer, Stack, Style, Transformer
 from mathdesign.validators.training.memory import AliveBytes
 from tests.export.transformer.test_module import GPT, SMALL, inputs
 
 torch.set_num_threads(1)
-DECODERS = ("mixed", "blocks", "untied", "post-norm", "learned", "relative", "prefix")
+DECODERS = (
+    "mixed",
+    "blocks",
+    "untied",
+    "post-norm",
+    "learned",
+    "relative",
+    "prefix",
+    "sliding",
+    "sliding-relative",
+    "qk",
+    "sandwich",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +53,7 @@ def test_token_by_token_is_the_full_pass(name, prompt):
     assert torch.allclose(torch.cat(steps, 1), full, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", ["pair", "pair-untied"])
+@pytest.mark.parametrize("name", ["pair", "pair-untied", "pair-normed"])
 def test_a_pair_token_by_token(name):
     module = lively(SMALL[name])
     source, target = inputs(SMALL[name], batch=2, device="cpu")
@@ -102,6 +114,14 @@ def most_alive(net, batch, length):
         Transformer("wide", "decoder_lm", (Stack(64, (Layer(4, 4, 16, 512),) * 2),), 32, 256,
                     "learned", style=GPT),
         Transformer("queries", "decoder_lm", (Stack(64, (Layer(16, 4, 16, 64),) * 2),), 32, 256),
+        Transformer("slides", "decoder_lm", (Stack(64, (Layer(16, 4, 16, 64, attention="sliding",
+                    window=32),) * 2),), 32, 256),
+        Transformer("heads", "decoder_lm", (Stack(64, (Layer(16, 4, 16, 64),) * 2),), 32, 256,
+                    "none", style=Style(extra_norms=("qk",))),
+        Transformer("sandwich", "decoder_lm", (Stack(256, (Layer(4, 1, 16, 512),) * 2),), 32, 256,
+                    style=Style(extra_norms=("sandwich",))),
+        Transformer("layers", "decoder_lm", (Stack(256, (Layer(4, 1, 16, 512),) * 2),), 32, 256,
+                    style=Style("layer", extra_norms=("qk", "sandwich"))),
         Transformer("words", "decoder_lm", (Stack(64, (Layer(4, 4, 16, 128),) * 2),), 2048, 256),
     ],
     ids=lambda net: net.name,

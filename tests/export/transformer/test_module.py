@@ -76,6 +76,12 @@ def text(kind, stacks, **more):
     return Transformer(kind, kind, stacks, 50, 32, **more)
 
 
+def sliding_layers():
+    """Five slide and one is full, as in Gemma 3; windows of any length against 32 tokens."""
+    slides = (Layer(4, 2, 8, 40, True, attention="sliding", window=w) for w in (8, 5, 1, 31, 40))
+    return (*slides, Layer(4, 2, 8, 40, True))
+
+
 HIERARCHY = (
     Stack(16, (Layer(2, 2, 8, 64, attention="window", window=16),) * 2),
     Stack(32, (Layer(4, 2, 8, 96, attention="window", window=4),), pool=4),
@@ -90,6 +96,17 @@ SMALL = {
     "relative": text(
         "decoder_lm", (Stack(32, (Layer(4, 2, 8, 40), Layer(4, 4, 8, 40, attention="window",
         window=8))),), positions="relative",
+    ),
+    "sliding": text("decoder_lm", (Stack(32, sliding_layers()),)),
+    "sliding-relative": text(
+        "decoder_lm", (Stack(32, (sliding_layers()[0], sliding_layers()[0])),), positions="relative"
+    ),
+    "qk": text("decoder_lm", (Stack(32, mixed_layers()),), style=Style(extra_norms=("qk",))),
+    "sandwich": text("decoder_lm", (Stack(32, sliding_layers()), Stack(48, mixed_layers())),
+                     style=Style("layer", True, extra_norms=("qk", "sandwich"))),
+    "pair-normed": text(
+        "encoder_decoder", (Stack(32, mixed_layers()), Stack(48, mixed_layers(memory_layers=2))),
+        style=Style(extra_norms=("qk", "sandwich")),
     ),
     "prefix": text("prefix_lm", (Stack(32, mixed_layers()[:3]),)),
     "encoder": text("encoder", (Stack(32, mixed_layers()),), classes=5, pooler=True),
@@ -191,6 +208,30 @@ def test_a_name_cannot_escape_its_comment():
     )
     assert source(nasty).encode()
     assert ast.dump(ast.parse(source(nasty))) == ast.dump(ast.parse(source(plain)))
+
+
+def test_a_window_slides():
+    """A token sees itself and the tokens before it that its window has room for."""
+    layer = Layer(4, 2, 8, 40, attention="sliding", window=6)
+    module = build(text("decoder_lm", (Stack(32, (layer,)),))).eval()
+    (tokens,) = inputs(SMALL["mixed"], device="cpu")
+    changed = tokens.clone()
+    changed[:, 9] = (changed[:, 9] + 1) % 50
+    with torch.no_grad():
+        moved = (module(tokens) - module(changed)).abs().amax(2)[0] > 1e-6
+    assert moved.nonzero().flatten().tolist() == list(range(9, 15))
+
+
+def test_extra_norms_are_printed_where_they_are_used():
+    printed, without = source(SMALL["qk"]), source(SMALL["learned"])
+    assert "normed=(('query', True), ('key', True))" in printed and "# only" not in printed
+    assert "NormedLinear" not in without and "normed:" not in without
+
+
+def test_what_slides_is_printed_where_it_is_used():
+    printed, without = source(SMALL["sliding"]), source(SMALL["learned"])
+    assert "OWN_MIXERS = {'sliding': SlidingAttention}" in printed and "# only" not in printed
+    assert "Sliding" not in without and "OWN_MIXERS" not in without
 
 
 @pytest.mark.parametrize("name", ["mixed", "blocks", "untied", "post-norm", "learned", "relative"])

@@ -9,9 +9,10 @@ import pytest
 import mathdesign
 from mathdesign.api import Infeasible
 from mathdesign.spaces.transformer import entropy as closed
-from mathdesign.spaces.transformer.costs import Layer
+from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.network import Stack, Transformer
 from mathdesign.spaces.transformer.pose import arranged, to_mix_problem
+from mathdesign.spaces.transformer.shape import Layer
 from mathdesign.spec.faults import SpecError
 from mathdesign.validators.errors import RecheckError
 from mathdesign.validators.transformer.recheck import recount, verify_transformer
@@ -96,7 +97,14 @@ def measured(net, spec):
     return found
 
 
-@pytest.mark.parametrize("text", [DECODER, PAIR, VIT, POOLED], ids=["lm", "pair", "vit", "pool"])
+SLIDING = DECODER.replace("[softmax, linear]", "[softmax, sliding], window: 8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DECODER, SLIDING, PAIR, VIT, POOLED],
+    ids=["lm", "sliding", "pair", "vit", "pool"],
+)
 def test_optimum_equals_enumeration_of_whole_networks(text):
     """Each objective and each budget at several levels; three ways of counting agree."""
     spec = mathdesign.loads(text)
@@ -217,6 +225,21 @@ def test_attention_mixes_as_the_sequence_grows():
     assert softmax[0] == 8 and softmax[-1] == 0
     assert softmax == sorted(softmax, reverse=True)
     assert any(0 < n < 8 for n in softmax)
+
+
+@pytest.mark.parametrize("depth", range(1, 13))
+def test_a_full_layer_closes_each_run_of_kinds_that_are_closed(depth, monkeypatch):
+    """The same rule on counts is exact for them; one in six of eighteen is Gemma 3's order."""
+    monkeypatch.setattr(type(MIXERS["window"]), "closed", True)
+    soft, window = Layer(1, 1, 2, 2), Layer(1, 1, 2, 2, attention="window", window=4)
+    for every, n in itertools.product(range(1, 7), range(depth + 1)):
+        layers = arranged([soft] * n + [window] * (depth - n), every)
+        assert sorted(x.attention for x in layers) == ["softmax"] * n + ["window"] * (depth - n)
+        runs = [layers[i : i + every] for i in range(depth - every + 1)]
+        assert all(soft in run for run in runs) == (depth <= every * n + every - 1)
+    assert arranged([soft] * 3 + [window] * 15, 6) == ((window,) * 5 + (soft,)) * 3
+    assert arranged([soft] * 4 + [window] * 22, 6)[-2:] == (window, window)
+    assert arranged([soft, window, window]) == (window, soft, window)
 
 
 @pytest.mark.parametrize("depth", range(1, 13))

@@ -14,12 +14,14 @@ from mathdesign.spaces.transformer.presets import SPACES
 from mathdesign.spaces.transformer.students import GRIDS, PICKS, best_student, diverse_students
 from mathdesign.spaces.transformer.zoo import GPT3, PYTHIA, language_model_choice, published
 from mathdesign.spec.faults import SpecError
+from mathdesign.validators.transformer.recheck import recount
 
 EXACT = {
     "mobilellm-125m": 124_635_456, "mobilellm-350m": 345_355_200, "mobilellm-600m": 603_188_352,
     "mobilellm-1b": 1_005_461_760, "mobilellm-1.5b": 1_511_188_800, "smollm-135m": 134_515_008,
     "smollm-360m": 361_821_120, "smollm-1.7b": 1_711_376_384, "qwen2.5-0.5b": 494_032_768,
     "bert-base": 109_482_240, "t5-style-xxl": 11_003_736_064, "decoder-xxl": 4_762_310_656,
+    "qwen3-4b": 4_022_468_096, "gemma-3-270m": 268_098_176,
     "vit-ti": 5_717_416, "vit-s": 22_050_664, "vit-b": 86_567_656,
 }  # fmt: skip
 #: Billions, as the closed form of the card counts them.
@@ -29,6 +31,47 @@ GPT3_COUNTS = (0.1252, 0.3559, 0.7603, 1.3157, 2.6516, 6.6584, 12.953, 174.604)
 def test_published_networks_count_to_the_unit():
     networks = published()
     assert {name: networks[name].network.params() for name in EXACT} == EXACT
+
+
+#: Shapes of the model cards, as points of a space of decoders.
+POINTS = {
+    "qwen3-4b": """
+space:
+  family: decoder_lm
+  vocabulary: 151936
+  context: 32768
+  extra_norms: [qk]
+  stacks:
+    - {width: 2560, depth: [32, 36], heads: 32, head_size: 128, kv_heads: [4, 8], ffn: 9728}
+""",
+    "gemma-3-270m": """
+space:
+  family: decoder_lm
+  vocabulary: 262144
+  context: 32768
+  extra_norms: [qk, sandwich]
+  stacks:
+    - {width: 640, depth: 18, heads: 4, head_size: 256, kv_heads: 1, ffn: [1024, 2048],
+       attention: [softmax, sliding], window: 512, softmax_every: 6}
+budgets: {kv_cache_bytes: 108527616}
+""",
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_recent_decoders_are_points_of_a_space(name):
+    """Found by the solver, to the layer: five windows that slide, then a full one."""
+    net, text = published()[name].network, POINTS[name]
+    design = mathdesign.design(mathdesign.loads(text))
+    assert design.network.to_dict() == {**net.to_dict(), "name": "design"}
+    assert design.metrics["params"] == EXACT[name]
+    assert recount(net.to_dict()).metrics == design.metrics
+
+
+def test_gemmas_cache_is_that_of_its_windows_and_its_full_layers():
+    net = published()["gemma-3-270m"].network
+    assert [x.attention for x in net.stacks[0].layers] == [*["sliding"] * 5, "softmax"] * 3
+    assert net.kv_cache_bytes() == 108_527_616 == 2 * 2 * 256 * (15 * 512 + 3 * 32768)
 
 
 def test_gpt3_within_its_rounding_with_warnings_on_two_rows():
