@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BenchRun:
     """What came out. ``trace`` holds (seconds, objective, bound); memory is the process's peak.
 
     ``compile_s`` is what a tiny problem took just before, in the same process: compilation, or
@@ -83,14 +83,14 @@ def tasks(
     ]
 
 
-def run_apart(task: Task) -> Run | str:
+def run_apart(task: Task) -> BenchRun | str:
     """Run ``task`` in a fresh process; the reason instead, where the backend cannot."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(run, task).result()
 
 
-def run(task: Task) -> Run | str:
+def run(task: Task) -> BenchRun | str:
     """Run ``task`` in this process."""
     import resource
 
@@ -118,7 +118,7 @@ def run(task: Task) -> Run | str:
     solution = solver.solve(problem, options)
     seconds = time.perf_counter() - start
     finite = solution.bound != float("inf")
-    return Run(
+    return BenchRun(
         task,
         solution.status.value,
         solution.objective,
@@ -138,7 +138,7 @@ HEADER = (
 )  # fmt: skip
 
 
-def row(found: Run) -> tuple[str, ...]:
+def row(found: BenchRun) -> tuple[str, ...]:
     """One line of the table."""
     published = PUBLISHED_OBJECTIVES.get(found.task.problem)
     ratio = found.objective / published if found.objective and published else None
@@ -162,12 +162,12 @@ def row(found: Run) -> tuple[str, ...]:
     )
 
 
-def document(runs: Iterable[Run]) -> list[dict[str, Any]]:
+def document(runs: Iterable[BenchRun]) -> list[dict[str, Any]]:
     """The runs as plain data."""
     return [asdict(run) for run in runs]
 
 
-def plot(runs: Sequence[Run], path: Path) -> bool:
+def plot(runs: Sequence[BenchRun], path: Path) -> bool:
     """Relative gap against seconds, one panel per program, as PNG; false where no run has a bound."""
     from matplotlib.figure import Figure
 

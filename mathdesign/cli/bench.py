@@ -39,7 +39,7 @@ def bench_solvers(
     todo = solvers.tasks(
         wanted, chosen, gap=gap, time_limit_s=time_limit_s, seeds=seeds, evaluations=evaluations
     )
-    runs: list[solvers.Run] = []
+    runs: list[solvers.BenchRun] = []
     for number, task in enumerate(todo, 1):
         found = solvers.run_apart(task)
         label = f"[{number}/{len(todo)}] {task.problem} {task.backend}"

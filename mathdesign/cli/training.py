@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
 from mathdesign.result import Design
-from mathdesign.spaces.kind import Images, Text
+from mathdesign.spaces.kind import ReadsImages, ReadsText
 from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
 from mathdesign.spec.faults import SpecError
 
@@ -47,7 +47,7 @@ def train_briefly(
 
 
 def train_on_images(
-    session: Session, design: Design, images: Images, words: TrainingSpec, folder: Path
+    session: Session, design: Design, images: ReadsImages, words: TrainingSpec, folder: Path
 ) -> tuple[int, dict[str, Any]]:
     """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
     try:
@@ -96,7 +96,11 @@ def train_on_images(
 
 
 def train_on_text(
-    session: Session, design: Design, given_text: Text, changes: Mapping[str, Any], folder: Path
+    session: Session,
+    design: Design,
+    given_text: ReadsText,
+    changes: Mapping[str, Any],
+    folder: Path,
 ) -> tuple[int, dict[str, Any]]:
     """Train on text as the request's ``validate:`` says; (exit code, document).
 

@@ -12,7 +12,7 @@ from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
 from mathdesign.cli.training import HOW_TO_INSTALL, train_on_images, train_on_text
 from mathdesign.result import Design
-from mathdesign.spaces.kind import Images
+from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
 
 
@@ -69,7 +69,7 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
 
 
 def latency(
-    session: Session, design: Design, images: Images, words: TrainingSpec
+    session: Session, design: Design, images: ReadsImages, words: TrainingSpec
 ) -> dict[str, Any]:
     """What one image takes on this machine, beside what was counted."""
     from mathdesign.validators.convnet.recount import recount

@@ -90,7 +90,7 @@ def _asked(design: Design, word: str, seed: int) -> list[Candidate]:
 
 def _random(design: Design, count: int, seed: int) -> Iterator[Candidate]:
     """``count`` different feasible designs."""
-    from mathdesign.solvers.heuristic.construct import STEPS, Chain, descend
+    from mathdesign.solvers.heuristic.construct import STEPS, WidthChain, descend
     from mathdesign.solvers.heuristic.moves import Moves
     from mathdesign.solvers.heuristic.scoring import Scoring
     from mathdesign.spaces.convnet.pose import to_program
@@ -106,7 +106,7 @@ def _random(design: Design, count: int, seed: int) -> Iterator[Candidate]:
         budgets.append(replace(b, lower=floor))
     problem = replace(program.program, budgets=tuple(budgets))
     scoring, moves = Scoring(problem), Moves(problem)
-    chain, seen = Chain(moves), {design.network.point}
+    chain, seen = WidthChain(moves), {design.network.point}
     for number in range(1, count + 1):
         rng = Random(f"{seed} {number}")
         for _ in range(ATTEMPTS):

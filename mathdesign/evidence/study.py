@@ -58,7 +58,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StudyRun:
     """One network, one seed. ``status``: ``done``, ``stopped`` (by halving) or ``failed``.
 
     ``curve`` has one mapping an epoch (:class:`~mathdesign.validators.training.images.Epoch`); accuracies
@@ -141,13 +141,13 @@ def run_study(
     halving: bool = False,
     on_progress: Callable[[StudyProgress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[Run]:
+) -> list[StudyRun]:
     """Every run, in the order of ``rivals`` and ``seeds``; those not reached when stopped are absent."""
     mark = data_mark(images, recipe.size)
     epochs = recipe.options.epochs
     rungs = sorted({math.ceil(epochs / 4), math.ceil(epochs / 2), epochs}) if halving else [epochs]
     alive = list(rivals)
-    found: dict[tuple[str, int], Run] = {}
+    found: dict[tuple[str, int], StudyRun] = {}
     for rung in rungs:
         wanted = [
             Job(c.name, c.network.to_dict(), seed, rung, recipe, str(folder), mark)
@@ -169,14 +169,14 @@ def run_study(
     ]
 
 
-def _judged(run: Run, alive: bool) -> Run:
+def _judged(run: StudyRun, alive: bool) -> StudyRun:
     """A run as it counts in the end: one that halving stopped is not done."""
     if alive or run.status == "failed":
         return run
     return replace(run, status="stopped", reason=f"halved after {len(run.curve)} epochs")
 
 
-def survivors(alive: Sequence[Candidate], runs: Sequence[Run]) -> list[Candidate]:
+def survivors(alive: Sequence[Candidate], runs: Sequence[StudyRun]) -> list[Candidate]:
     """The better half by mean validation accuracy, and the design itself, in their order."""
     mean = {
         c.name: statistics.fmean([r.validation_accuracy for r in runs if r.candidate == c.name])
@@ -192,7 +192,7 @@ def _work(
     jobs: int,
     on_progress: Callable[[StudyProgress], None] | None,
     should_stop: Callable[[], bool],
-) -> list[Run]:
+) -> list[StudyRun]:
     """The runs of one rung, those already on disk first."""
     runs = [run for run in map(read_record, wanted) if run is not None]
     known = {(r.candidate, r.seed) for r in runs}
@@ -229,7 +229,7 @@ def _work(
 
 def run_job(
     job: Job, images: Images, on_progress: Callable[[TrainingProgress], None] | None = None
-) -> Run:
+) -> StudyRun:
     """One run, from its checkpoint if it has one; its record is on disk when this returns."""
     from mathdesign.export.convnet import build
     from mathdesign.validators.training.data import split
@@ -254,14 +254,16 @@ def run_job(
         )
     except TrainingDiverged as error:
         curve = tuple(asdict(epoch) for epoch in error.curve)
-        run = Run(job.candidate, job.seed, "failed", str(error), curve, None, 0.0, None, device)
+        run = StudyRun(
+            job.candidate, job.seed, "failed", str(error), curve, None, 0.0, None, device
+        )
     except (MemoryError, RuntimeError) as error:
         # torch reports exhausted memory as a RuntimeError (OutOfMemoryError is one).
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        run = Run(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, device)
+        run = StudyRun(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, device)
     else:
         curve = tuple(asdict(epoch) for epoch in result.curve)
-        run = Run(
+        run = StudyRun(
             job.candidate, job.seed, "done", "", curve, result.test_accuracy, result.seconds,
             result.batch_size, result.device,
         )  # fmt: skip
@@ -271,12 +273,12 @@ def run_job(
     return run
 
 
-def read_record(job: Job) -> Run | None:
+def read_record(job: Job) -> StudyRun | None:
     """A finished run on disk; ``None`` where there is none, or it failed for lack of memory."""
     try:
         words = json.loads(job.record.read_text(encoding="utf-8"))
         words["curve"] = tuple(words["curve"])
-        run = replace(Run(**words), candidate=job.candidate)
+        run = replace(StudyRun(**words), candidate=job.candidate)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return None if run.status == "failed" and "diverged" not in run.reason else run
@@ -290,19 +292,19 @@ def _prepare(recipe: Recipe) -> None:
     _IMAGES.append(recipe.images())
 
 
-def _in_worker(job: Job) -> Run:
+def _in_worker(job: Job) -> StudyRun:
     return run_job(job, _IMAGES[0])
 
 
 def _in_processes(
     pending: Sequence[Job], jobs: int, should_stop: Callable[[], bool]
-) -> Iterator[tuple[Job, Run]]:
+) -> Iterator[tuple[Job, StudyRun]]:
     """Each job in a process of ``jobs``; one whose process is killed is tried alone, then failed."""
     left, workers = list(pending), jobs
     while left and not should_stop():
         pool = LocalWorkers(min(workers, len(left)), _prepare, (left[0].recipe,))
         # One at a time after a death, so that it is known which run killed its process.
-        running: dict[Future[Run], Job] = {
+        running: dict[Future[StudyRun], Job] = {
             pool.submit(_in_worker, job): job for job in (left if workers > 1 else left[:1])
         }
         try:
@@ -317,7 +319,7 @@ def _in_processes(
             if workers == 1:
                 job = left.pop(0)
                 reason = "its process was killed: out of memory, most likely"
-                run = Run(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, "")
+                run = StudyRun(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, "")
                 write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
                 yield job, run
             workers = 1

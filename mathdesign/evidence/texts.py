@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.evidence.baselines import OURS, Candidate
-from mathdesign.evidence.study import Recipe, Run
+from mathdesign.evidence.study import Recipe, StudyRun
 from mathdesign.evidence.verdict import Verdict, verdicts
 from mathdesign.files import png, write_atomic
 from mathdesign.validators.convnet.recheck import count
@@ -24,7 +24,7 @@ VERDICT_HEADER = ("design minus", "seeds", "points", "95% interval", "p (Holm)",
 TOGETHER = "random, mean"
 
 
-def summary(rivals: Sequence[Candidate], runs: Sequence[Run]) -> list[dict[str, Any]]:
+def summary(rivals: Sequence[Candidate], runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
     """One row a network: its cost, and mean and deviation over the seeds it finished."""
     rows = []
     for c in rivals:
@@ -48,7 +48,7 @@ def summary(rivals: Sequence[Candidate], runs: Sequence[Run]) -> list[dict[str, 
     return rows
 
 
-def judge(rivals: Sequence[Candidate], runs: Sequence[Run]) -> list[Verdict]:
+def judge(rivals: Sequence[Candidate], runs: Sequence[StudyRun]) -> list[Verdict]:
     """The design against each baseline, and against the mean of the random designs."""
     accuracy: dict[str, dict[int, float]] = {c.name: {} for c in rivals}
     for run in runs:
@@ -93,7 +93,7 @@ def document(
     recipe: Recipe,
     seeds: Sequence[int],
     rivals: Sequence[Candidate],
-    runs: Sequence[Run],
+    runs: Sequence[StudyRun],
 ) -> dict[str, Any]:
     """Everything about the study: words, numbers and lists only."""
     return {

@@ -14,7 +14,7 @@ from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Images, Kind, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable
 from mathdesign.spec.faults import CrossFault
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -135,9 +135,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         names = (EFFECTIVENESS, "entropy", "depth_penalty")
         return [(name.replace("_", " "), f"{figures[name]:.6f}") for name in names]
 
-    def images(self, network: Network) -> Images:
+    def images(self, network: Network) -> ReadsImages:
         """The input of the network."""
-        return Images(network.input_channels, network.input_size, network.classes)
+        return ReadsImages(network.input_channels, network.input_size, network.classes)
 
 
 def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:

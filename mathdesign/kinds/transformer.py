@@ -12,7 +12,7 @@ from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Images, Kind, Lifted, Recount, Text, TextTable
+from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
@@ -171,17 +171,17 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             ("depth / width", f"{figures['effectiveness']:.5f}"),
         ]
 
-    def images(self, network: Transformer) -> Images | None:
+    def images(self, network: Transformer) -> ReadsImages | None:
         """The input of vision transformers."""
         image = network.image
         return (
             None
             if image is None
-            else Images(image.channels, image.size, network.classes, fixed=True)
+            else ReadsImages(image.channels, image.size, network.classes, fixed=True)
         )
 
-    def text(self, network: Transformer) -> Text | None:
+    def text(self, network: Transformer) -> ReadsText | None:
         """Vocabulary and context of models that generate text."""
         if network.kind not in GENERATE_TEXT:
             return None
-        return Text(network.vocabulary, network.context)
+        return ReadsText(network.vocabulary, network.context)

@@ -41,7 +41,7 @@ class TextTable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class ReadsImages:
     """What a network that tells images apart reads: channels, pixels a side, classes.
 
     ``fixed``: no other size than this.
@@ -54,7 +54,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ReadsText:
     """What a language model reads: tokens of a vocabulary, at most ``context`` of them."""
 
     vocabulary: int
@@ -214,10 +214,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """What a proof speaks of where that is not the network itself (``the predictor``)."""
         return ""
 
-    def images(self, network: N) -> Images | None:
+    def images(self, network: N) -> ReadsImages | None:
         """What it reads, where it tells images apart."""
         return None
 
-    def text(self, network: N) -> Text | None:
+    def text(self, network: N) -> ReadsText | None:
         """What it reads, where it is a language model."""
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.tables.planning import helpers
 from mathdesign.tables.request import Keys
-from mathdesign.tables.runner import Run, TableProgress
+from mathdesign.tables.runner import TableProgress, TableRun
 from mathdesign.tables.store import Result, Store
 from mathdesign.tables.sweep import PARETO, Sweep, make_sweep
 from mathdesign.tables.work import Answered
@@ -76,7 +76,7 @@ def build_table(
                     write_folder(store, out, folders[request], request, answered.files)
 
             plan = helpers(nestings, lambda request: _takes_a_start(documents[request]))
-            run = Run(store, place, documents, plan, strict, should_stop, on_progress, written)
+            run = TableRun(store, place, documents, plan, strict, should_stop, on_progress, written)
             try:
                 complete = run.go()
             finally:

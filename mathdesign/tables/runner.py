@@ -41,7 +41,7 @@ class TableProgress:
 
 
 @dataclass(slots=True)
-class Run:
+class TableRun:
     """One run over the requests of a table. ``requests`` maps a request to its document.
 
     ``helpers`` maps a request to the one whose design it starts from; ``written`` is told each

@@ -33,7 +33,7 @@ MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SweepRow:
     """One request: its name, what it sets, its folder, and its whole document as plain data.
 
     The document keeps the base's name: a row that is only renamed asks for nothing new.
@@ -60,18 +60,18 @@ class Sweep:
     """
 
     file: str
-    rows: tuple[Row, ...]
+    rows: tuple[SweepRow, ...]
     keys: tuple[str, ...]
     pareto: tuple[str, ...]
     base: Document
     places: Document
 
-    def validate(self, rows: Iterable[Row]) -> list[tuple[Row, Specification]]:
+    def validate(self, rows: Iterable[SweepRow]) -> list[tuple[SweepRow, Specification]]:
         """Each row with its specification.
 
         Raises :class:`SpecError` with every distinct fault of all rows at once.
         """
-        found: list[tuple[Row, Specification]] = []
+        found: list[tuple[SweepRow, Specification]] = []
         faults: dict[tuple[Any, ...], Fault] = {}
         for row in rows:
             document = Document(self.base.file, dict(row.document), self.base.positions)
@@ -86,7 +86,7 @@ class Sweep:
             raise SpecError(faults.values())
         return found
 
-    def _placed(self, row: Row, fault: Fault) -> Fault:
+    def _placed(self, row: SweepRow, fault: Fault) -> Fault:
         """The fault at the setting that caused it, where a setting did."""
         for key in row.settings:
             if fault.path == key or fault.path.startswith((key + ".", key + "[")):
@@ -231,7 +231,7 @@ def _rows(
     base: Mapping[str, Any],
     grid: Mapping[str, Sequence[Any]],
     explicit: Sequence[Mapping[str, Any]],
-) -> Iterator[Row]:
+) -> Iterator[SweepRow]:
     """The grid's product, the last key fastest, then the explicit rows."""
     products = itertools.product(*grid.values()) if grid else ()
     wanted = [(None, dict(zip(grid, values))) for values in products]
@@ -243,7 +243,7 @@ def _rows(
         document = dict(base)
         for key, value in settings.items():
             _set(document, key.split("."), value)
-        yield Row(words, settings, folder, document)
+        yield SweepRow(words, settings, folder, document)
 
 
 def _part(key: str, value: Any) -> str:

@@ -20,7 +20,7 @@ from mathdesign.tables.frame import COLUMNS, VARYING, make_frame
 from mathdesign.tables.page import ROW_FILES, write_page
 from mathdesign.tables.plots import draw_pareto
 from mathdesign.tables.store import Result, Store
-from mathdesign.tables.sweep import Row
+from mathdesign.tables.sweep import SweepRow
 from mathdesign.tables.work import files_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PENDING = "pending"
 class Entry:
     """A row of the table with its request and its result, if it has one."""
 
-    row: Row
+    row: SweepRow
     request: str
     result: Result | None
 

@@ -42,7 +42,7 @@ def find_start(
     ``index`` is ``None`` only where the rules alone admit no design at all. Ends after
     ``evaluations`` or when ``stop()`` is true.
     """
-    chain = Chain(moves)
+    chain = WidthChain(moves)
     best = Start(None, float("inf"), 0)
     spent = 0
     while spent < evaluations and not stop():
@@ -82,7 +82,7 @@ def descend(
     return Start(index, violation, spent)
 
 
-class Chain:
+class WidthChain:
     """Candidates that satisfy every rule (budgets ignored): a walk over reachable widths."""
 
     def __init__(self, moves: Moves) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathdesign.programs.base import BoolArray, FloatArray
-from mathdesign.solvers.trees.kernels.layout import Arrays, Box, Stack, Work
+from mathdesign.solvers.trees.kernels.layout import Arrays, Box, BoxStack, Work
 from mathdesign.solvers.trees.model import TreeModel
 
 
@@ -72,12 +72,12 @@ def box(a: Arrays, alive: BoolArray, message: FloatArray, mu: FloatArray) -> Box
     return Box(alive.copy(), message.copy(), mu.copy(), leaves, counts, np.ones(scopes, dtype=bool))
 
 
-def stack(a: Arrays, first: Box, slots: int) -> Stack:
+def stack(a: Arrays, first: Box, slots: int) -> BoxStack:
     """Room for a search below ``first`` that decides a slot at each step."""
     depths = slots + 2
     boxes = Box(*(_below(part, depths) for part in first))
     most = int(np.diff(a.start)[:slots].max(initial=1))
-    return Stack(
+    return BoxStack(
         boxes,
         option=np.zeros((depths, most), dtype=np.int64),
         bound=np.zeros((depths, most)),

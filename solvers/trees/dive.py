@@ -14,7 +14,7 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.trees.arrays import stack
-from mathdesign.solvers.trees.kernels.layout import Arrays, Box, Stack
+from mathdesign.solvers.trees.kernels.layout import Arrays, Box, BoxStack
 from mathdesign.solvers.trees.state import State
 
 #: Sweeps of a box below the first.
@@ -33,7 +33,7 @@ class Dive:
     box: Box
     bound: float
     work: int = 0
-    _stack: Stack = field(init=False)
+    _stack: BoxStack = field(init=False)
 
     def __post_init__(self) -> None:
         state, kernels = self.state, self.state.kernels

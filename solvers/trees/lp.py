@@ -28,7 +28,7 @@ from mathdesign.solvers.trees.model import TreeModel
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxation:
+class TreeRelaxation:
     """``milp`` over ``x`` then ``z``; its rows are positions, factors, cells, model rows."""
 
     milp: Milp
@@ -45,7 +45,7 @@ class Duals:
     value: float
 
 
-def hall(model: TreeModel) -> Relaxation:
+def hall(model: TreeModel) -> TreeRelaxation:
     """The relaxation as arrays, ``x`` marked integer."""
     K, L = model.options, len(model.value)
     P, F = len(model.start) - 1, len(model.factor_start) - 1
@@ -60,7 +60,7 @@ def hall(model: TreeModel) -> Relaxation:
     scale = 1.0 / np.maximum(1.0, np.abs(model.row_cost).max(axis=1, initial=0.0))
     costs = sp.csr_matrix(np.hstack([model.row_cost, model.leaf_cost]) * scale[:, None])
     ones = np.ones(P + F)
-    return Relaxation(
+    return TreeRelaxation(
         Milp(
             objective=np.concatenate([model.unary, model.value]),
             offset=model.constant,
@@ -99,7 +99,9 @@ def _cell_rows(model: TreeModel) -> sp.csr_matrix:
     return sp.csr_matrix(entries, shape=(rows, K + len(model.value)))
 
 
-def solve_lp(model: TreeModel, relaxation: Relaxation, alive: BoolArray, limit_s: float) -> Duals:
+def solve_lp(
+    model: TreeModel, relaxation: TreeRelaxation, alive: BoolArray, limit_s: float
+) -> Duals:
     """Duals of the relaxation within the options ``alive``; zeros if it did not finish.
 
     Whatever is returned is only a starting point: the bound of :mod:`.kernels` holds for any

@@ -20,10 +20,10 @@ from fractions import Fraction
 
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import Budget
-from mathdesign.spaces.convnet.families.base import Layer
+from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
-from mathdesign.spaces.convnet.space import Row, Space, StageSpace
+from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.validators.errors import (
     BudgetExceeded,
@@ -146,7 +146,7 @@ def count(network: Network, counting: CountingProfile) -> dict[str, int]:
     return {**found, "blocks": blocks}
 
 
-def _row_terms(row: Row, network: Network) -> Iterator[int]:
+def _row_terms(row: UserRow, network: Network) -> Iterator[int]:
     """The products of a user's row, one by one."""
     for s, coefficient, powers in row.terms:
         stage = network.stages[s]
@@ -164,14 +164,14 @@ def broken_rules(space: Space, network: Network) -> Iterator[str]:
             yield from _broken_widths(space, stage, built, first=stage is space.stages[0])
 
 
-def unrolled(network: Network) -> Iterator[tuple[int, Layer]]:
+def unrolled(network: Network) -> Iterator[tuple[int, UnrolledLayer]]:
     """Every layer with the index of its stage, from input to output."""
     for s, stage in enumerate(network.stages):
         for block in stage.block.layers(stage.prev, stage.choice, stage.shape):
             yield from ((s, layer) for layer in block)
 
 
-def _params(layer: Layer, counting: CountingProfile) -> int:
+def _params(layer: UnrolledLayer, counting: CountingProfile) -> int:
     """Weights, biases and two per normalised channel. ``tinynas`` leaves the classifier out."""
     if layer.op in ("norm", "scale"):
         return layer.c_out * (2 if layer.op == "norm" else 1)
@@ -181,7 +181,7 @@ def _params(layer: Layer, counting: CountingProfile) -> int:
     return weights + (layer.bias + 2 * layer.batch_norm) * layer.c_out
 
 
-def _macs(layer: Layer, counting: CountingProfile) -> int:
+def _macs(layer: UnrolledLayer, counting: CountingProfile) -> int:
     """Multiply-adds. ``tinynas`` adds norms, activations, additions and pools, one by one."""
     products = layer.c_in * layer.c_out * layer.kernel_size**2 // layer.groups * layer.area
     if counting == "macs":
@@ -195,7 +195,7 @@ def _macs(layer: Layer, counting: CountingProfile) -> int:
 
 
 #: How one layer is counted, by metric. A test holds the names to those of the registry.
-LAYER_COUNTS: dict[str, Callable[[Layer, CountingProfile], int]] = {
+LAYER_COUNTS: dict[str, Callable[[UnrolledLayer, CountingProfile], int]] = {
     "params": _params,
     "macs": _macs,
 }

@@ -22,7 +22,7 @@ class RecountError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Recount:
+class ModuleCount:
     """What torch counts on a module. ``output_shape`` is for one image."""
 
     params: int
@@ -30,7 +30,7 @@ class Recount:
     output_shape: tuple[int, ...]
 
 
-def recount(module: nn.Module, channels: int, size: int) -> Recount:
+def recount(module: nn.Module, channels: int, size: int) -> ModuleCount:
     """Count ``module`` on one ``channels x size x size`` image, in evaluation mode.
 
     The module itself is left as it was: a copy without storage (the meta device) is run.
@@ -48,10 +48,10 @@ def recount(module: nn.Module, channels: int, size: int) -> Recount:
     if flops % 2:
         raise RecountError(f"torch counts {flops} operations, an odd number")
     params = sum(parameter.numel() for parameter in module.parameters())
-    return Recount(params, flops // 2, tuple(output.shape))
+    return ModuleCount(params, flops // 2, tuple(output.shape))
 
 
-def check_module(network: Network, module: nn.Module) -> Recount:
+def check_module(network: Network, module: nn.Module) -> ModuleCount:
     """Hold ``module`` to the ``macs`` profile of ``network``, to the unit, and to its shapes.
 
     Raises :class:`RecountError` naming what differs.

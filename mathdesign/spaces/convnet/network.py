@@ -23,7 +23,7 @@ ROLES: tuple[str, ...] = get_args(StageRole)
 IDENTITY = "identity_shortcut"
 
 
-class Choice(Mapping[str, int]):
+class StageChoice(Mapping[str, int]):
     """The values of a stage's decisions: an immutable, hashable mapping."""
 
     __slots__ = ("_values",)
@@ -59,8 +59,8 @@ class NetworkStage:
     choice: Mapping[str, int]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.choice, Choice):
-            object.__setattr__(self, "choice", Choice(self.choice))
+        if not isinstance(self.choice, StageChoice):
+            object.__setattr__(self, "choice", StageChoice(self.choice))
 
     @property
     def block(self) -> Family:
@@ -113,7 +113,9 @@ class Network:
         values = iter(point)
         stages, prev = [], space.input_channels
         for stage in space.stages:
-            choice = Choice({decision: int(next(values)) for decision in stage.block.decisions})
+            choice = StageChoice(
+                {decision: int(next(values)) for decision in stage.block.decisions}
+            )
             stages.append(
                 NetworkStage(stage.name, stage.role, stage.family, stage.shape, prev, choice)
             )
@@ -178,7 +180,7 @@ def _stage_from(data: object, path: str, prev: int, resolution: int) -> NetworkS
     after = 1 if fields["role"] == "classifier" else -(-resolution // stride)
     options = frozenset(option for option in OPTIONS if flags[option])
     shape = StageShape(stride, resolution, after, flags[IDENTITY], options)
-    choice = Choice({d: _integer(fields[d], f"{path}.{d}") for d in decisions})
+    choice = StageChoice({d: _integer(fields[d], f"{path}.{d}") for d in decisions})
     return NetworkStage(fields["name"], fields["role"], family, shape, prev, choice)
 
 

@@ -19,9 +19,9 @@ from mathdesign.spaces.convnet.facts import (
 from mathdesign.spaces.convnet.families import FAMILIES, Family, StageShape, Word
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import (
-    Row,
     Space,
     StageSpace,
+    UserRow,
     WidthRules,
     expanded,
     resolutions,
@@ -79,10 +79,12 @@ def to_space(spec: Spec) -> Space:
     return Space(words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages))
 
 
-def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[Row, ...]:
+def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[UserRow, ...]:
     index = {stage.name: s for s, stage in enumerate(stages)}
     return tuple(
-        Row(row.name, tuple((index[s], *term) for s, terms in row.sum.items() for term in terms))
+        UserRow(
+            row.name, tuple((index[s], *term) for s, terms in row.sum.items() for term in terms)
+        )
         for row in spec.rows or ()
     )
 

@@ -53,7 +53,7 @@ class WidthRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class UserRow:
     """A metric of the user's own: a sum over stages of ``coefficient * product(symbol^power)``.
 
     ``terms`` holds ``(index of the stage, coefficient, powers)``; symbols are the decisions of the
@@ -72,7 +72,7 @@ class Space:
     input_size: int
     stages: tuple[StageSpace, ...]
     rules: WidthRules = WidthRules()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[UserRow, ...] = ()
 
     @property
     def classes(self) -> int:

@@ -26,7 +26,7 @@ class At:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlacedLayers:
     """``copies`` equal layers in stack number ``stack`` of ``shell``, whose own layers are others."""
 
     shell: Transformer
@@ -64,7 +64,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class TransformerMetric:
     """One metric that a budget may limit and that may be minimised."""
 
     name: str
@@ -74,17 +74,17 @@ class Metric:
     meaning: str
     whole: Callable[[Transformer, At], int]
     """Of a network."""
-    layer: Callable[[Place], int] | None
+    layer: Callable[[PlacedLayers], int] | None
     """What layers add; ``None``: the metric is the greatest over layers, not a sum."""
 
 
-def _weights(place: Place) -> int:
+def _weights(place: PlacedLayers) -> int:
     return place.copies * costs.layer_params(
         place.shell.style, place.width, place.layer, place.memory_width
     )
 
 
-def _params(place: Place) -> int:
+def _params(place: PlacedLayers) -> int:
     if place.shell.positions != "relative":
         return _weights(place)
     # One bias table for all layers of the stack: the shell has that of its own layer.
@@ -92,13 +92,13 @@ def _params(place: Place) -> int:
     return _weights(place) + RELATIVE_BUCKETS * (place.layer.heads - own)
 
 
-def _macs(place: Place) -> int:
+def _macs(place: PlacedLayers) -> int:
     return place.copies * costs.layer_macs(
         place.width, place.layer, place.tokens, place.memory_width, place.memory_tokens
     )
 
 
-def _token_macs(place: Place) -> int:
+def _token_macs(place: PlacedLayers) -> int:
     if not place.generates:
         return 0
     return place.copies * costs.layer_token_macs(
@@ -106,14 +106,14 @@ def _token_macs(place: Place) -> int:
     )
 
 
-def _cache(place: Place) -> int:
+def _cache(place: PlacedLayers) -> int:
     if not place.generates:
         return 0
     values = costs.layer_cache_values(place.layer, place.tokens, place.memory_tokens)
     return place.copies * place.at.batch * place.at.value_bytes * values
 
 
-def _count(kind: str) -> tuple[Callable[[Transformer, At], int], Callable[[Place], int]]:
+def _count(kind: str) -> tuple[Callable[[Transformer, At], int], Callable[[PlacedLayers], int]]:
     """How many layers have a kind of attention."""
 
     def whole(net: Transformer, at: At) -> int:
@@ -123,27 +123,27 @@ def _count(kind: str) -> tuple[Callable[[Transformer, At], int], Callable[[Place
 
 
 #: All metrics, in the order of the program's columns.
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, TransformerMetric] = {
     metric.name: metric
     for metric in (
-        Metric("params", "weights", "less", "all weights; a tied matrix counts once",
+        TransformerMetric("params", "weights", "less", "all weights; a tied matrix counts once",
                lambda net, at: net.params(), _params),
-        Metric("non_embedding_params", "weights", "less", "weights but for look-up tables",
+        TransformerMetric("non_embedding_params", "weights", "less", "weights but for look-up tables",
                lambda net, at: net.non_embedding_params(), _weights),
-        Metric("macs", "multiply-adds", "less", "a sequence of `at.length` tokens, or an image",
+        TransformerMetric("macs", "multiply-adds", "less", "a sequence of `at.length` tokens, or an image",
                lambda net, at: net.macs(at.length), _macs),
-        Metric("token_macs", "multiply-adds", "less", "a generated token, with a cache",
+        TransformerMetric("token_macs", "multiply-adds", "less", "a generated token, with a cache",
                lambda net, at: net.token_macs(at.length) if net.kind in GENERATES else 0,
                _token_macs),
-        Metric("kv_cache_bytes", "bytes", "less", "caches of `at.batch` sequences",
+        TransformerMetric("kv_cache_bytes", "bytes", "less", "caches of `at.batch` sequences",
                lambda net, at: net.kv_cache_bytes(at.batch, at.length, at.value_bytes), _cache),
-        Metric("layers", "layers", "less", "layers of all stacks",
+        TransformerMetric("layers", "layers", "less", "layers of all stacks",
                lambda net, at: net.depth, lambda place: place.copies),
-        Metric("softmax_layers", "layers", "less", "layers that see all tokens",
+        TransformerMetric("softmax_layers", "layers", "less", "layers that see all tokens",
                *_count("softmax")),
-        Metric("linear_layers", "layers", "more", "layers of linear attention",
+        TransformerMetric("linear_layers", "layers", "more", "layers of linear attention",
                *_count("linear")),
-        Metric("activation_bytes", "bytes", "less", "alive at once in a forward pass",
+        TransformerMetric("activation_bytes", "bytes", "less", "alive at once in a forward pass",
                lambda net, at: net.activation_bytes(at.batch, at.length, at.value_bytes), None),
     )
 }  # fmt: skip
@@ -152,7 +152,7 @@ SUMS = tuple(name for name, metric in METRICS.items() if metric.layer is not Non
 #: Those that are the greatest over layers.
 PEAKS = tuple(name for name, metric in METRICS.items() if metric.layer is None)
 #: What a linear metric of the user's may weigh besides metrics, of one layer.
-LAYER_TERMS: dict[str, Callable[[Place], int]] = {
+LAYER_TERMS: dict[str, Callable[[PlacedLayers], int]] = {
     "layer_width": lambda place: place.copies * place.width,
     "heads": lambda place: place.copies * place.layer.heads,
     "query_width": lambda place: place.copies * place.layer.query_width,
@@ -161,7 +161,7 @@ LAYER_TERMS: dict[str, Callable[[Place], int]] = {
 }
 
 
-def layer_sums(place: Place) -> list[int]:
+def layer_sums(place: PlacedLayers) -> list[int]:
     """What layers add to each of :data:`SUMS`."""
     return [metric.layer(place) for metric in METRICS.values() if metric.layer is not None]
 

@@ -26,7 +26,7 @@ from mathdesign.spaces.transformer.metrics import (
     PEAKS,
     SUMS,
     At,
-    Place,
+    PlacedLayers,
     layer_sums,
 )
 from mathdesign.spaces.transformer.mixers import MIXERS
@@ -44,7 +44,7 @@ class NoFrame(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class LayerOption:
     """``copies`` equal layers; 1 where each layer is chosen by itself."""
 
     layer: Layer
@@ -56,7 +56,7 @@ class Plan:
     """A frame in words: ``options[i]`` are those of stack ``i``; ``shell`` has no final layers."""
 
     shell: Transformer
-    options: tuple[tuple[Option, ...], ...]
+    options: tuple[tuple[LayerOption, ...], ...]
     depths: tuple[tuple[int, int], ...]
     """Least and most options taken, by stack."""
 
@@ -110,7 +110,7 @@ def least_peak(posed: PosedTransformer) -> int:
     """The least activation bytes that any network of the space needs."""
     at = posed.spec.at
 
-    def alone(plan: Plan, stack: int, option: Option) -> int:
+    def alone(plan: Plan, stack: int, option: LayerOption) -> int:
         """The peak where stack number ``stack`` has two such layers and the others none."""
         stacks = tuple(
             replace(s, layers=(option.layer,) * 2 if j == stack else ())
@@ -210,7 +210,7 @@ def _depth_runs(stack: StackSpec) -> list[tuple[int, int]]:
     return runs
 
 
-def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[Option]:
+def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[LayerOption]:
     """Every layer that a stack of ``width`` may take, in the order of the choices."""
     even = spec.space.frame["positions"] == "rotary"
     gated = spec.space.is_gated(stack)
@@ -225,7 +225,7 @@ def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[Op
             if heads % kv == 0:
                 own = {option: getattr(stack, option) for option in MIXERS[kind].options}
                 layer = Layer(heads, kv, size, ffn, gated, kind, memory_layers=memory, **own)
-                yield from (Option(layer, n) for n in copies)
+                yield from (LayerOption(layer, n) for n in copies)
 
 
 def _heads(stack: StackSpec, width: int) -> list[tuple[int, int]]:
@@ -238,8 +238,8 @@ def _heads(stack: StackSpec, width: int) -> list[tuple[int, int]]:
 
 
 def _below_peak(
-    spec: TransformerSpec, shell: Transformer, options: list[tuple[Option, ...]]
-) -> tuple[tuple[Option, ...], ...] | None:
+    spec: TransformerSpec, shell: Transformer, options: list[tuple[LayerOption, ...]]
+) -> tuple[tuple[LayerOption, ...], ...] | None:
     """The options that keep the budgets on peaks; ``None``: a stack is left without.
 
     A layer is counted as one of several (what enters the stack is alive beside it).
@@ -270,7 +270,7 @@ def _frame(
     shell, at = plan.shell, _at(spec)
     whole = [METRICS[name].whole(shell, at) for name in SUMS]
     for i, stack in enumerate(shell.stacks):
-        own = layer_sums(Place(shell, i, stack.layers[0], 1, at))
+        own = layer_sums(PlacedLayers(shell, i, stack.layers[0], 1, at))
         whole = [total - part for total, part in zip(whole, own)]
     scale = math.lcm(*(s.width for s in shell.stacks))
     groups = []
@@ -308,10 +308,10 @@ def _at(spec: TransformerSpec) -> At:
 
 
 def _option(
-    spec: TransformerSpec, shell: Transformer, stack: int, option: Option
+    spec: TransformerSpec, shell: Transformer, stack: int, option: LayerOption
 ) -> tuple[list[int], float]:
     """One row of ``spec.columns()`` and the objective of one option."""
-    place = Place(shell, stack, option.layer, option.copies, _at(spec))
+    place = PlacedLayers(shell, stack, option.layer, option.copies, _at(spec))
     row = layer_sums(place)
     known = dict(zip(SUMS, row)) | {name: term(place) for name, term in LAYER_TERMS.items()}
     row += [_linear(m.terms, known) for m in spec.linear_metrics]

@@ -52,7 +52,7 @@ class Student:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class StudentGrid:
     """The values of each choice."""
 
     layers: tuple[int, ...]
@@ -71,11 +71,17 @@ def _ratios(low: int, count: int) -> tuple[Fraction, ...]:
 
 
 GRIDS = {
-    "base": Grid(tuple(range(9, 13)), tuple(range(9, 13)), (544, 576, 608, 640), _ratios(5, 4)),
-    "small": Grid(tuple(range(9, 13)), tuple(range(7, 11)), (256, 288, 320, 352), _ratios(5, 4)),
-    "tiny": Grid(tuple(range(4, 8)), tuple(range(7, 11)), (128, 160, 192, 224), _ratios(4, 4)),
+    "base": StudentGrid(
+        tuple(range(9, 13)), tuple(range(9, 13)), (544, 576, 608, 640), _ratios(5, 4)
+    ),
+    "small": StudentGrid(
+        tuple(range(9, 13)), tuple(range(7, 11)), (256, 288, 320, 352), _ratios(5, 4)
+    ),
+    "tiny": StudentGrid(
+        tuple(range(4, 8)), tuple(range(7, 11)), (128, 160, 192, 224), _ratios(4, 4)
+    ),
     # The full grid is published by its size, 12^3 * 8: widths are the union of the three above.
-    "full": Grid(
+    "full": StudentGrid(
         tuple(range(1, 13)),
         tuple(range(1, 13)),
         (128, 160, 192, 224, 256, 288, 320, 352, 544, 576, 608, 640),
@@ -91,7 +97,7 @@ PICKS = {
 """The published students."""
 
 
-def student_problem(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> MixProblem:
+def student_problem(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) -> MixProblem:
     """The grid as a program: a frame for each width, one option for each (layers, heads, ratio)."""
     frames = []
     for hidden in grid.hidden:
@@ -102,7 +108,7 @@ def student_problem(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> MixPro
     return MixProblem("students", ("params", "flops"), tuple(frames), tuple(budgets))
 
 
-def best_student(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> Student | None:
+def best_student(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) -> Student | None:
     """The proven best student, ``None`` if none keeps the budgets."""
     from mathdesign.solvers.base import SolveOptions
     from mathdesign.solvers.portfolio import solve
@@ -116,7 +122,7 @@ def best_student(grid: Grid, goal: Goal, budgets: Sequence[Budget]) -> Student |
 
 
 def diverse_students(
-    grid: Grid, goal: Goal, count: int
+    grid: StudentGrid, goal: Goal, count: int
 ) -> list[tuple[tuple[int, int], Student | None]]:
     """The best student of each of ``count`` disjoint bands of params that cover the grid.
 

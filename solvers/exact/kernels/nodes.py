@@ -14,7 +14,7 @@ from mathdesign.solvers.exact.kernels.state import (
     BY_Z,
     CONST,
     RELAXED,
-    Limits,
+    ActiveRows,
     Work,
     fill,
 )
@@ -130,12 +130,12 @@ def branching(m: BoxModel, w: Work) -> tuple[int, int]:
 
 
 @kernel
-def relax(m: BoxModel, w: Any) -> Limits:
+def relax(m: BoxModel, w: Any) -> ActiveRows:
     """Build the relaxation of the box w.ilo..w.ihi, all but what depends on limits of the objective."""
     w.active = number_active(m, w)
     build_ends(m, w)
     if not prefixes_possible(m, w):
-        return Limits(False, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return ActiveRows(False, 0.0, 0.0, 0.0, 0.0, 0.0)
     w.dense = build_dense(m, w)
     w.linear = build_linear(m, w)
     build_chords(m, w)
@@ -146,7 +146,9 @@ def relax(m: BoxModel, w: Any) -> Limits:
         z = m.scale_area[k] + w.hi[m.scale_var[k]]
         products += m.scale_weight[k] * z * w.end_hi[m.scale_end[k]]
     products = products * (1.0 + RELAXED) + 1e-9
-    return Limits(True, rest_least, rest_most, least_penalty(m, w), most_penalty(m, w), products)
+    return ActiveRows(
+        True, rest_least, rest_most, least_penalty(m, w), most_penalty(m, w), products
+    )
 
 
 @kernel

@@ -111,7 +111,7 @@ class Work(NamedTuple):
     linear: int
 
 
-class Limits(NamedTuple):
+class ActiveRows(NamedTuple):
     """What a box says of the objective before it is bounded: each part at its least and its most."""
 
     possible: bool

@@ -91,7 +91,7 @@ class Work(NamedTuple):
     marginal: FloatArray
 
 
-class Stack(NamedTuple):
+class BoxStack(NamedTuple):
     """Boxes from the first to the deepest, and at each the children that are left to visit.
 
     Children are sorted by their bounds; the last is tried first, and ``left`` are not yet tried.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathdesign.solvers.heuristic.construct import Chain
+from mathdesign.solvers.heuristic.construct import WidthChain
 from mathdesign.solvers.heuristic.moves import Moves, closest, nearest
 from mathdesign.solvers.heuristic.scoring import Scoring
 from mathdesign.spaces.convnet.families import StageShape
@@ -33,7 +33,7 @@ def test_closest_value_ties_go_up():
 def test_no_move_breaks_a_rule(kind):
     problem = two_stage_problem(rules=MONOTONE, budgets=(), effectiveness=None)
     scoring, moves, rng = Scoring(problem), Moves(problem), Random(0)
-    index = Chain(moves).smallest()
+    index = WidthChain(moves).smallest()
     seen = set()
     for _ in range(3000):
         index = getattr(moves, kind)(index, rng)
@@ -65,7 +65,7 @@ def test_widths_tied_by_identity_shortcuts_move_together():
     )  # fmt: skip
     problem = pose(space, metric_weights=(("params", 1.0),))
     scoring, moves, rng = Scoring(problem), Moves(problem), Random(1)
-    index = Chain(moves).smallest()
+    index = WidthChain(moves).smallest()
     seen = set()
     for _ in range(500):
         index = moves.mutate(index, rng)
@@ -76,7 +76,7 @@ def test_widths_tied_by_identity_shortcuts_move_together():
 
 def test_walks_start_on_designs_that_the_rules_allow():
     problem = two_stage_problem("inverted_residual", MONOTONE, (), None)
-    scoring, chain = Scoring(problem), Chain(Moves(problem))
+    scoring, chain = Scoring(problem), WidthChain(Moves(problem))
     assert scoring(chain.smallest())[1] == 0.0
     assert scoring.point(chain.smallest()) == tuple(
         np.array([d[0] for d in scoring.domains]).tolist()

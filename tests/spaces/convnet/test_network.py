@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathdesign.spaces.convnet.network import Choice, Network, NetworkError
+from mathdesign.spaces.convnet.network import Network, NetworkError, StageChoice
 from tests.small import two_stages
 from tests.spaces.convnet.families.random_spaces import points, spaces
 
@@ -44,7 +44,7 @@ def test_a_stage_knows_its_place_in_the_chain():
 def test_a_choice_cannot_be_changed():
     with pytest.raises(TypeError):
         network().stages[0].choice["width"] = 3  # type: ignore[index]
-    assert Choice({"a": 1}) == {"a": 1}
+    assert StageChoice({"a": 1}) == {"a": 1}
 
 
 @pytest.mark.parametrize(

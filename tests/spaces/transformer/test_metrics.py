@@ -9,7 +9,7 @@ from mathdesign.spaces.transformer.metrics import (
     PEAKS,
     SUMS,
     At,
-    Place,
+    PlacedLayers,
     layer_sums,
     units,
 )
@@ -49,7 +49,7 @@ def test_a_network_is_its_frame_and_its_layers(name, at):
         fewer = list(net.stacks)
         fewer[i] = Stack(stack.width, stack.layers[1:], stack.pool)
         less = Transformer(**{**_fields(net), "stacks": tuple(fewer)})
-        added = layer_sums(Place(net, i, stack.layers[0], 1, at))
+        added = layer_sums(PlacedLayers(net, i, stack.layers[0], 1, at))
         for metric, part in zip(SUMS, added):
             whole = METRICS[metric].whole
             assert whole(net, at) - whole(less, at) == part, metric
@@ -69,7 +69,7 @@ def test_the_recount_has_every_sum(name, at):
 
 def test_copies_and_terms_of_a_linear_metric():
     net, at = NETWORKS["decoder"], At()
-    one, three = (Place(net, 1, LAYERS[1], n, at) for n in (1, 3))
+    one, three = (PlacedLayers(net, 1, LAYERS[1], n, at) for n in (1, 3))
     assert layer_sums(three) == [3 * value for value in layer_sums(one)]
     found = {name: term(three) for name, term in LAYER_TERMS.items()}
     assert found == {"layer_width": 144, "heads": 18, "query_width": 144, "kv_width": 24, "ffn": 72}
@@ -78,7 +78,7 @@ def test_copies_and_terms_of_a_linear_metric():
 def test_relative_positions_have_one_table_a_stack():
     stack = Stack(32, (Layer(4, 4, 8, 64),))
     net = Transformer("r", "decoder_lm", (stack,), 50, 32, "relative")
-    add = dict(zip(SUMS, layer_sums(Place(net, 0, Layer(2, 2, 16, 64), 1, At()))))
+    add = dict(zip(SUMS, layer_sums(PlacedLayers(net, 0, Layer(2, 2, 16, 64), 1, At()))))
     assert add["params"] == add["non_embedding_params"] - 2 * 32
 
 

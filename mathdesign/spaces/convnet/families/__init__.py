@@ -5,10 +5,10 @@ from __future__ import annotations
 from mathdesign.metrics import CountingProfile
 from mathdesign.spaces.convnet.families.base import (
     Family,
-    Layer,
     Option,
     StageRole,
     StageShape,
+    UnrolledLayer,
     Word,
 )
 from mathdesign.spaces.convnet.families.basic import Basic
@@ -26,8 +26,8 @@ __all__ = [
     "WORDS",
     "CountingProfile",
     "Family",
-    "Layer",
     "StageShape",
+    "UnrolledLayer",
     "Word",
     "families_with",
     "named_for",

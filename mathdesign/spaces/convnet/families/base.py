@@ -157,7 +157,7 @@ def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class UnrolledLayer:
     """One operation of the unrolled network, as the independent checks see it.
 
     ``conv``/``linear`` carry weights, ``norm`` and ``scale`` a few per channel; ``act``, ``add``
@@ -181,14 +181,14 @@ class Layer:
 
 def conv(
     c_in: int, c_out: int, area: int, kernel_size: int = 1, groups: int = 1, **flags: bool
-) -> Layer:
+) -> UnrolledLayer:
     """A convolution followed by batch norm, without bias."""
-    return Layer("conv", c_in, c_out, area, kernel_size, groups, batch_norm=True, **flags)
+    return UnrolledLayer("conv", c_in, c_out, area, kernel_size, groups, batch_norm=True, **flags)
 
 
-def act(channels: int, area: int) -> Layer:
+def act(channels: int, area: int) -> UnrolledLayer:
     """An elementwise activation over ``channels x area`` values."""
-    return Layer("act", channels, channels, area)
+    return UnrolledLayer("act", channels, channels, area)
 
 
 class Family(abc.ABC):
@@ -221,7 +221,7 @@ class Family(abc.ABC):
     @abc.abstractmethod
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """The same stage unrolled: one tuple of layers per block."""
 
     @abc.abstractmethod

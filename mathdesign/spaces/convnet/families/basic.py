@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
-    Layer,
     Place,
     StageShape,
+    UnrolledLayer,
     act,
     conv,
     symbolic_act,
@@ -51,7 +51,7 @@ class Basic(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Unrolled blocks: main path, then shortcut, then the activation after the addition."""
         width, kernel, area = choice["width"], choice["kernel_size"], shape.area_out
         blocks = []
@@ -64,8 +64,8 @@ class Basic(Family):
             ]
             if index == 0 and not shape.identity_shortcut:
                 if shape.stride == 2:
-                    block.append(Layer("pool", c_in, c_in, shape.area_in))
-                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+                    block.append(UnrolledLayer("pool", c_in, c_in, shape.area_in))
+                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 

@@ -9,9 +9,9 @@ from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
     Family,
-    Layer,
     Place,
     StageShape,
+    UnrolledLayer,
     act,
     conv,
     symbolic_act,
@@ -61,7 +61,7 @@ class Bottleneck(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Unrolled blocks: main path, then shortcut, then the activation after the addition."""
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         blocks = []
@@ -77,8 +77,8 @@ class Bottleneck(Family):
             ]
             if index == 0 and not shape.identity_shortcut:
                 if shape.stride == 2:
-                    block.append(Layer("pool", c_in, c_in, area_in))
-                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+                    block.append(UnrolledLayer("pool", c_in, c_in, area_in))
+                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
-    Layer,
     Place,
     StageShape,
+    UnrolledLayer,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class Classifier(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """The linear layer."""
-        return ((Layer("linear", prev, choice["width"], 1, bias=True, tinynas=False),),)
+        return ((UnrolledLayer("linear", prev, choice["width"], 1, bias=True, tinynas=False),),)
 
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

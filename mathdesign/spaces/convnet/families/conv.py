@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
-    Layer,
     Place,
     StageShape,
+    UnrolledLayer,
     act,
     conv,
     symbolic_act,
@@ -39,7 +39,7 @@ class Conv(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Convolution and activation."""
         width, area = choice["width"], shape.area_out
         return ((conv(prev, width, area, choice["kernel_size"], main_path=True), act(width, area)),)

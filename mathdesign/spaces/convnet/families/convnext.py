@@ -19,11 +19,11 @@ from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
     Family,
-    Layer,
     Option,
     Place,
     StageFault,
     StageShape,
+    UnrolledLayer,
     act,
     conv,
     symbolic_act,
@@ -92,7 +92,7 @@ class ConvNeXt(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Unrolled blocks; the first 1x1 has no norm, nothing follows the addition."""
         if PUBLISHED.name in shape.options:
             return self._published_layers(prev, choice, shape)
@@ -103,34 +103,36 @@ class ConvNeXt(Family):
             c_in = width if index else prev
             block = [
                 conv(c_in, c_in, area, kernel, groups=c_in, main_path=True),
-                Layer("conv", c_in, inner, area, main_path=True),
+                UnrolledLayer("conv", c_in, inner, area, main_path=True),
                 act(inner, area),
                 conv(inner, width, area, main_path=True),
             ]
             if index == 0 and not shape.identity_shortcut:
                 if shape.stride == 2:
-                    block.append(Layer("pool", c_in, c_in, shape.area_in))
-                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+                    block.append(UnrolledLayer("pool", c_in, c_in, shape.area_in))
+                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
             blocks.append(tuple(block))
         return tuple(blocks)
 
     def _published_layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         area, front = shape.area_out, []
         if not shape.identity_shortcut:
             front = [
-                Layer("norm", prev, prev, shape.area_in),
-                Layer("conv", prev, width, area, shape.stride, bias=True),
+                UnrolledLayer("norm", prev, prev, shape.area_in),
+                UnrolledLayer("conv", prev, width, area, shape.stride, bias=True),
             ]
         block = (
-            Layer("conv", width, width, area, kernel, groups=width, bias=True, main_path=True),
-            Layer("norm", width, width, area),
-            Layer("conv", width, inner, area, bias=True, main_path=True),
+            UnrolledLayer(
+                "conv", width, width, area, kernel, groups=width, bias=True, main_path=True
+            ),
+            UnrolledLayer("norm", width, width, area),
+            UnrolledLayer("conv", width, inner, area, bias=True, main_path=True),
             act(inner, area),
-            Layer("conv", inner, width, area, bias=True, main_path=True),
-            Layer("scale", width, width, area),
+            UnrolledLayer("conv", inner, width, area, bias=True, main_path=True),
+            UnrolledLayer("scale", width, width, area),
         )
         return ((*front, *block), *(block for _ in range(choice["depth"] - 1)))
 
@@ -278,13 +280,13 @@ class Patchify(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """A convolution with bias, and the norm."""
         width, kernel, area = choice["width"], choice["kernel_size"], shape.area_out
         return (
             (
-                Layer("conv", prev, width, area, kernel, bias=True, main_path=True),
-                Layer("norm", width, width, area),
+                UnrolledLayer("conv", prev, width, area, kernel, bias=True, main_path=True),
+                UnrolledLayer("norm", width, width, area),
             ),
         )
 
@@ -332,10 +334,12 @@ class NormedClassifier(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """The norm and the linear layer."""
-        norm = Layer("norm", prev, prev, 1, tinynas=False)
-        return ((norm, Layer("linear", prev, choice["width"], 1, bias=True, tinynas=False)),)
+        norm = UnrolledLayer("norm", prev, prev, 1, tinynas=False)
+        return (
+            (norm, UnrolledLayer("linear", prev, choice["width"], 1, bias=True, tinynas=False)),
+        )
 
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

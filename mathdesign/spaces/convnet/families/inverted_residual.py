@@ -11,11 +11,11 @@ from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
     EXPANSION,
     Family,
-    Layer,
     Option,
     Place,
     StageFault,
     StageShape,
+    UnrolledLayer,
     act,
     conv,
     symbolic_act,
@@ -95,7 +95,7 @@ class InvertedResidual(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Unrolled blocks."""
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         blocks = []

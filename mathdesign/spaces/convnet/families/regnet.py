@@ -15,12 +15,12 @@ from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
     Family,
-    Layer,
     Option,
     Place,
     StageFault,
     StageShape,
     Tie,
+    UnrolledLayer,
     Word,
     act,
     conv,
@@ -113,7 +113,7 @@ class RegNet(Family):
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[tuple[Layer, ...], ...]:
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
         """Unrolled blocks: main path, then shortcut, then the activation after the addition."""
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         blocks = []
@@ -128,12 +128,12 @@ class RegNet(Family):
             ]
             if SQUEEZE.name in shape.options:
                 block += [
-                    Layer("conv", inner, c_in // 4, 1, bias=True, tinynas=False),
-                    Layer("conv", c_in // 4, inner, 1, bias=True, tinynas=False),
+                    UnrolledLayer("conv", inner, c_in // 4, 1, bias=True, tinynas=False),
+                    UnrolledLayer("conv", c_in // 4, inner, 1, bias=True, tinynas=False),
                 ]
             block.append(conv(inner, width, area, main_path=True))
             if index == 0 and not shape.identity_shortcut:
-                block += [conv(c_in, width, area), Layer("add", width, width, area)]
+                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
