@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +12,9 @@ from mathdesign.programs.base import FloatArray, IntArray
 
 NO_COLUMNS: IntArray = np.zeros(0, dtype=np.int64)
 NO_VALUES: FloatArray = np.zeros(0)
+#: The largest objective coefficient is brought into this range before a solver sees it: solvers
+#: have absolute tolerances of about 1e-7.
+OBJECTIVE_RANGE = (2.0**-6, 2.0**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Expression:
         return float(self.values @ x[self.columns]) + self.constant
 
 
+Row = tuple[Expression, float, float]
+"""``low <= expression <= high``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Milp:
     """Maximise ``objective @ x + offset``, ``row_low <= matrix @ x <= row_high``, bounds on ``x``."""
@@ -64,7 +71,7 @@ class Milp:
         """Number of columns."""
         return len(self.low)
 
-    def with_rows(self, rows: list[tuple[Expression, float, float]]) -> Milp:
+    def with_rows(self, rows: list[Row]) -> Milp:
         """The same program with further rows ``(expression, low, high)``."""
         if not rows:
             return self
@@ -81,6 +88,34 @@ class Milp:
             self.integer,
         )
 
+    def with_columns(self, high: FloatArray, integer: IntArray) -> Milp:
+        """The same program with further columns within ``[0, high]`` that no row mentions yet."""
+        n = len(high)
+        old = self.matrix
+        return replace(
+            self,
+            objective=np.concatenate([self.objective, np.zeros(n)]),
+            matrix=sp.csr_matrix(
+                (old.data, old.indices, old.indptr), shape=(old.shape[0], self.columns + n)
+            ),
+            low=np.concatenate([self.low, np.zeros(n)]),
+            high=np.concatenate([self.high, high]),
+            integer=np.concatenate([self.integer, integer]),
+        )
+
+    @property
+    def unit(self) -> float:
+        """The power of two that an objective of unreasonable size is to be divided by, else 1."""
+        top = float(np.abs(self.objective).max(initial=0.0))
+        low, high = OBJECTIVE_RANGE
+        return 1.0 if top == 0 or low <= top <= high else 2.0 ** math.frexp(top)[1]
+
+    def in_units(self, unit: float) -> Milp:
+        """The same program, its objective divided by ``unit``."""
+        if unit == 1.0:
+            return self
+        return replace(self, objective=self.objective / unit, offset=self.offset / unit)
+
 
 @dataclass(slots=True)
 class MilpBuilder:
@@ -90,7 +125,7 @@ class MilpBuilder:
     high: list[FloatArray] = field(default_factory=list)
     integer: list[IntArray] = field(default_factory=list)
     count: int = 0
-    rows: list[tuple[Expression, float, float]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     one_hot: dict[int, IntArray] = field(default_factory=dict)
     """First column of a one-hot group -> the group: for tighter ranges."""
 
