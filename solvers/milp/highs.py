@@ -43,13 +43,10 @@ class Highs(Backend[Program]):
 
 
 def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch) -> MilpAnswer:
-    """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's.
-
-    HiGHS keeps one pool of threads a process and does nothing at all when asked for another size.
-    """
+    """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's."""
     import highspy
 
-    highspy.Highs.resetGlobalScheduler(True)
+    fresh_threads()
     highs = quiet_highs()
     for option, value in {
         "time_limit": max(clock.remaining_s, 0.01),
@@ -75,6 +72,16 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         completed=status == kind.kOptimal,
         nodes=int(info.mip_node_count),
     )
+
+
+def fresh_threads() -> None:
+    """Let the next run of HiGHS have as many threads as it is told.
+
+    HiGHS keeps one pool of threads a process and does nothing at all when asked for another size.
+    """
+    import highspy
+
+    highspy.Highs.resetGlobalScheduler(True)
 
 
 def quiet_highs() -> Any:

@@ -29,6 +29,7 @@ from mathdesign.solvers.base import (
     Termination,
 )
 from mathdesign.solvers.milp.arrays import Milp
+from mathdesign.solvers.milp.highs import fresh_threads
 from mathdesign.solvers.milp.reductions import refuses as milp_refuses
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
@@ -176,6 +177,7 @@ def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outc
 def _call_present(interface: Any, model: Any, options: SolveOptions, limit_s: float) -> _Outcome:
     from pyomo.contrib.solver.common.results import TerminationCondition as Condition
 
+    fresh_threads()  # the solver may be HiGHS under any of its names
     settings: dict[str, Any] = {"time_limit": limit_s, "threads": options.threads}
     settings |= {"rel_gap": options.gap / 2, "abs_gap": 0.0}
     results = interface.solve(
