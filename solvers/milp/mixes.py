@@ -119,7 +119,7 @@ class Away:
         """What keeps away from the point of ``distance``, in its frame."""
         given = [k for counts in problem.counts(distance.point) for k in counts]
         frame = problem.frames[distance.point[0]]
-        return cls(np.array(given, dtype=np.int64), _most(frame), distance.at_least)
+        return cls(np.array(given, dtype=np.int64), most_of(frame), distance.at_least)
 
     @property
     def both(self) -> IntArray:
@@ -163,7 +163,7 @@ class Away:
         return rows
 
 
-def _most(frame: Frame) -> IntArray:
+def most_of(frame: Frame) -> IntArray:
     """How often each option of a frame may be taken."""
     return np.array([g.most for g in frame.groups for _ in g.values], dtype=np.int64)
 
@@ -235,7 +235,7 @@ class _Build:
         high = None if upper is None or constant + most <= upper else upper - constant
         low = None if lower is None or constant + least >= lower else lower - constant
         costs = [int(c) for c in stacked(frame)[0][:, metric]]
-        row = conditioned(costs, [int(n) for n in _most(frame)], low, high)
+        row = conditioned(costs, [int(n) for n in most_of(frame)], low, high)
         if row.empty:
             return False
         total = Expression(self.counts[-1], row.coefficients)
