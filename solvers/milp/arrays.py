@@ -12,9 +12,6 @@ from mathdesign.programs.base import FloatArray, IntArray
 
 NO_COLUMNS: IntArray = np.zeros(0, dtype=np.int64)
 NO_VALUES: FloatArray = np.zeros(0)
-#: The largest objective coefficient is brought into this range before a solver sees it: solvers
-#: have absolute tolerances of about 1e-7.
-OBJECTIVE_RANGE = (2.0**-6, 2.0**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +99,6 @@ class Milp:
             high=np.concatenate([self.high, high]),
             integer=np.concatenate([self.integer, integer]),
         )
-
-    @property
-    def unit(self) -> float:
-        """The power of two that an objective of unreasonable size is to be divided by, else 1."""
-        top = float(np.abs(self.objective).max(initial=0.0))
-        low, high = OBJECTIVE_RANGE
-        return 1.0 if top == 0 or low <= top <= high else 2.0 ** math.frexp(top)[1]
-
-    def in_units(self, unit: float) -> Milp:
-        """The same program, its objective divided by ``unit``."""
-        if unit == 1.0:
-            return self
-        return replace(self, objective=self.objective / unit, offset=self.offset / unit)
 
 
 @dataclass(slots=True)

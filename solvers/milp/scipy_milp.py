@@ -34,7 +34,11 @@ class ScipyMilp(Backend[Program]):
 
 
 def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch) -> MilpAnswer:
-    """One call of ``scipy.optimize.milp`` (which minimises)."""
+    """One call of ``scipy.optimize.milp`` (which minimises).
+
+    Without presolve at first: with it, this HiGHS has lost the optimum of programs whose budgets
+    have two sides, and reported another point as optimal.
+    """
     from scipy.optimize import Bounds, LinearConstraint
     from scipy.optimize import milp as scipy_milp
 
@@ -47,7 +51,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         options={
             "time_limit": max(clock.remaining_s, 0.01),
             "mip_rel_gap": options.gap / 2,
-            "presolve": not search.careful,
+            "presolve": search.careful,
         },
     )
     dual = result.get("mip_dual_bound")

@@ -12,13 +12,14 @@ The solver is called in a loop. Its point is re-evaluated by the program itself;
 no-goods, which are infeasible or recorded as incumbents, and under-estimates none. So
 ``max(dual bound, incumbent)`` bounds the program after every round.
 
-**Infeasible** is believed only after a second run without presolve, and then only where exact
-reasoning confirms it (:mod:`.confirm`). Else the answer is what is known without that claim.
+**Infeasible** is believed only after runs with and without presolve, and then only where exact
+reasoning confirms it (:mod:`.confirm`). Else the answer is what is known without that claim. The
+solver sees the program in units that it can hold (:mod:`.scaling`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +36,7 @@ from mathdesign.solvers.base import (
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.confirm import enumerated, out_of_reach
 from mathdesign.solvers.milp.reductions import Reduction, reduced
+from mathdesign.solvers.milp.scaling import scaled
 
 #: Dual bounds of floating-point solvers are loosened by this much, relative.
 BOUND_SLACK = 1e-8
@@ -65,7 +67,7 @@ class MilpSolver(Protocol):
     def __call__(
         self, milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch
     ) -> MilpAnswer:
-        """Maximise ``milp`` within what is left of the clock; no presolve if ``search.careful``."""
+        """Maximise ``milp`` within what is left of the clock; in another way if ``careful``."""
         ...
 
 
@@ -81,9 +83,11 @@ class MilpSearch:
     best: Incumbent = field(init=False)
     rounds: int = 0
     unit: float = 1.0
-    """The objective of the arrays that the solver sees is in this many units of the program's."""
+    """What the objective that the solver sees is to be multiplied with."""
+    tangents: set[tuple[int, ...]] = field(default_factory=set)
+    """Points that a row has been learned from: a second time they are cut off."""
     careful: bool = False
-    """The solver's last claim is doubted: no presolve."""
+    """The solver's last claim is doubted: presolve where it did without, none where it did not."""
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.options)
@@ -98,7 +102,6 @@ class MilpSearch:
         if model is None:
             return self._exhausted()
         milp = model.milp.with_rows(model.first_cuts())
-        self.unit = milp.unit
         while True:
             self.rounds += 1
             answer = self._asked(milp)
@@ -116,15 +119,18 @@ class MilpSearch:
             milp = cut
 
     def _asked(self, milp: Milp) -> MilpAnswer:
-        """The solver's answer; "infeasible" only if it says so without presolve as well."""
-        scaled = milp.in_units(self.unit)
-        answer = self.solver(scaled, self.options, self.clock, self)
+        """The solver's answer; "infeasible" only if it says so with and without presolve."""
+        seen = scaled(milp)
+        self.unit = seen.unit
+        answer = self.solver(seen.milp, self.options, self.clock, self)
         self.best.nodes += answer.nodes
-        if answer.infeasible and not self.careful:
+        if answer.infeasible:
             self.careful = True
-            answer = self.solver(scaled, self.options, self.clock, self)
+            answer = self.solver(seen.milp, self.options, self.clock, self)
             self.best.nodes += answer.nodes
-        return answer
+            self.careful = False
+        x = None if answer.x is None else answer.x * seen.columns
+        return replace(answer, x=x, bound=answer.bound * seen.unit)
 
     def _learned(self, model: Reduction, milp: Milp, x: FloatArray) -> Milp | None:
         """Take in a point of the MILP; ``None`` if it was exact, else the program with a cut."""
@@ -136,16 +142,16 @@ class MilpSearch:
         claimed = float(milp.objective @ x) + milp.offset
         if claimed <= true + max(SAME_OBJECTIVE * abs(true), 1e-9):
             return None
-        row = model.learn(x, point)
+        row = None if point in self.tangents else model.learn(x, point)
+        self.tangents.add(point)
         return model.no_good(milp, point) if row is None else milp.with_rows([row])
 
     def _certified(self, bound: float, milp: Milp) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
-        ours = bound * self.unit
-        if np.isfinite(ours):
+        if np.isfinite(bound):
             costs = float(np.abs(milp.objective).max(initial=0.0))
-            ours += max(BOUND_SLACK * max(abs(ours), 1.0), COST_SLACK * costs)
-        return max(ours, self.best.cutoff)
+            bound += max(BOUND_SLACK * max(abs(bound), 1.0), COST_SLACK * costs)
+        return max(bound, self.best.cutoff)
 
     def _doubted(self) -> Solution:
         """The solver says that nothing is left: believed where exact reasoning agrees."""

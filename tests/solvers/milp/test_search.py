@@ -1,5 +1,6 @@
 """The outer loop believes no solver more than it must."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +56,59 @@ def test_large_budgets_from_both_sides_are_not_called_infeasible(text, optimum, 
     assert found.status in (Status.OPTIMAL, Status.UNKNOWN)
     if found.status is Status.OPTIMAL:
         assert found.objective == pytest.approx(optimum, rel=1e-5)
+
+
+def wide_budgets(seed):
+    """A wide chain whose budgets have two sides, or are met by one design alone."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(low, high, n):
+        return sorted(int(v) for v in rng.choice(np.arange(low, high), n, replace=False))
+
+    width, stages = int(rng.choice([10, 100, 700])), []
+    for _ in range(rng.integers(1, 4)):
+        words = {
+            "stride": int(rng.integers(1, 3)),
+            "width": drawn(width, width + 60, int(rng.integers(1, 4))),
+            "kernel_size": [[1, 3], [3], [1, 5]][rng.integers(3)],
+            "depth": drawn(1, 20, int(rng.integers(1, 3))),
+        }
+        stages.append(words)
+    space = {
+        "family": "basic", "classes": 2, "stages": stages,
+        "input": {"channels": 3, "size": int(rng.choice([7, 31, 64]))},
+        "stem": {"width": [width], "kernel_size": [3]},
+    }  # fmt: skip
+    variant = ["mae_det", "tinynas"][rng.integers(2)]
+    entropy = {"variant": variant, "depth_penalty": int(rng.integers(2))}
+    problem = to_program(
+        loads(json.dumps({"space": space, "objective": {"entropy": entropy}}))
+    ).problem
+    point = [domain[rng.integers(len(domain))] for domain in problem.decisions.values()]
+    budgets = []
+    for metric, value in problem.costs(point).items():
+        upper = [value, 4 * value, value + int(rng.integers(3)), None][rng.integers(4)]
+        lower = [value, int(0.9 * value), None][rng.integers(3)]
+        if upper is not None or lower is not None:
+            budgets.append(Budget(metric, upper, lower))
+    return problem.with_budgets(budgets)
+
+
+@pytest.mark.parametrize("backend", ["highs", "scipy"])
+def test_wide_chains_have_the_enumerated_optimum(backend):
+    """Solvers have lost the optimum of some of these, and reported another point as optimal."""
+    solved = 0
+    for seed in range(100):
+        problem = wide_budgets(seed)
+        if problem.size > 1500:
+            continue
+        best, found = solve(problem, EXACT, "brute"), solve(problem, EXACT, backend)
+        assert best.objective is not None
+        assert found.status is Status.OPTIMAL, (seed, found)
+        assert found.objective == pytest.approx(best.objective, rel=1e-6), (seed, found)
+        assert found.bound >= best.objective - 1e-12 * abs(best.objective), (seed, found)
+        solved += 1
+    assert solved >= 60
 
 
 def nothing(milp, options, clock, search) -> MilpAnswer:
