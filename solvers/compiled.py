@@ -61,9 +61,11 @@ class _FolderCache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(
-            self._cache_path, self._impl.filename_base, content_of(folder)
-        )
+        stamp = content_of(folder)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+        # The version is looked at before the rest is unpickled, and only then: an index that names a
+        # class which was renamed since cannot be read at all, whatever its stamp says.
+        self._cache_file._version = f"{self._cache_file._version} {stamp}"
 
 
 @lru_cache

@@ -10,8 +10,10 @@ from typing import Any
 
 from mathdesign.programs.base import HAND_OUTS, Program
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.mixes import MixProblem
+from mathdesign.programs.slots import SlotProblem
 
-FORMS = ("chain",)
+FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
 
 
 def register() -> None:
@@ -26,7 +28,7 @@ def to_pyomo(program: Any, form: str = "") -> Any:
     """See :meth:`mathdesign.programs.base.Program.to_pyomo`."""
     from mathdesign.solvers.minlp.pyomo_model import to_pyomo as build
 
-    return build(program, form or "minlp")  # type: ignore[arg-type]
+    return build(program, form)  # type: ignore[arg-type]
 
 
 def to_cvxpy(program: DesignProblem) -> Any:
@@ -40,4 +42,4 @@ def write(program: Program, path: str | Path) -> None:
     """See :meth:`mathdesign.programs.base.Program.write`."""
     from mathdesign.solvers.milp.interchange import write_program
 
-    write_program(program, path)  # type: ignore[arg-type]
+    write_program(program, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -45,6 +45,10 @@ class Expression:
         return float(self.values @ x[self.columns]) + self.constant
 
 
+Row = tuple[Expression, float, float]
+"""``low <= expression <= high``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Milp:
     """Maximise ``objective @ x + offset``, ``row_low <= matrix @ x <= row_high``, bounds on ``x``."""
@@ -64,7 +68,7 @@ class Milp:
         """Number of columns."""
         return len(self.low)
 
-    def with_rows(self, rows: list[tuple[Expression, float, float]]) -> Milp:
+    def with_rows(self, rows: list[Row]) -> Milp:
         """The same program with further rows ``(expression, low, high)``."""
         if not rows:
             return self
@@ -81,6 +85,21 @@ class Milp:
             self.integer,
         )
 
+    def with_columns(self, high: FloatArray, integer: IntArray) -> Milp:
+        """The same program with further columns within ``[0, high]`` that no row mentions yet."""
+        n = len(high)
+        old = self.matrix
+        return replace(
+            self,
+            objective=np.concatenate([self.objective, np.zeros(n)]),
+            matrix=sp.csr_matrix(
+                (old.data, old.indices, old.indptr), shape=(old.shape[0], self.columns + n)
+            ),
+            low=np.concatenate([self.low, np.zeros(n)]),
+            high=np.concatenate([self.high, high]),
+            integer=np.concatenate([self.integer, integer]),
+        )
+
 
 @dataclass(slots=True)
 class MilpBuilder:
@@ -90,7 +109,7 @@ class MilpBuilder:
     high: list[FloatArray] = field(default_factory=list)
     integer: list[IntArray] = field(default_factory=list)
     count: int = 0
-    rows: list[tuple[Expression, float, float]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     one_hot: dict[int, IntArray] = field(default_factory=dict)
     """First column of a one-hot group -> the group: for tighter ranges."""
 

@@ -13,6 +13,9 @@ For stage :math:`s` let :math:`t` run over the allowed combinations of its decis
 * the depth penalty :math:`Q\ge\beta\exp(\mathrm{spread}(L))`, convex in :math:`L`, becomes tangents,
   added where a solution needs them (:mod:`mathdesign.solvers.milp.search`).
 
+A distance to a point adds :math:`\sum_s\sum_t e_{st}x_{st}+\sum_s z_{s,d_s}\le n-\text{at least}`, where
+:math:`e_{st}` counts the decisions that :math:`t` has in common with the point, of :math:`n` in all.
+
 A stage with many combinations does not enumerate its depth: its :math:`t` leaves the depth out,
 :math:`z_{sd}` chooses it, and :math:`v_{st}=(d-1)x_{st}` is a continuous variable with
 :math:`M_{\min}x_{st}\le v_{st}\le M_{\max}x_{st}`, :math:`\sum_tv_{st}=\sum_d(d-1)z_{sd}`.
@@ -33,11 +36,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, FloatArray, IntArray
+from mathdesign.programs.base import BoolArray, Distance, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, Stage
-from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder
+from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder, Row
 
 #: A stage with at most this many combinations enumerates its depth as well: tighter.
 ENUMERATE_DEPTH_UP_TO = 600
@@ -45,6 +48,8 @@ ENUMERATE_DEPTH_UP_TO = 600
 FIRST_TANGENTS = 60
 #: Larger programs are refused before they are built.
 LARGEST_COLUMNS = 120_000
+#: Solvers keep rows to 1e-6: a tangent missed by less than this is in the program already.
+ROW_TOLERANCE = 2e-6
 
 
 @dataclass(slots=True)
@@ -138,7 +143,41 @@ class ChoiceMilp:
             solution[self.penalty] = penalty.weight * math.exp(float(spread))
         return solution
 
-    def first_cuts(self) -> list[tuple[Expression, float, float]]:
+    @property
+    def names(self) -> list[str]:
+        """One name per column: choices by what they choose, all others by number."""
+        names = [f"c{i}" for i in range(self.milp.columns)]
+        for s, (stage, columns) in enumerate(zip(self.problem.stages, self.stages)):
+            for t, column in enumerate(columns.x):
+                parts = [
+                    f"{d.name}{int(columns.options[d.name][t])}"
+                    for d in stage.decisions
+                    if d.name in columns.options
+                ]
+                names[int(column)] = "_".join([f"x{s}", *parts])
+            if columns.z is not None:
+                for depth, column in zip(stage.domain(DEPTH), columns.z):
+                    names[int(column)] = f"z{s}_depth{depth}"
+        return names
+
+    def no_good(self, milp: Milp, point: tuple[int, ...]) -> Milp:
+        """``milp`` without ``point``: at most all but one of its binaries may be 1 again."""
+        chosen = np.array(self.selectors(point))
+        row = Expression(chosen, np.ones(len(chosen)))
+        return milp.with_rows([(row, -math.inf, len(chosen) - 1)])
+
+    def learn(self, solution: FloatArray, point: tuple[int, ...]) -> Row | None:
+        """The tangent at the depths of ``point``, where ``solution`` underestimates the penalty."""
+        penalty = self.problem.objective.depth_penalty
+        if penalty is None or self.penalty is None:
+            return None
+        depths = np.array([point[self.problem.columns[s, DEPTH]] for s in penalty.stages])
+        cut, right = self.penalty_cut(depths.astype(np.float64))
+        if cut.value(solution) < right - ROW_TOLERANCE * max(abs(right), 1.0):
+            return cut, right, math.inf
+        return None
+
+    def first_cuts(self) -> list[Row]:
         """Tangents to begin with: at uneven depths in every direction, at several distances."""
         penalty = self.problem.objective.depth_penalty
         if penalty is None or self.penalty is None:
@@ -228,6 +267,7 @@ class _Build:
             self.objective = self.objective + self._metric(metric) * weight
         spec = problem.objective.depth_penalty
         base = spec.weight if spec is not None else 1.0
+        self._distances()
         cap = math.log(max(10.0 * (self.entropy_limit + 1.0) / base, math.e)) + 1.0
         milp = self.out.finish(self.objective)
         return ChoiceMilp(
@@ -355,6 +395,29 @@ class _Build:
             if budget.lower is not None:
                 scale = 1.0 / max(budget.lower, 1)
                 self.out.at_most(metric * -scale, (0.5 - budget.lower) * scale)
+
+    def _distances(self) -> None:
+        """At most so many decisions in common with a given point."""
+        for distance in self.problem.distances:
+            shared = Expression()
+            for s in range(len(self.problem.stages)):
+                shared = shared + self._shared(s, distance)
+            decisions = len(self.problem.variables)
+            self.out.at_most(shared, decisions - distance.at_least)
+
+    def _shared(self, s: int, distance: Distance) -> Expression:
+        """How many decisions of stage ``s`` are those of a given point."""
+        columns, stage = self.stages[s], self.problem.stages[s]
+        value = {d.name: distance.point[self.problem.columns[s, d.name]] for d in stage.decisions}
+        of_x = np.zeros(len(columns.x))
+        for name, chosen in value.items():
+            if name in columns.options:
+                of_x += columns.options[name] == chosen
+        shared = Expression(columns.x, of_x)
+        if columns.z is None:
+            return shared
+        at = np.array(stage.domain(DEPTH)) == value[DEPTH]
+        return shared + Expression(columns.z, at.astype(np.float64))
 
     def _log_widths(self) -> None:
         """One free column per stage: its share of the log-width."""

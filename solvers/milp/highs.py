@@ -1,4 +1,4 @@
-"""``highs``: the choice MILP through highspy, with live progress and interruption."""
+"""``highs``: the multiple-choice MILP through highspy, with live progress and interruption."""
 
 from __future__ import annotations
 
@@ -13,25 +13,31 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.mixes import MixProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 from mathdesign.solvers.milp.arrays import Milp
-from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch, refuses
+from mathdesign.solvers.milp.reductions import refuses
+from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
 
 
-class Highs(Backend[DesignProblem]):
-    """Branch and cut by HiGHS on the choice MILP."""
+class Highs(Backend[Program]):
+    """Branch and cut by HiGHS on the multiple-choice MILP of any form."""
 
     name = "highs"
-    summary = "choice MILP through HiGHS"
-    accepts = (DesignProblem,)
-    abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
+    summary = "multiple-choice MILP through HiGHS"
+    accepts = (DesignProblem, SlotProblem, MixProblem)
+    abilities = frozenset(
+        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.APART}
+    )
 
-    def refuses(self, problem: DesignProblem) -> str | None:
-        """Too many combinations of choices."""
+    def refuses(self, problem: Program) -> str | None:
+        """Too many columns, or what no row can say."""
         return refuses(problem)
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+    def solve(self, problem: Program, options: SolveOptions) -> Solution:
         """Solve; see :mod:`mathdesign.solvers.milp.search`."""
         return MilpSearch(self.name, problem, options, solve_arrays).run()
 
@@ -40,6 +46,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     """One run of HiGHS. The time limit is wall clock; the seed and threads are the caller's."""
     import highspy
 
+    fresh_threads()
     highs = quiet_highs()
     for option, value in {
         "time_limit": max(clock.remaining_s, 0.01),
@@ -47,6 +54,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         "threads": options.threads,
         "mip_rel_gap": options.gap / 2,
         "mip_abs_gap": 1e-9,
+        "presolve": "off" if search.careful else "choose",
     }.items():
         highs.setOptionValue(option, value)
     highs.passModel(highs_model(milp))
@@ -55,7 +63,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     status = highs.getModelStatus()
     info = highs.getInfo()
     kind = highspy.HighsModelStatus
-    dual = info.mip_dual_bound
+    dual = math.inf if status == kind.kNotset else info.mip_dual_bound
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     return MilpAnswer(
         x=np.array(highs.getSolution().col_value) if found else None,
@@ -64,6 +72,16 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         completed=status == kind.kOptimal,
         nodes=int(info.mip_node_count),
     )
+
+
+def fresh_threads() -> None:
+    """Let the next run of HiGHS have as many threads as it is told.
+
+    HiGHS keeps one pool of threads a process and does nothing at all when asked for another size.
+    """
+    import highspy
+
+    highspy.Highs.resetGlobalScheduler(True)
 
 
 def quiet_highs() -> Any:
@@ -118,7 +136,7 @@ def _watch(highs: Any, clock: Clock, search: MilpSearch) -> None:
 
     def on_event(event: Any) -> None:
         data = event.data_out
-        bound = min(data.mip_dual_bound, search.best.bound)
+        bound = min(data.mip_dual_bound * search.unit, search.best.bound)
         # Points of HiGHS's own count once their penalty is exact: search.best, not its own.
         known = bound if math.isfinite(bound) and abs(bound) < 1e29 else None
         nodes = search.best.nodes + int(data.mip_node_count)

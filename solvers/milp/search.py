@@ -1,28 +1,30 @@
-"""Solving the choice MILP to a certified answer, with whatever MILP solver is at hand.
+"""Solving the multiple-choice MILP to a certified answer, with whatever MILP solver is at hand.
 
-The solver is called in a loop. Its point is re-evaluated in exact integers; then
+The solver is called in a loop. Its point is re-evaluated by the program itself; then
 
-* a point that exceeds a budget (solvers accept rows violated by 1e-6) is cut off by itself, a
-  *no-good*: at most all but one of its binaries may be 1 again. No other design is lost;
-* a point whose depth penalty was underestimated gives a tangent of the penalty;
+* a point that breaks a budget (solvers accept rows violated by 1e-6) is cut off by itself, a
+  *no-good*. No other design is lost;
+* a point that the MILP over-estimates gives a row that says so (a tangent of the depth penalty), or
+  is cut off after it has been scored;
 * a point that is exact and proven optimal by the solver ends the search.
 
 **Validity.** The MILP with all its cuts contains every feasible design except those cut off as
-no-goods, which are infeasible or recorded as incumbents; its penalty is never overestimated. So
-``max(dual bound, incumbent)`` bounds the design problem after every round.
+no-goods, which are infeasible or recorded as incumbents, and under-estimates none. So
+``max(dual bound, incumbent)`` bounds the program after every round.
+
+**Infeasible** is believed only after runs with and without presolve, and then only where exact
+reasoning confirms it (:mod:`.confirm`). Else the answer is what is known without that claim. The
+solver sees the program in units that it can hold (:mod:`.scaling`).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
-from mathdesign.programs.base import FloatArray
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH
+from mathdesign.programs.base import FloatArray, Program
 from mathdesign.solvers.base import (
     Clock,
     Incumbent,
@@ -31,18 +33,21 @@ from mathdesign.solvers.base import (
     Termination,
     relative_gap,
 )
-from mathdesign.solvers.milp.arrays import Expression, Milp
-from mathdesign.solvers.milp.choice import LARGEST_COLUMNS, ChoiceMilp, build, columns_needed
+from mathdesign.solvers.milp.arrays import Milp
+from mathdesign.solvers.milp.confirm import enumerated, out_of_reach
+from mathdesign.solvers.milp.reductions import Reduction, reduced
+from mathdesign.solvers.milp.scaling import scaled
 
 #: Dual bounds of floating-point solvers are loosened by this much, relative.
 BOUND_SLACK = 1e-8
-#: Solvers keep rows to 1e-6: a tangent missed by less than this is in the program already.
-ROW_TOLERANCE = 2e-6
+#: ... and by this much of the largest objective coefficient: reduced costs are kept to 1e-7.
+COST_SLACK = 1e-9
 #: A gap of zero is asked for, this is reached: solvers keep rows to 1e-6 only, so that the same
 #: tangent could be asked for again and again. Ten times finer than what is called optimal.
 CLOSED = 1e-7
 #: A solver's objective and the evaluator's may differ by this much, relative.
 SAME_OBJECTIVE = 1e-9
+UNCONFIRMED = "the solver found the program infeasible; exact reasoning did not confirm it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +67,8 @@ class MilpSolver(Protocol):
     def __call__(
         self, milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch
     ) -> MilpAnswer:
-        """Maximise ``milp`` within what is left of the clock."""
+        """Maximise ``milp`` within what is left of the clock; in another way if ``careful``."""
         ...
-
-
-def refuses(problem: DesignProblem) -> str | None:
-    """Why the choice MILP is hopeless for ``problem``."""
-    columns = columns_needed(problem)
-    if columns > LARGEST_COLUMNS:
-        return f"about {columns:,} columns; the choice MILP stops at {LARGEST_COLUMNS:,}"
-    if any(DEPTH in (r.first, r.second) for r in problem.rules):
-        return "a rule on the depth"
-    return None
 
 
 @dataclass(slots=True)
@@ -81,13 +76,18 @@ class MilpSearch:
     """The outer loop and its state."""
 
     name: str
-    problem: DesignProblem
+    problem: Program
     options: SolveOptions
     solver: MilpSolver
     clock: Clock = field(init=False)
     best: Incumbent = field(init=False)
-    cuts: list[tuple[Expression, float, float]] = field(default_factory=list)
     rounds: int = 0
+    unit: float = 1.0
+    """What the objective that the solver sees is to be multiplied with."""
+    tangents: set[tuple[int, ...]] = field(default_factory=set)
+    """Points that a row has been learned from: a second time they are cut off."""
+    careful: bool = False
+    """The solver's last claim is doubted: presolve where it did without, none where it did not."""
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.options)
@@ -97,63 +97,75 @@ class MilpSearch:
         """Solve; see :meth:`Backend.solve`."""
         best = self.best
         self.clock.report(None, None, 0, "building the program")
-        model = build(self.problem)
+        best.offer(self.options.warm_start)
+        model = reduced(self.problem)
         if model is None:
             return self._exhausted()
-        self.cuts = model.first_cuts()
-        best.offer(self.options.warm_start)
+        milp = model.milp.with_rows(model.first_cuts())
         while True:
             self.rounds += 1
-            milp = model.milp.with_rows(self.cuts)
-            answer = self.solver(milp, self.options, self.clock, self)
-            best.nodes += answer.nodes
+            answer = self._asked(milp)
             if answer.infeasible:
-                return self._exhausted()
-            best.bound = min(best.bound, self._certified(answer.bound))
-            exact = answer.x is not None and self._learn(model, answer)
+                return self._doubted()
+            best.bound = min(best.bound, self._certified(answer.bound, milp))
+            cut = None if answer.x is None else self._learned(model, milp, answer.x)
             if relative_gap(best.objective, best.bound) <= max(self.options.gap, CLOSED):
                 return self._answer(Termination.COMPLETED)
             stop = self.clock.stop()
             if stop or not answer.completed:
                 return self._answer(stop or Termination.TIME_LIMIT)
-            if exact:
+            if cut is None:
                 return self._answer(Termination.COMPLETED)
+            milp = cut
 
-    def _learn(self, model: ChoiceMilp, answer: MilpAnswer) -> bool:
-        """Take in a point of the MILP; true if it was exact, else a cut has been added."""
-        assert answer.x is not None
-        point = model.invert(answer.x)
-        claimed = float(model.milp.objective @ answer.x) + model.milp.offset
+    def _asked(self, milp: Milp) -> MilpAnswer:
+        """The solver's answer; "infeasible" only if it says so with and without presolve."""
+        seen = scaled(milp)
+        self.unit = seen.unit
+        answer = self.solver(seen.milp, self.options, self.clock, self)
+        self.best.nodes += answer.nodes
+        if answer.infeasible:
+            self.careful = True
+            answer = self.solver(seen.milp, self.options, self.clock, self)
+            self.best.nodes += answer.nodes
+            self.careful = False
+        x = None if answer.x is None else answer.x * seen.columns
+        return replace(answer, x=x, bound=answer.bound * seen.unit)
+
+    def _learned(self, model: Reduction, milp: Milp, x: FloatArray) -> Milp | None:
+        """Take in a point of the MILP; ``None`` if it was exact, else the program with a cut."""
+        point = model.invert(x)
         if not self.problem.feasible(point):
-            self._no_good(model, point)
-            return False
+            return model.no_good(milp, point)
         true = self.problem.value(point)
         self.best.offer(point)
+        claimed = float(milp.objective @ x) + milp.offset
         if claimed <= true + max(SAME_OBJECTIVE * abs(true), 1e-9):
-            return True
-        penalty = self.problem.objective.depth_penalty
-        if penalty is not None and model.penalty is not None:
-            depths = np.array([point[self.problem.columns[s, DEPTH]] for s in penalty.stages])
-            cut, right = model.penalty_cut(depths.astype(np.float64))
-            if cut.value(answer.x) < right - ROW_TOLERANCE * max(abs(right), 1.0):
-                self.cuts.append((cut, right, math.inf))
-                return False
-        self._no_good(model, point)
-        return False
+            return None
+        row = None if point in self.tangents else model.learn(x, point)
+        self.tangents.add(point)
+        return model.no_good(milp, point) if row is None else milp.with_rows([row])
 
-    def _no_good(self, model: ChoiceMilp, point: tuple[int, ...]) -> None:
-        chosen = np.array(model.selectors(point))
-        self.cuts.append((Expression(chosen, np.ones(len(chosen))), -math.inf, len(chosen) - 1))
-
-    def _certified(self, bound: float) -> float:
+    def _certified(self, bound: float, milp: Milp) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
-        loosened = bound + BOUND_SLACK * max(abs(bound), 1.0) if math.isfinite(bound) else bound
-        return max(loosened, self.best.cutoff)
+        if np.isfinite(bound):
+            costs = float(np.abs(milp.objective).max(initial=0.0))
+            bound += max(BOUND_SLACK * max(abs(bound), 1.0), COST_SLACK * costs)
+        return max(bound, self.best.cutoff)
+
+    def _doubted(self) -> Solution:
+        """The solver says that nothing is left: believed where exact reasoning agrees."""
+        reason = self.clock.stop() or Termination.COMPLETED
+        if self.best.objective is None and out_of_reach(self.problem):
+            return self._exhausted()
+        if enumerated(self.problem, self.best, self.clock):
+            return self._exhausted()
+        return self._answer(reason, UNCONFIRMED)
 
     def _exhausted(self) -> Solution:
         """No design is left: the incumbent is optimal, or there is none at all."""
-        self.best.bound = -math.inf
+        self.best.bound = -np.inf
         return self._answer(Termination.COMPLETED)
 
-    def _answer(self, reason: Termination) -> Solution:
-        return self.best.solution(self.name, reason, self.clock, self.options.gap)
+    def _answer(self, reason: Termination, message: str = "") -> Solution:
+        return self.best.solution(self.name, reason, self.clock, self.options.gap, message)

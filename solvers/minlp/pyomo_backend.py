@@ -1,7 +1,7 @@
 """``pyomo:NAME``: any solver that Pyomo reaches, on the form of the program that suits it.
 
-Mixed-integer linear solvers get the choice MILP, global nonlinear ones the integer nonlinear
-program. What they answer is treated as that of ``highs`` and ``scip``: every point is re-evaluated
+Mixed-integer linear solvers get the multiple-choice MILP of any form of program, global nonlinear
+ones the integer nonlinear program of a chain. What they answer is treated as that of ``highs`` and ``scip``: every point is re-evaluated
 and infeasible ones are cut off (:mod:`mathdesign.solvers.milp.search`,
 :mod:`mathdesign.solvers.minlp.search`). A local solver's "optimal" is believed by nobody: only a
 dual bound that the solver states counts.
@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.mixes import MixProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import (
     Ability,
     Backend,
@@ -26,8 +29,9 @@ from mathdesign.solvers.base import (
     Termination,
 )
 from mathdesign.solvers.milp.arrays import Milp
+from mathdesign.solvers.milp.highs import fresh_threads
+from mathdesign.solvers.milp.reductions import refuses as milp_refuses
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
-from mathdesign.solvers.milp.search import refuses as milp_refuses
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
 from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
 from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
@@ -42,34 +46,40 @@ INSTEAD = {"scip": "scip_direct"}
 DEFAULT = "highs"
 
 
-class Pyomo(Backend[DesignProblem]):
+class Pyomo(Backend[Program]):
     """A solver by its Pyomo name, e.g. ``pyomo:highs``, ``pyomo:scip``, ``pyomo:gurobi``."""
 
     summary = "any solver that Pyomo reaches (pyomo:NAME)"
-    accepts = (DesignProblem,)
+    accepts = (DesignProblem, SlotProblem, MixProblem)
     needs = "pyomo"
     abilities = frozenset({Ability.PROVES, Ability.WARM_START})
 
     def __init__(self, solver: str = DEFAULT) -> None:
         self.solver = solver
         self.name = f"pyomo:{solver}"
+        if not self.nonlinear:
+            self.abilities = self.abilities | {Ability.APART}
 
     @property
     def nonlinear(self) -> bool:
         """Whether this solver gets the integer nonlinear program."""
         return self.solver in NONLINEAR
 
-    def refuses(self, problem: DesignProblem) -> str | None:
+    def refuses(self, problem: Program) -> str | None:
         """Pyomo or the solver is missing, or its form of the program is hopeless."""
         if importlib.util.find_spec("pyomo") is None:
             return "pyomo is not installed"
         if _find(self.solver) is None:
             return f"Pyomo finds no solver {self.solver!r} on this machine"
-        return minlp_refuses(problem) if self.nonlinear else milp_refuses(problem)
+        if not self.nonlinear:
+            return milp_refuses(problem)
+        if not isinstance(problem, DesignProblem):
+            return f"{self.solver} gets the integer nonlinear program, which only chains have"
+        return minlp_refuses(problem)
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+    def solve(self, problem: Program, options: SolveOptions) -> Solution:
         """Solve; the solver itself is not interruptible but by Ctrl-C."""
-        if self.nonlinear:
+        if self.nonlinear and isinstance(problem, DesignProblem):
             clock = Clock(options)
             search = MinlpSearch(self.name, problem, options, clock)
             try:
@@ -167,6 +177,7 @@ def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outc
 def _call_present(interface: Any, model: Any, options: SolveOptions, limit_s: float) -> _Outcome:
     from pyomo.contrib.solver.common.results import TerminationCondition as Condition
 
+    fresh_threads()  # the solver may be HiGHS under any of its names
     settings: dict[str, Any] = {"time_limit": limit_s, "threads": options.threads}
     settings |= {"rel_gap": options.gap / 2, "abs_gap": 0.0}
     results = interface.solve(

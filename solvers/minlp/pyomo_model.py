@@ -1,42 +1,57 @@
-"""Pyomo models of a design problem, for any solver a user owns.
+"""Pyomo models of a program, for any solver a user owns.
 
-``to_pyomo(problem)`` is the integer nonlinear program of :mod:`mathdesign.solvers.minlp.model`,
-``to_pyomo(problem, form="milp")`` the linearised choice program of
-:mod:`mathdesign.solvers.milp.choice`. :func:`point_of` reads the design back from a solved model;
-check it with :class:`~mathdesign.programs.evaluate.Evaluator`: solvers have tolerances.
+``to_pyomo(problem, form="milp")`` is the multiple-choice program of
+:mod:`mathdesign.solvers.milp.reductions`, for any form of program; ``form="minlp"`` the integer
+nonlinear program of :mod:`mathdesign.solvers.minlp.model`, for chains and their default.
+:func:`point_of` reads the design back from a solved model; check it with the program's own
+``feasible``: solvers have tolerances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.milp.arrays import Milp
-from mathdesign.solvers.milp.choice import ChoiceMilp
-from mathdesign.solvers.milp.choice import build as build_milp
+from mathdesign.solvers.milp.reductions import Reduction, handed_out
 from mathdesign.solvers.minlp.model import build
 from mathdesign.solvers.minlp.tools import Minlp
 
 Form = Literal["minlp", "milp"]
 
 
-def to_pyomo(problem: DesignProblem, form: Form = "minlp") -> Any:
+def to_pyomo(problem: Program, form: Form | Literal[""] = "") -> Any:
     """A Pyomo ``ConcreteModel`` to be maximised; ``model.objective`` is its objective.
 
-    Raises ``ValueError`` where ``form="milp"`` and the rules of a stage exclude every choice.
+    Raises ``ValueError`` where the program has no such form, or exact reasoning leaves no point.
     """
-    if form == "minlp":
+    if (form or ("minlp" if problem.form == DesignProblem.form else "milp")) == "minlp":
+        if not isinstance(problem, DesignProblem):
+            raise ValueError(
+                f"form minlp is for chains, {problem.name} is {problem.form}: use milp"
+            )
         return nonlinear_model(problem)[0]
-    choice = build_milp(problem)
-    if choice is None:
-        raise ValueError(f"{problem.name}: the rules leave some stage without a choice")
-    cuts = choice.first_cuts()
-    model = linear_model(choice.milp.with_rows(cuts))
-    model.design_reader = choice
+    reduction = handed_out(problem)
+    model = linear_model(reduction.milp.with_rows(reduction.first_cuts()), reduction.names)
+    model.design_reader = _Columns(reduction.names, reduction)
     return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Reads the columns of a linear model."""
+
+    names: Sequence[str]
+    reduction: Reduction
+
+    def point(self, value: Callable[[Any], float], model: Any) -> tuple[int, ...]:
+        """The design that the columns select."""
+        return self.reduction.invert(np.array([value(model.x[name]) for name in self.names]))
 
 
 def point_of(model: Any) -> tuple[int, ...]:
@@ -44,8 +59,8 @@ def point_of(model: Any) -> tuple[int, ...]:
     import pyomo.environ as pyo
 
     reader = model.design_reader
-    if isinstance(reader, ChoiceMilp):
-        return reader.invert(np.array([pyo.value(model.x[i]) for i in range(len(model.x))]))
+    if isinstance(reader, _Columns):
+        return reader.point(pyo.value, model)
     return reader.point(pyo.value)  # type: ignore[no-any-return]
 
 
@@ -118,40 +133,42 @@ class PyomoTools:
         return component
 
 
-def linear_model(milp: Milp) -> Any:
-    """The arrays of a MILP as a Pyomo model: ``model.x[i]`` is column ``i``."""
+def linear_model(milp: Milp, names: Sequence[str] | None = None) -> Any:
+    """The arrays of a MILP as a Pyomo model: ``model.x[i]``, or by its name, is column ``i``."""
     import pyomo.environ as pyo
 
     model = pyo.ConcreteModel()
-    model.x = pyo.Var(range(milp.columns))
-    for i in range(milp.columns):
+    index = range(milp.columns) if names is None else names
+    model.x = pyo.Var(index)
+    columns = [model.x[i] for i in index]
+    for i, column in enumerate(columns):
         if milp.integer[i]:
-            model.x[i].domain = pyo.Integers
-        model.x[i].setlb(float(milp.low[i]) if np.isfinite(milp.low[i]) else None)
-        model.x[i].setub(float(milp.high[i]) if np.isfinite(milp.high[i]) else None)
+            column.domain = pyo.Integers
+        column.setlb(float(milp.low[i]) if np.isfinite(milp.low[i]) else None)
+        column.setub(float(milp.high[i]) if np.isfinite(milp.high[i]) else None)
     model.rows = pyo.ConstraintList()
     matrix = milp.matrix
     for r in range(matrix.shape[0]):
         span = slice(matrix.indptr[r], matrix.indptr[r + 1])
         if span.start == span.stop and milp.row_low[r] <= 0.0 <= milp.row_high[r]:
             continue
-        row = _linear(model, matrix.indices[span], matrix.data[span])
+        row = _linear(columns, matrix.indices[span], matrix.data[span])
         low, high = float(milp.row_low[r]), float(milp.row_high[r])
         if low == high:
             model.rows.add(row == low)
         else:
             model.rows.add((low if low > -np.inf else None, row, high if high < np.inf else None))
     used = np.flatnonzero(milp.objective)
-    objective = _linear(model, used, milp.objective[used]) + milp.offset
+    objective = _linear(columns, used, milp.objective[used]) + milp.offset
     model.objective = pyo.Objective(expr=objective, sense=pyo.maximize)
     return model
 
 
-def _linear(model: Any, columns: Any, values: Any) -> Any:
+def _linear(variables: list[Any], columns: Any, values: Any) -> Any:
     from pyomo.core.expr.numeric_expr import LinearExpression
 
     return LinearExpression(
         constant=0.0,
         linear_coefs=[float(v) for v in values],
-        linear_vars=[model.x[int(c)] for c in columns],
+        linear_vars=[variables[int(c)] for c in columns],
     )

@@ -5,6 +5,11 @@ bounds of all frames; if it is still the greatest, its integer program is solved
 counts (a few dozen integers, a handful of rows). A frame is done when that is solved or its bound
 does not exceed the incumbent. Every incumbent is scored in exact integers by the problem itself;
 HiGHS has only to bound, and its bound is widened by what its tolerances may hide.
+
+Distances are rows of the integer program of the frame whose point they name
+(:class:`mathdesign.solvers.milp.mixes.Away`); bounds ignore them, and are the greater for it. That
+a frame is empty is believed of HiGHS where it says so of rows widened by far more than its
+tolerances, of a few mixes after looking at each, and else not.
 """
 
 from __future__ import annotations
@@ -14,8 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from mathdesign.programs.base import FloatArray
+from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.mixes import Frame, MixProblem, stacked
 from mathdesign.solvers.base import (
     Ability,
@@ -26,11 +32,20 @@ from mathdesign.solvers.base import (
     SolveOptions,
     Termination,
 )
+from mathdesign.solvers.milp.arrays import Expression, Milp
+from mathdesign.solvers.milp.highs import fresh_threads, highs_model, quiet_highs
+from mathdesign.solvers.milp.mixes import Away, most_of, reached
 from mathdesign.solvers.mixes.bound import FrameBounds
+from mathdesign.solvers.scan.mixes import MixBlock
 
 #: HiGHS decides within 1e-6 (feasibility, integrality) of rows scaled to 1: what that may hide of
 #: the objective, relative to it, with room.
 HIDDEN = 2e-7
+#: Rows widened by this much, relative, are what HiGHS must find empty to be believed: a thousand
+#: times what it is told to keep them to.
+WIDENED = 1e-6
+#: A frame of at most so many mixes is enumerated instead.
+FEW_MIXES = 200_000
 #: Attempts to repair an answer that breaks a budget by less than HiGHS can see.
 REPAIRS = 4
 
@@ -68,7 +83,9 @@ class Frames(Backend[MixProblem]):
     name = "frames"
     summary = "bounds of all frames, integer programs of the most promising"
     accepts = (MixProblem,)
-    abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
+    abilities = frozenset(
+        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.APART}
+    )
 
     def because(self, problem: MixProblem) -> str:
         """The numbers of designs and frames."""
@@ -116,6 +133,16 @@ class _Rows:
     scale: float
     row_scale: FloatArray
 
+    def milp(self, most: IntArray, room: float = 0.0, *, integer: bool = False) -> Milp:
+        """The arrays; ``room`` widens the budgets, a negative one narrows them."""
+        n, budgets = len(self.cost), len(self.row_scale)
+        upper = self.upper.copy()
+        upper[:budgets] += room
+        return Milp(
+            self.cost, 0.0, csr_matrix(self.matrix), self.low, upper,
+            np.zeros(n), most.astype(np.float64), np.full(n, int(integer), dtype=np.int64),
+        )  # fmt: skip
+
 
 def _rows(problem: MixProblem, frame: Frame) -> _Rows:
     """Budget rows first (``<=`` only), then one row a group for its number of layers."""
@@ -143,9 +170,9 @@ def _relax(search: _Search, index: int) -> None:
     """The frame's linear program: its multipliers, and whether it has any point at all."""
     import highspy
 
-    rows = _rows(search.problem, search.problem.frames[index])
-    most = [g.most for g in search.problem.frames[index].groups for _ in g.values]
-    highs = _run(search, _model(rows, most))
+    frame = search.problem.frames[index]
+    rows = _rows(search.problem, frame)
+    highs = _run(search, rows.milp(most_of(frame)))
     kind, status = highspy.HighsModelStatus, highs.getModelStatus()
     duals = np.array(highs.getSolution().row_dual)[: len(rows.row_scale)]
     if status == kind.kOptimal and len(duals):
@@ -162,11 +189,8 @@ def _forget_if_empty(search: _Search, index: int) -> None:
     """
     frame = search.problem.frames[index]
     for at, sign, limit in search.problem.sides():
-        least = sign * int(frame.costs[at])
-        for group in frame.groups:
-            low = min(sign * int(c) for c in group.costs[:, at])
-            least += low * (group.most if low < 0 else group.least)
-        if least > limit:
+        least, most = reached(frame, at)
+        if sign * int(frame.costs[at]) + (least if sign > 0 else -most) > limit:
             search.bounds.best[index] = -np.inf
 
 
@@ -178,20 +202,19 @@ def _settle(search: _Search, index: int) -> None:
     if search.bounds.best[index] == -np.inf:
         return
     rows = _rows(problem, frame)
-    most = [g.most for g in frame.groups for _ in g.values]
-    upper = rows.upper.copy()
     kind = highspy.HighsModelStatus
+    room = 0.0
     for attempt in range(1 + REPAIRS):
-        model = _model(rows, most, integer=True)
-        model.row_upper_ = upper
-        highs = _run(search, model)
+        highs = _run(search, _integer(problem, index, rows, room))
         status, info = highs.getModelStatus(), highs.getInfo()
         search.best.nodes += max(int(info.mip_node_count), 0)
-        if attempt == 0:
-            _take_bound(search, index, rows, status == kind.kInfeasible, info.mip_dual_bound)
+        if attempt == 0 and status == kind.kInfeasible:
+            _doubt(search, index, rows)
+        elif attempt == 0:
+            _take_bound(search, index, rows, info.mip_dual_bound)
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return
-        counts = [round(x) for x in highs.getSolution().col_value]
+        counts = [round(x) for x in highs.getSolution().col_value[: len(rows.cost)]]
         point = (index, *counts)
         try:
             if search.offer(point):
@@ -199,66 +222,68 @@ def _settle(search: _Search, index: int) -> None:
         except ValueError:
             return
         # Broken by less than HiGHS sees: ask for an answer that is clear of the limits.
-        upper[: len(rows.row_scale)] -= 1e-9 * 10**attempt
+        room -= 1e-9 * 10**attempt
 
 
-def _take_bound(search: _Search, index: int, rows: _Rows, infeasible: bool, dual: float) -> None:
-    if infeasible:
-        search.bounds.best[index] = -np.inf
+def _integer(problem: MixProblem, index: int, rows: _Rows, room: float) -> Milp:
+    """The integer program of a frame, away from the given points of this frame."""
+    milp = rows.milp(most_of(problem.frames[index]), room, integer=True)
+    for distance in problem.distances:
+        if distance.point[0] == index:
+            away = Away.of(problem, distance)
+            milp = away.added(milp, np.arange(len(rows.cost)), Expression(constant=1.0))
+    return milp
+
+
+def _doubt(search: _Search, index: int, rows: _Rows) -> None:
+    """HiGHS calls the frame empty: believed where widened rows are as well, or all mixes seen."""
+    import highspy
+
+    problem, frame = search.problem, search.problem.frames[index]
+    _forget_if_empty(search, index)
+    if search.bounds.best[index] == -np.inf:
         return
+    highs = _run(search, _integer(problem, index, rows, WIDENED), presolve=False)
+    empty = highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+    if not empty and math.prod(g.mixes for g in frame.groups) <= FEW_MIXES:
+        MixBlock(problem, index).offer_best(search.best)
+        empty = True
+    if empty:
+        search.bounds.best[index] = -np.inf
+
+
+def _take_bound(search: _Search, index: int, rows: _Rows, dual: float) -> None:
     if not math.isfinite(dual) or abs(dual) > 1e29:
         return
     frame = search.problem.frames[index]
-    # The model minimises: its dual bound is a lower bound on minus the scaled objective.
-    summed = abs(rows.cost) @ np.array([g.most for g in frame.groups for _ in g.values], float)
-    hidden = HIDDEN * max(1.0, min(abs(dual), float(summed)))
-    bound = frame.value + rows.scale * (-dual + hidden)
+    summed = float(abs(rows.cost) @ most_of(frame))
+    hidden = HIDDEN * max(1.0, min(abs(dual), summed))
+    bound = frame.value + rows.scale * (dual + hidden)
     search.bounds.best[index] = min(search.bounds.best[index], bound)
 
 
-def _run(search: _Search, model: Any) -> Any:
-    """HiGHS on a model, to the end or to the time limit; always with one thread.
+def _run(search: _Search, milp: Milp, *, presolve: bool = True) -> Any:
+    """HiGHS on a program, to the end or to the time limit; always with one thread.
 
-    HiGHS keeps one pool of threads a process and does nothing at all when asked for another size.
     Raises ``RuntimeError`` where it returns without a verdict: its bound would mean nothing.
     """
     import highspy
 
-    from mathdesign.solvers.milp.highs import quiet_highs
-
-    highspy.Highs.resetGlobalScheduler(True)
+    fresh_threads()
     highs = quiet_highs()
     for option, value in {
         "time_limit": max(search.clock.remaining_s, 0.01),
         "random_seed": search.options.seed,
         "threads": 1,
+        "presolve": "choose" if presolve else "off",
         "mip_rel_gap": min(search.options.gap / 2, 1e-7),
         "mip_abs_gap": 1e-9,
         "mip_feasibility_tolerance": 1e-9,
         "primal_feasibility_tolerance": 1e-9,
     }.items():
         highs.setOptionValue(option, value)
-    highs.passModel(model)
+    highs.passModel(highs_model(milp))
     highs.run()
     if highs.getModelStatus() == highspy.HighsModelStatus.kNotset:
         raise RuntimeError("HiGHS returned without a verdict")
     return highs
-
-
-def _model(rows: _Rows, most: list[int], integer: bool = False) -> Any:
-    """The arrays as HiGHS takes them, as a minimisation."""
-    import highspy
-    from scipy.sparse import csr_matrix
-
-    matrix = csr_matrix(rows.matrix)
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(rows.cost), len(rows.upper)
-    lp.col_cost_ = -rows.cost
-    lp.col_lower_, lp.col_upper_ = np.zeros(len(rows.cost)), np.array(most, float)
-    lp.row_lower_, lp.row_upper_ = rows.low, rows.upper
-    if integer:
-        lp.integrality_ = [highspy.HighsVarType.kInteger] * len(rows.cost)
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
-    lp.a_matrix_.value_ = matrix.data
-    return lp

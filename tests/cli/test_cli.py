@@ -170,13 +170,12 @@ def test_families_and_schema(tmp_path: Path):
     families = json.loads(run("families", "--json", cwd=tmp_path).stdout)
     names = [f["name"] for f in families]
     assert names[:4] == ["bottleneck", "inverted_residual", "basic", "convnext"]
-    assert names[4:6] == ["regnet", "decoder_lm"]
-    assert "group_width" in families[4]["decisions"]
-    decoders = families[5]["published"]
+    assert names[4] == "regnet" and "group_width" in families[4]["decisions"]
+    decoders = families[names.index("decoder_lm")]["published"]
     assert decoders["smollm-135m"]["params"] == 134_515_008
     assert decoders["gpt3-13b"]["warnings"]
     assert "inverted_residual" in run("families", cwd=tmp_path).stdout
-    assert json.loads(run("schema", cwd=tmp_path).stdout)["title"] == "Spec"
+    assert "Spec" in json.loads(run("schema", cwd=tmp_path).stdout)["$defs"]
 
 
 def test_help_is_quick_and_imports_nothing_heavy():

@@ -148,7 +148,7 @@ def test_the_command_on_a_larger_space(tmp_path):
     assert found["held_out_tau"]["fitted"] > found["held_out_tau"]["default"]
     block = (tmp_path / "o/objective.yaml").read_text()
     space.write_text(head + "\n".join(slots) + "\n" + block)
-    assert api.design(load(space)).options == {"a": "128", "b": "128"}
+    assert api.design(load(space)).network.options == {"a": "128", "b": "128"}
 
 
 def test_a_predictor_and_the_entropy_of_widths_are_maximised_together(tmp_path, monkeypatch):

@@ -61,6 +61,35 @@ def test_an_edited_callee_is_compiled_anew_and_an_unedited_one_is_loaded(tmp_pat
     assert toy.call()[0] == 4.0
 
 
+TUPLES = """from typing import NamedTuple
+{decorator}
+
+
+class {name}(NamedTuple):
+    x: float
+
+
+@kernel
+def twice(pair):
+    return 2.0 * pair.x
+"""
+CALL_TUPLE = "from toy.pairs import twice, {name}; print(twice({name}(1.0)))"
+
+
+def test_a_cache_that_names_a_class_which_is_gone_is_no_obstacle(tmp_path):
+    toy = Toy(tmp_path, STAMPED)
+    for name in ("Before", "After"):
+        text = TUPLES.format(decorator=STAMPED, name=name)
+        (toy.folder / "pairs.py").write_text(text)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
+            "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        }
+        call = [sys.executable, "-c", CALL_TUPLE.format(name=name)]
+        assert float(subprocess.check_output(call, env=environment, text=True)) == 2.0
+
+
 def test_plain_numba_is_what_the_stamp_is_for(tmp_path):
     toy = Toy(tmp_path, PLAIN)
     toy.call()

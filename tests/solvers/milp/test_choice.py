@@ -98,6 +98,40 @@ def test_highs_scipy_and_brute_agree(part: int):
     assert min(verdicts.values()) >= SPACES // 5 // 10, verdicts
 
 
+def test_distances_are_kept():
+    """A best design is left out, and what is next to it: as enumeration has it."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        problem = random_problem(rng, largest=600)
+        best = backend("brute").solve(problem, SolveOptions())
+        if best.point is None:
+            continue
+        apart = problem.apart_from(best.point, at_least=int(rng.integers(1, 4)))
+        oracle = backend("brute").solve(apart, SolveOptions())
+        for name in ("highs", "scipy"):
+            found = backend(name).solve(apart, SolveOptions(gap=0.0, time_limit_s=120))
+            assert found.status is oracle.status, (seed, name, found)
+            if oracle.objective is not None:
+                assert found.objective == pytest.approx(oracle.objective, rel=1e-6), (seed, name)
+
+
+def test_a_distance_is_one_row_over_what_options_share():
+    problem = two_stage_problem()
+    free, best = build(problem), backend("brute").solve(problem, SolveOptions())
+    assert free is not None and best.point is not None
+    apart = build(problem.apart_from(best.point, at_least=3))
+    assert apart is not None
+    assert apart.milp.matrix.shape[0] == free.milp.matrix.shape[0] + 1
+    decisions = len(problem.variables)
+    assert apart.milp.row_high[-1] == decisions - 3
+    rng = np.random.default_rng(0)
+    points = np.concatenate(list(enumerate_points(problem)))
+    for i in rng.choice(len(points), 40, replace=False):
+        point = tuple(int(v) for v in points[i])
+        shared = float((apart.milp.matrix[-1] @ apart.embed(point))[0])
+        assert shared == sum(a == b for a, b in zip(point, best.point))
+
+
 def test_a_stopped_search_claims_nothing_false():
     problem = two_stage_problem(budgets=())
     best = backend("brute").solve(problem, SolveOptions())

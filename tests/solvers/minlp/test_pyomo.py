@@ -5,8 +5,11 @@ import pytest
 
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import backend
-from mathdesign.solvers.base import SolveOptions
+from mathdesign.solvers.base import SolveOptions, UnsupportedProblem
+from mathdesign.solvers.portfolio import choose
+from tests.slot_problems import random_slot_problem
 from tests.small import two_stage_problem
+from tests.solvers.milp.test_mixes import problem_of
 from tests.strategies import random_problem
 
 pyo = pytest.importorskip("pyomo.environ")
@@ -37,6 +40,54 @@ def test_a_model_handed_out_is_solved_and_read_by_its_owner(form, solver):
     assert scores.feasible[0]
     assert scores.objective[0] == pytest.approx(best.objective, rel=1e-6)
     assert pyo.value(model.objective) == pytest.approx(best.objective, rel=1e-6)
+
+
+def slots(seed):
+    return random_slot_problem(np.random.default_rng(seed), largest=300, spread=False)
+
+
+def mixes(seed):
+    return problem_of(seed)[0]
+
+
+@pytest.mark.parametrize("make", [slots, mixes])
+def test_slots_and_mixes_are_handed_out_and_solved_by_their_owner(make):
+    """Through Pyomo's own interfaces, and through the backend on top."""
+    from mathdesign.solvers.milp.highs import fresh_threads
+    from mathdesign.solvers.minlp.pyomo_model import point_of
+
+    solved = 0
+    for seed in range(20):
+        problem = make(seed)
+        best = backend("scan").solve(problem, EXACT)
+        assert backend("pyomo:highs").solve(problem, EXACT).status is best.status, seed
+        if best.objective is None:
+            continue
+        model = problem.to_pyomo("milp" if seed % 2 else "")
+        fresh_threads()
+        pyo.SolverFactory("appsi_highs" if seed % 2 else "highs").solve(model)
+        point = point_of(model)
+        assert problem.feasible(point), seed
+        assert problem.value(point) == pytest.approx(best.objective, rel=1e-6, abs=1e-6), seed
+        assert pyo.value(model.objective) == pytest.approx(best.objective, rel=1e-6, abs=1e-6)
+        solved += 1
+    assert solved >= 8
+
+
+def test_columns_are_called_by_what_they_choose():
+    assert "x0_s0_o0" in slots(3).to_pyomo().x
+    assert "frame0" in mixes(3).to_pyomo().x
+    assert "x0_width8_kernel_size3_depth1" in two_stage_problem().to_pyomo("milp").x
+
+
+def test_the_nonlinear_road_is_for_chains_alone():
+    with pytest.raises(ValueError, match="minlp is for chains"):
+        slots(3).to_pyomo("minlp")
+    assert "only chains" in (backend("pyomo:scip").refuses(slots(3)) or "")
+    apart = two_stage_problem().apart_from((8, 3, 1, 16, 8, 3, 1, 16, 8, 3, 1, 10, 1))
+    with pytest.raises(UnsupportedProblem, match="keep away"):
+        choose(apart, "pyomo:scip")
+    assert choose(apart, "pyomo:highs").backend.name == "pyomo:highs"
 
 
 def test_any_design_is_a_feasible_point_of_the_nonlinear_model():

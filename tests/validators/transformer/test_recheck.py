@@ -36,7 +36,7 @@ def test_an_honest_design_passes(design):
     found = verify_transformer(
         design.network.to_dict(), spec, design.metrics, design.certificate.objective
     )
-    assert found.metrics == design.metrics and found.entropy == design.entropy
+    assert found.metrics == design.metrics and found.entropy == design.figures["entropy"]
 
 
 @pytest.mark.parametrize(
