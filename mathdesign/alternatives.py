@@ -53,7 +53,7 @@ def alternatives(
     spec = kind.spec.model_validate(dict(design.request))
     posed = kind.pose(spec)
     problem: SlotProblem = posed.program
-    point = kind.start(posed, design.network)
+    point = kind.starting_point(posed, design.network)
     if point is None:
         raise TableError(f"{dict(design.network.options)} is no design of the space")
     asked = options or SolveOptions(gap=0.0, time_limit_s=spec.solve.time_limit)

@@ -31,3 +31,13 @@ def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not target.startswith(("http://", "https://")):
             assert (page.parent / target).exists(), target
+
+
+PLACE = re.compile(r"`((?:mathdesign|solvers|validators|tests|benchmarks|examples)/[\w/.-]*\w)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path):
+    text = page.read_text(encoding="utf-8")
+    gone = [place for place in PLACE.findall(text) if not (ROOT / place).exists()]
+    assert gone == []

@@ -66,7 +66,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         """Every choice made."""
         return Network.from_point(posed.space, point, posed.spec.name)
 
-    def start(self, posed: PosedChain, network: Any) -> tuple[int, ...] | None:
+    def starting_point(self, posed: PosedChain, network: Any) -> tuple[int, ...] | None:
         """The choices of a network of as many decisions."""
         point: tuple[int, ...] = network.point
         return point if len(point) == len(posed.program.variables) else None

@@ -75,7 +75,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """The chosen options."""
         return OptionList(posed.spec.name, posed.space.words(point))
 
-    def start(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
+    def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
         try:
             return posed.space.point(network.options)

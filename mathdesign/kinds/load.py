@@ -15,7 +15,7 @@ from mathdesign.kinds import KINDS, families, kind_of
 from mathdesign.solvers.portfolio import names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
-from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
+from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
 from mathdesign.spec.shared import shared_faults
 
 PATTERNS: dict[tuple[str | int, ...], str] = {
@@ -149,11 +149,11 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
         if kind == "extra_forbidden":
             known = _known_keys(path[:-1], model)
             fault = document.fault(
-                path, f"unknown key {shown(path[-1])}", ", ".join(known),
+                path, f"unknown key {quoted(path[-1])}", ", ".join(known),
                 near_miss(str(path[-1]), known),
             )  # fmt: skip
         elif kind == "string_pattern_mismatch":
-            fault = document.fault(path, shown(item["input"]), PATTERNS.get(path, "a plain word"))
+            fault = document.fault(path, quoted(item["input"]), PATTERNS.get(path, "a plain word"))
         elif kind == "missing":
             fault = document.fault(path, "nothing", f"the key {path[-1]!r} is needed")
         elif kind == "literal_error":
@@ -163,11 +163,11 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
             options = [o.strip().strip("'") for o in accepted.replace(" or ", ", ").split(",")]
             value = item["input"]
             hint = near_miss(value, options) if isinstance(value, str) else ""
-            fault = document.fault(path, shown(value), accepted, hint)
+            fault = document.fault(path, quoted(value), accepted, hint)
         else:
             cause = context.get("error")
             accepted = str(cause) if isinstance(cause, ValueError) else _reworded(item["msg"])
-            fault = document.fault(path, shown(item["input"]), accepted)
+            fault = document.fault(path, quoted(item["input"]), accepted)
         known_fault = found.get(path)
         if known_fault is None or (not known_fault.suggestion and fault.suggestion):
             found[path] = fault

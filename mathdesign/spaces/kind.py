@@ -128,7 +128,7 @@ class Kind(abc.ABC, Generic[S, P, N]):
     presets: Mapping[str, tuple[str, ...]] = {}
     """Model -> keys that a preset may supply, so that a schema must not require them."""
     starts: bool = False
-    """Whether :meth:`start` makes a point of a neighbouring design."""
+    """Whether :meth:`starting_point` makes a point of a neighbouring design."""
     draws: bool = False
     """Whether a drawing to scale of its networks exists, and with it a page."""
 
@@ -152,7 +152,7 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def network(self, posed: P, point: Sequence[int]) -> N:
         """The network that a point of the program names."""
 
-    def start(self, posed: P, network: Any) -> tuple[int, ...] | None:
+    def starting_point(self, posed: P, network: Any) -> tuple[int, ...] | None:
         """The point of a network of a neighbouring request, to start from; ``None``: none."""
         return None
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mathdesign.spec.faults import Fault, SpecError, shown
+from mathdesign.spec.faults import Fault, SpecError, quoted
 
 LARGEST_FILE_BYTES = 1 << 20
 MOST_NODES = 50_000
@@ -109,7 +109,7 @@ class _Walk:
             return [self.visit(child, (*path, i)) for i, child in enumerate(node.value)]
         if isinstance(node, ScalarNode) and tag in SCALARS:
             return scalar(tag, node.value)
-        self._fault(path, f"the tag {shown(node.tag)}", "plain values; tags are not allowed")
+        self._fault(path, f"the tag {quoted(node.tag)}", "plain values; tags are not allowed")
         return None
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def near_miss(word: str, known: Sequence[str]) -> str:
     return close[0] if close else ""
 
 
-def shown(value: Any) -> str:
+def quoted(value: Any) -> str:
     """``value`` as it stands in a message: short, on one line."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

@@ -23,7 +23,7 @@ from mathdesign.kinds.load import read_document, validated
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document
 from mathdesign.spec.document import Path as Place
-from mathdesign.spec.faults import Fault, SpecError, near_miss, shown
+from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
 from mathdesign.tables.pareto import Axis
 
 KEYS = ("version", "base", "grid", "rows", "pareto")
@@ -146,10 +146,10 @@ def _faults(places: Document) -> Iterator[Fault]:
     data = places.data
     for key in data:
         if key not in KEYS:
-            found = f"unknown key {shown(key)}"
+            found = f"unknown key {quoted(key)}"
             yield places.fault((key,), found, ", ".join(KEYS), near_miss(str(key), KEYS))
     if data.get("version", 1) != 1:
-        yield places.fault(("version",), shown(data["version"]), "1")
+        yield places.fault(("version",), quoted(data["version"]), "1")
     grid, rows = data.get("grid") or {}, data.get("rows") or []
     if not grid and not rows:
         yield places.fault((), "neither `grid:` nor `rows:`", "at least one of them")
@@ -157,26 +157,26 @@ def _faults(places: Document) -> Iterator[Fault]:
     yield from _row_faults(places, rows)
     pareto = data.get("pareto", list(PARETO))
     if not (isinstance(pareto, list) and len(pareto) >= 2 and all(map(_is_word, pareto))):
-        yield places.fault(("pareto",), shown(pareto), "a list of at least two metrics")
+        yield places.fault(("pareto",), quoted(pareto), "a list of at least two metrics")
         return
     for metric in pareto:
         try:
             Axis.parse(metric)
         except ValueError as error:
-            yield places.fault(("pareto",), shown(metric), str(error))
+            yield places.fault(("pareto",), quoted(metric), str(error))
 
 
 def _grid_faults(places: Document, grid: Any) -> Iterator[Fault]:
     if not isinstance(grid, dict):
-        yield places.fault(("grid",), shown(grid), "keys with lists, e.g. budgets.macs: [100M]")
+        yield places.fault(("grid",), quoted(grid), "keys with lists, e.g. budgets.macs: [100M]")
         return
     for key, values in grid.items():
         if not (isinstance(values, list) and values):
-            yield places.fault(("grid", key), shown(values), "a list of at least one value")
+            yield places.fault(("grid", key), quoted(values), "a list of at least one value")
         elif len({json.dumps(v, sort_keys=True) for v in values}) < len(values):
             yield places.fault(("grid", key), "a value twice", "each value once")
         if problem := _key_problem(key):
-            yield places.fault(("grid", key), shown(key), problem)
+            yield places.fault(("grid", key), quoted(key), problem)
     size = math.prod(len(v) for v in grid.values() if isinstance(v, list))
     if size > MOST_ROWS:
         yield places.fault(("grid",), f"{size:,} rows", f"at most {MOST_ROWS:,}")
@@ -184,20 +184,20 @@ def _grid_faults(places: Document, grid: Any) -> Iterator[Fault]:
 
 def _row_faults(places: Document, rows: Any) -> Iterator[Fault]:
     if not isinstance(rows, list):
-        yield places.fault(("rows",), shown(rows), "a list of rows")
+        yield places.fault(("rows",), quoted(rows), "a list of rows")
         return
     names: set[str] = set()
     for index, row in enumerate(rows):
         at: Place = ("rows", index)
         if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
-            yield places.fault(at, shown(row), "a mapping with a `name`")
+            yield places.fault(at, quoted(row), "a mapping with a `name`")
             continue
         if row["name"] in names:
-            yield places.fault((*at, "name"), f"the name {shown(row['name'])} twice", "once")
+            yield places.fault((*at, "name"), f"the name {quoted(row['name'])} twice", "once")
         names.add(row["name"])
         for key in row:
             if key != "name" and (problem := _key_problem(key)):
-                yield places.fault((*at, key), shown(key), problem)
+                yield places.fault((*at, key), quoted(key), problem)
 
 
 def _is_word(value: object) -> bool:
@@ -219,11 +219,11 @@ def _base(places: Document, folder: Path, allow_outside: bool) -> Document:
         return Document(places.file, base, inside)
     if not _is_word(base):
         accepted = "a specification's file name, or a specification"
-        raise SpecError([places.fault(("base",), shown(base), accepted)])
+        raise SpecError([places.fault(("base",), quoted(base), accepted)])
     target = (folder / base).resolve()
     if not allow_outside and not target.is_relative_to(folder.resolve()):
         accepted = "a file in the sweep's folder (or allow it: --allow-outside)"
-        raise SpecError([places.fault(("base",), shown(base), accepted)])
+        raise SpecError([places.fault(("base",), quoted(base), accepted)])
     return read_document(target, name=str(folder / base))
 
 

@@ -129,7 +129,7 @@ class _Run:
             if limit is not None and self.tree.bytes > limit:
                 return Termination.MEMORY_LIMIT
             self.step()
-        self._tell(self.tree.top, last=True)
+        self._report(self.tree.top, last=True)
         return Termination.COMPLETED
 
     def step(self) -> None:
@@ -138,11 +138,11 @@ class _Run:
         try:
             candidates = self.tree.step()
         except KeyboardInterrupt:
-            self._tell(top)  # the popped node is lost; its bound is not
+            self._report(top)  # the popped node is lost; its bound is not
             raise
         for index in candidates:
             self._accept(index)
-        self._tell(self.tree.top)
+        self._report(self.tree.top)
 
     def solution(self, reason: Termination) -> Solution:
         """The answer so far."""
@@ -151,7 +151,7 @@ class _Run:
             self.best.bound = -math.inf
         return self.best.solution(Exact.name, reason, self.clock, self.options.gap)
 
-    def _tell(self, top: float, last: bool = False) -> None:
+    def _report(self, top: float, last: bool = False) -> None:
         """Refresh the bound (the best open node, at least the cut below which nodes went)."""
         bound = max(top, self.tree.cut)
         if abs(bound) < -self.kernels.NEVER:

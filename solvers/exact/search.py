@@ -106,7 +106,7 @@ class Bounder:
         if not k.tighten(m, w, most + known.rest_most - cut):
             return None
         if k.points_in(m, w) <= LEAF_POINTS:
-            self._found(k.visit_all(m, w, known.incumbent))
+            self._keep_candidates(k.visit_all(m, w, known.incumbent))
             return None
         self.out.nodes += 1
         limits = k.relax(m, w)
@@ -143,9 +143,9 @@ class Bounder:
         if bound <= cut:
             return None
         if k.round_off(m, w, known.incumbent):
-            self._found(1)
+            self._keep_candidates(1)
         if k.conclude(m, w, scale, value * scale - floor + 1e-9) <= LEAF_POINTS:
-            self._found(k.visit_all(m, w, known.incumbent))
+            self._keep_candidates(k.visit_all(m, w, known.incumbent))
             return None
         variable, split = k.branching(m, w)
         box = scratch.ilo.copy(), scratch.ihi.copy()
@@ -159,7 +159,7 @@ class Bounder:
         self.out.iterations += iterations
         return float(value / scale)
 
-    def _found(self, count: int) -> None:
+    def _keep_candidates(self, count: int) -> None:
         self.out.found += [point.copy() for point in self.scratch.found[:count]]
 
 

@@ -104,7 +104,7 @@ class MilpSearch:
         milp = model.milp.with_rows(model.first_cuts())
         while True:
             self.rounds += 1
-            answer = self._asked(milp)
+            answer = self._solved_twice(milp)
             if answer.infeasible:
                 return self._doubted()
             best.bound = min(best.bound, self._certified(answer.bound, milp))
@@ -118,7 +118,7 @@ class MilpSearch:
                 return self._answer(Termination.COMPLETED)
             milp = cut
 
-    def _asked(self, milp: Milp) -> MilpAnswer:
+    def _solved_twice(self, milp: Milp) -> MilpAnswer:
         """The solver's answer; "infeasible" only if it says so with and without presolve."""
         seen = scaled(milp)
         self.unit = seen.unit

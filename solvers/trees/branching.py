@@ -85,18 +85,18 @@ class Search:
                         return reason
                     dive.run()
                     self.open = dive.open_bounds().tolist()
-                    self.tell()
+                    self.report()
                     if dive.work >= TRIED and dive.left() > MOST_LEFT:
                         return self.begin_anew(*found)
         except KeyboardInterrupt:
             return Termination.INTERRUPTED
         self.open = []
-        self.tell(last=True)
+        self.report(last=True)
         return Termination.COMPLETED
 
-    def tell(self, last: bool = False) -> None:
+    def report(self, last: bool = False) -> None:
         """Refresh bound and progress."""
-        self.state.tell(self.open, "searching", last)
+        self.state.report(self.open, "searching", last)
 
     def begin_anew(self, box: Box, bound: float) -> Termination:
         """Branch and cut from the first box."""
@@ -105,7 +105,7 @@ class Search:
         reason = Cutting(self.state, box.alive, bound).run()
         if reason is Termination.COMPLETED:
             self.open = []
-            self.tell(last=True)
+            self.report(last=True)
         return reason
 
     def root(self) -> tuple[Box, float] | None:
@@ -128,7 +128,7 @@ class Search:
             if bound <= state.cut:
                 return None
             self.open = [bound]
-            self.tell()
+            self.report()
             if walk < WALKS:
                 start = random_start(state.problem, rng) if walk else state.greatest(state.work.own)
                 tabu(state.near, state.best, rng, start, MOVES, state.clock)

@@ -69,7 +69,7 @@ class Cutting:
 
     def __post_init__(self, alive: BoolArray, bound: float) -> None:
         self.open = [OpenBox(bound, alive, np.ones(len(self.state.model.value), dtype=bool))]
-        self.tell()
+        self.report()
         self.rng = np.random.default_rng(self.state.options.seed + 1)
         self.program = TreeProgram(self.state.model)
 
@@ -81,7 +81,7 @@ class Cutting:
             if reason := self.state.clock.stop():
                 return reason
             self.step(ROOT_ROUNDS if first else NODE_ROUNDS)
-            self.tell()
+            self.report()
             first = False
         return Termination.COMPLETED
 
@@ -98,9 +98,9 @@ class Cutting:
         state = self.state
         tabu(state.near, state.best, self.rng, start, moves, state.clock)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Refresh bound and progress."""
-        self.state.tell((box.bound for box in self.open), "branch and cut")
+        self.state.report((box.bound for box in self.open), "branch and cut")
 
     def step(self, rounds: int) -> None:
         """Bound the last box, and branch on it if it is still open."""

@@ -96,7 +96,7 @@ class State:
         share = (np.minimum(bound, top) - floor) / max(top - floor, 1e-300)
         return np.where(bound > floor, np.clip(share, 0.01, 1.0) ** POWER, 0.0)
 
-    def tell(self, bounds: Iterable[float], doing: str, last: bool = False) -> None:
+    def report(self, bounds: Iterable[float], doing: str, last: bool = False) -> None:
         """Refresh the bound: the best open box, at least the cut below which boxes were dropped."""
         self.best.bound = min(self.best.bound, max(max(bounds, default=-np.inf), self.cut))
         if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:

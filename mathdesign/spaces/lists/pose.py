@@ -47,7 +47,7 @@ def pose(spec: ListSpec) -> PosedList:
         own = objective.tables
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
-    budgets = (*(replace(b, inherent=True) for b in space.always), *spec.asked())
+    budgets = (*(replace(b, inherent=True) for b in space.always), *spec.requested())
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
     problem = SlotProblem(
         spec.name, space.slots, objective, space.metrics, budgets, space.rules,

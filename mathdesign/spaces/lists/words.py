@@ -108,7 +108,7 @@ class ListSpec(Specification):
             for name, options in self.space.without.items()
         }
 
-    def asked(self) -> tuple[BudgetRow, ...]:
+    def requested(self) -> tuple[BudgetRow, ...]:
         """The budgets as rows of the program."""
         return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
 
