@@ -11,6 +11,9 @@ from mathdesign.files import write_atomic
 from mathdesign.kinds import KINDS
 from mathdesign.kinds.load import json_schema
 
+#: A family of lists may have as many decisions as a network has layers.
+MOST_SHOWN = 7
+
 
 def families(session: Session, out: Path | None) -> int:
     """Print every family that a specification may name."""
@@ -21,11 +24,16 @@ def families(session: Session, out: Path | None) -> int:
     if session.json:
         session.result(document)
         return 0
-    rows = [(d["name"], d["block"], ", ".join(d["decisions"]), d["summary"]) for d in document]
+    rows = [(d["name"], d["block"], _few(d["decisions"]), d["summary"]) for d in document]
     print_table(session.out, "families", ("name", "block", "decisions", "what"), rows, left=4)
     if not session.quiet:
         session.say("Presets (a spec without `stages:` uses them): mathdesign families --json")
     return 0
+
+
+def _few(words: list[str]) -> str:
+    """The first of many, and that there are more."""
+    return ", ".join(words[:MOST_SHOWN]) + (", ..." if len(words) > MOST_SHOWN else "")
 
 
 def schema(session: Session, out: Path | None) -> int:

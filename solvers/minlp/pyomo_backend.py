@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -73,17 +73,17 @@ class Pyomo(Backend[Program]):
             return f"Pyomo finds no solver {self.solver!r} on this machine"
         if not self.nonlinear:
             return milp_refuses(problem)
-        if not isinstance(problem, DesignProblem):
+        if problem.form != DesignProblem.form:
             return f"{self.solver} gets the integer nonlinear program, which only chains have"
-        return minlp_refuses(problem)
+        return minlp_refuses(cast(DesignProblem, problem))
 
     def solve(self, problem: Program, options: SolveOptions) -> Solution:
         """Solve; the solver itself is not interruptible but by Ctrl-C."""
-        if self.nonlinear and isinstance(problem, DesignProblem):
-            clock = Clock(options)
-            search = MinlpSearch(self.name, problem, options, clock)
+        if self.nonlinear:
+            clock, chain = Clock(options), cast(DesignProblem, problem)
+            search = MinlpSearch(self.name, chain, options, clock)
             try:
-                return search.solve(_Nonlinear(self.solver, problem))
+                return search.solve(_Nonlinear(self.solver, chain))
             except KeyboardInterrupt:
                 return search.answer(Termination.INTERRUPTED)
         return MilpSearch(self.name, problem, options, self._solve_arrays).run()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -31,11 +31,11 @@ def to_pyomo(problem: Program, form: Form | Literal[""] = "") -> Any:
     Raises ``ValueError`` where the program has no such form, or exact reasoning leaves no point.
     """
     if (form or ("minlp" if problem.form == DesignProblem.form else "milp")) == "minlp":
-        if not isinstance(problem, DesignProblem):
+        if problem.form != DesignProblem.form:
             raise ValueError(
                 f"form minlp is for chains, {problem.name} is {problem.form}: use milp"
             )
-        return nonlinear_model(problem)[0]
+        return nonlinear_model(cast(DesignProblem, problem))[0]
     reduction = handed_out(problem)
     model = linear_model(reduction.milp.with_rows(reduction.first_cuts()), reduction.names)
     model.design_reader = _Columns(reduction.names, reduction)

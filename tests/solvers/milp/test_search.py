@@ -50,7 +50,7 @@ budgets: {macs: {min: 3420251, max: 3420251}}
 @pytest.mark.parametrize("backend", ["highs", "scipy"])
 @pytest.mark.parametrize(("text", "optimum"), [(WIDE, 158.101566), (EQUAL, 2193.8)])
 def test_large_budgets_from_both_sides_are_not_called_infeasible(text, optimum, backend):
-    problem = to_program(loads(text)).problem
+    problem = to_program(loads(text)).program
     assert solve(problem, EXACT, "brute").objective == pytest.approx(optimum, rel=1e-5)
     found = solve(problem, EXACT, backend)
     assert found.status in (Status.OPTIMAL, Status.UNKNOWN)
@@ -83,7 +83,7 @@ def wide_budgets(seed):
     entropy = {"variant": variant, "depth_penalty": int(rng.integers(2))}
     problem = to_program(
         loads(json.dumps({"space": space, "objective": {"entropy": entropy}}))
-    ).problem
+    ).program
     point = [domain[rng.integers(len(domain))] for domain in problem.decisions.values()]
     budgets = []
     for metric, value in problem.costs(point).items():

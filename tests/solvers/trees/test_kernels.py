@@ -19,7 +19,7 @@ def test_tightening_keeps_every_feasible_point_of_the_box_and_drops_some_options
         if model.infeasible:
             continue
         points = every_point(problem)
-        points = points[problem.feasible(points)]
+        points = points[problem.feasible_rows(points)]
         at = model.start[:-1] + model.positions.all_at(points)
         for _ in range(3):
             box = rng.random(model.options) < 0.8
@@ -51,5 +51,5 @@ def test_a_walk_meets_only_points_that_are_new():
         points = met[:found]
         assert len(np.unique(points, axis=0)) == found
         if found:
-            assert problem.feasible(points).all()
+            assert problem.feasible_rows(points).all()
             assert problem.objective.at(points) == pytest.approx(np.full(found, top))
