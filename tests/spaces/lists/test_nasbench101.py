@@ -89,7 +89,7 @@ def test_seven_vertices_solve_to_a_proof():
     assert connected(design.network.options, 7, 7)
     assert design.certificate.objective == 5  # a chain of five needs six edges
     cheap = api.design(loads(SPEC.replace("edges: 7", "edges: 4")))
-    assert cheap.certificate.objective == 3 and connected(cheap.options, 7, 4)
+    assert cheap.certificate.objective == 3 and connected(cheap.network.options, 7, 4)
 
 
 def test_a_design_that_breaks_a_rule_is_refused():
