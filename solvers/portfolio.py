@@ -22,7 +22,7 @@ BACKENDS: dict[str, str] = {
     "brute": "mathdesign.solvers.scan.enumeration:Brute",
     "scan": "mathdesign.solvers.scan.enumeration:Scan",
     "exact": "mathdesign.solvers.exact.engine:Exact",
-    "branch": "mathdesign.solvers.trees.branching:Branch",
+    "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",
     "highs": "mathdesign.solvers.milp.highs:Highs",
     "evolution": "mathdesign.solvers.heuristic.evolution:Evolution",

@@ -1,4 +1,4 @@
-"""``branch``: depth-first branch and bound over boxes of options, bounded by tree messages.
+"""Depth-first branch and bound over boxes of options, bounded by tree messages (``branch``).
 
 Bound, tightening and validity: :mod:`mathdesign.solvers.trees.kernels`. Root: a short tabu search
 for an incumbent, the duals of the Hall relaxation as first messages. Then depth first
@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray
-from mathdesign.programs.slots import SlotProblem
-from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
+from mathdesign.solvers.base import Termination
 from mathdesign.solvers.trees.arrays import box, message_size
 from mathdesign.solvers.trees.dive import Dive
 from mathdesign.solvers.trees.kernels.layout import Box
@@ -40,28 +39,6 @@ def deep(model: TreeModel) -> bool:
     scopes = np.bincount(model.scope_factor, minlength=len(model.factor_start) - 1)
     leaves = np.diff(model.factor_start)[scopes > 2]
     return bool(len(leaves)) and float(leaves.mean()) > DEEP
-
-
-class Branch(Backend[SlotProblem]):
-    """Branch and bound; proves optimality and infeasibility."""
-
-    name = "branch"
-    summary = "branch and bound with tree messages"
-    accepts = (SlotProblem,)
-    abilities = frozenset(
-        {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES, Ability.APART}
-    )
-    needs = "numba"
-
-    def because(self, problem: SlotProblem) -> str:
-        """The number of designs."""
-        return f"{problem.size:.2g} designs are too many to enumerate"
-
-    def solve(self, problem: SlotProblem, options: SolveOptions) -> Solution:
-        """Search until the gap, a limit or the caller says stop."""
-        state = State(problem, options, Clock(options))
-        reason = Search(state).run()
-        return state.best.solution(self.name, reason, state.clock, options.gap)
 
 
 @dataclass(slots=True)
