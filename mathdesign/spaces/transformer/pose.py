@@ -8,6 +8,7 @@ projections) is the cost of a network of one layer a stack, less those layers.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -333,5 +334,13 @@ def _metric_value(spec: TransformerSpec, row: Sequence[int]) -> float:
 
 def _linear(terms: dict[str, float], known: dict[str, int]) -> int:
     """A weighted sum of what is known here, rounded up; the weights as they are written."""
-    total = sum((Fraction(repr(w)) * known.get(t, 0) for t, w in terms.items()), Fraction(0))
-    return math.ceil(total)
+    weights, denominator = _whole(tuple(terms.items()))
+    return -(-sum(weight * known.get(term, 0) for term, weight in weights) // denominator)
+
+
+@functools.lru_cache(maxsize=64)
+def _whole(terms: tuple[tuple[str, float], ...]) -> tuple[tuple[tuple[str, int], ...], int]:
+    """The weights over one denominator: integers, and the denominator."""
+    exact = [(term, Fraction(repr(weight))) for term, weight in terms]
+    denominator = math.lcm(*(weight.denominator for _, weight in exact))
+    return tuple((term, int(weight * denominator)) for term, weight in exact), denominator
