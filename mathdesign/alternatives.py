@@ -48,9 +48,9 @@ def alternatives(
     is gone, ``TableError`` for options that are not of the space.
     """
     kind = design.kind
-    if kind.program is not SlotProblem:
-        raise NoSlots("accepted: designs over option lists (slots)")
     spec = kind.spec.model_validate(dict(design.request))
+    if kind.option_space(spec) is None:
+        raise NoSlots("accepted: designs over option lists (slots)")
     posed = kind.pose(spec)
     problem: SlotProblem = posed.program
     point = kind.starting_point(posed, design.network)

@@ -27,7 +27,6 @@ class Termination(enum.Enum):
     COMPLETED = "completed"
     """The search ran to its own end: exhausted, or the gap target was met."""
     TIME_LIMIT = "time_limit"
-    NODE_LIMIT = "node_limit"
     MEMORY_LIMIT = "memory_limit"
     INTERRUPTED = "interrupted"
     """Ctrl-C, or the caller's ``should_stop``."""

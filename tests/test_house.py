@@ -54,6 +54,14 @@ def test_no_kind_is_known_by_its_class(module):
         and getattr(node.func, "id", "") == "isinstance"
         and any(KINDS_BY_NAME.match(getattr(n, "id", "")) for n in ast.walk(node.args[1]))
     ]
+    ladders += [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
+        and any(KINDS_BY_NAME.match(getattr(n, "id", "")) for n in node.comparators)
+        and getattr(getattr(node.left, "func", None), "id", "") != "type"
+    ]
     assert ladders == []
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.cli.training import HOW_TO_INSTALL, training_recipe
-from mathdesign.programs.chain import DesignProblem
 from mathdesign.result import Design
 from mathdesign.spec.blocks import TrainingSpec
 
@@ -29,7 +28,7 @@ def study(
     checks: Sequence[Mapping[str, Any]],
 ) -> tuple[int, dict[str, Any]]:  # fmt: skip
     """Train, judge, write; (exit code, document)."""
-    if design.kind.program is not DesignProblem:
+    if not design.kind.rivals:
         found = "--against: accepted for chains of convolutional stages only"
         return session.fail(EXIT_BAD_INPUT, found), {"error": found}
     try:

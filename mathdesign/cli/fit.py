@@ -80,19 +80,17 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
     from mathdesign.kinds import kind_of_spec
     from mathdesign.kinds.load import load
     from mathdesign.programs.slot_space import TableError
-    from mathdesign.programs.slots import SlotProblem
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.prune import prune as prune_options
 
     try:
         spec = load(path)
         kind = kind_of_spec(spec)
-        lists = kind.program is SlotProblem
-        if not lists or (posed := kind.pose(spec)).predictor is None:
+        space = kind.option_space(spec)
+        if space is None or (posed := kind.pose(spec)).predictor is None:
             raise BadRequest(
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
-        space = posed.space
         found = prune_options(
             posed.predictor, space, space.points(read_table(table)), posed.program, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
@@ -146,7 +144,6 @@ def read_list_spec(name: str) -> Any:
     """The specification of a named space, or in a YAML file, whose objective may be missing."""
     from mathdesign.kinds import kind_of_spec
     from mathdesign.kinds.load import read_document, validated
-    from mathdesign.programs.slots import SlotProblem
     from mathdesign.spaces.lists.named import SPACES
     from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
@@ -161,7 +158,8 @@ def read_list_spec(name: str) -> Any:
         known = ", ".join(SPACES)
         raise BadRequest(f"--space {name}: accepted: {known}, or a YAML file{cure}")
     spec = validated(document, aimless=True)
-    if kind_of_spec(spec).program is not SlotProblem:
+    kind = kind_of_spec(spec)
+    if kind.option_space(spec) is None:
         raise BadRequest(f"--space {name}: family {spec.to_dict()['space']['family']!r} is no list "
                          "of options; accepted: " + ", ".join((*SPACES, "slots")))  # fmt: skip
     return spec

@@ -40,6 +40,9 @@ def validate(
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
     folder = out if out is not None else path.parent
+    if measured and images is None:
+        found = "--measure: accepted for networks that read images"
+        return session.fail(EXIT_BAD_INPUT, found)
     if measured and images is not None:
         document["latency"] = latency(session, design, images, options)
     if train and against is not None:

@@ -39,6 +39,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     presets = {"SpaceSpec": ("stages",)}
     draws = True
     starts = True
+    rivals = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.convnet.faults`."""
@@ -68,7 +69,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def starting_point(self, posed: PosedChain, network: Any) -> tuple[int, ...] | None:
         """The choices of a network of as many decisions."""
-        point: tuple[int, ...] = network.point
+        if type(network) is not Network:  # of another kind
+            return None
+        point = network.point
         return point if len(point) == len(posed.program.variables) else None
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:

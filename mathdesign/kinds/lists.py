@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.slot_space import TableError
+from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
@@ -77,10 +77,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
+        if type(network) is not OptionList:  # of another kind
+            return None
         try:
             return posed.space.point(network.options)
         except TableError:
             return None
+
+    def option_space(self, spec: ListSpec) -> TableSpace:
+        """Its slots and costs."""
+        return spec.table_space()
 
     def recheck(self, posed: PosedList, network: OptionList, solution: Solution) -> Recount:
         """Costs and objective computed again from the plain tables and the booster's own text."""

@@ -1,4 +1,4 @@
-"""YAML text, file or quick form -> :class:`Spec`, or :class:`SpecError` with every fault at once."""
+"""YAML text, file or quick form -> :class:`Specification`, or :class:`SpecError` with every fault at once."""
 
 from __future__ import annotations
 
@@ -106,11 +106,13 @@ def json_schema() -> dict[str, Any]:
             defs[model]["required"] = required
     branches = [
         {
-            "if": {"properties": {"space": {"properties": {"family": {"enum": [*kind.families]}}}}},
+            "if": _named({"enum": [*kind.families]}),
             "then": {"$ref": f"#/$defs/{kind.spec.__name__}"},
         }
         for kind in KINDS
     ]
+    first = {"$ref": f"#/$defs/{KINDS[0].spec.__name__}"}
+    branches.append({"if": {"not": _named({})}, "then": first})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -119,6 +121,12 @@ def json_schema() -> dict[str, Any]:
         "allOf": branches,
         "$defs": defs,
     }
+
+
+def _named(family: dict[str, Any]) -> dict[str, Any]:
+    """The schema of documents whose ``space.family`` is there and is a ``family``."""
+    space = {"properties": {"family": family}, "required": ["family"]}
+    return {"properties": {"space": space}, "required": ["space"]}
 
 
 def validated(document: Document, *, aimless: bool = False) -> Specification:

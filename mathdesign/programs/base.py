@@ -181,7 +181,9 @@ class Program(abc.ABC):
     # ---- the algebra -----------------------------------------------------------------------------
 
     def with_budgets(self, budgets: Iterable[Budget]) -> Self:
-        """Other budgets instead of all those that it has; inherent ones stay.
+        """Other budgets on metrics instead of those that it has.
+
+        Inherent budgets stay, and so do limits on real numbers (effectiveness).
 
         Raises ``ValueError`` for a budget on an unknown metric.
         """
@@ -224,6 +226,9 @@ class Program(abc.ABC):
     @abc.abstractmethod
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Only points whose decisions hold what ``choices`` say.
+
+        A form may narrow its domains or say a pin with a rule or a helper metric (``pin ...``), so
+        ``size`` and ``decisions`` may go on to speak of the space without pins.
 
         Raises ``KeyError`` for an unknown decision, ``ValueError`` for a value it cannot take.
         """

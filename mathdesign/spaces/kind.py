@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.programs.base import Limit, Program
+from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import CrossFault
@@ -129,6 +130,8 @@ class Kind(abc.ABC, Generic[S, P, N]):
     """Model -> keys that a preset may supply, so that a schema must not require them."""
     starts: bool = False
     """Whether :meth:`starting_point` makes a point of a neighbouring design."""
+    rivals: bool = False
+    """Whether fair rivals of its designs exist (:mod:`mathdesign.evidence.baselines`)."""
     draws: bool = False
     """Whether a drawing to scale of its networks exists, and with it a page."""
 
@@ -163,6 +166,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def reported(self, posed: P) -> tuple[str, ...]:
         """The metrics that users know by name."""
         return posed.program.metric_names
+
+    def option_space(self, spec: S) -> TableSpace | None:
+        """The slots and costs of a space of option lists, which predictors are fitted on."""
+        return None
 
     # ---- independent checks ----------------------------------------------------------------------
 

@@ -81,10 +81,6 @@ def _single(document: Document, found: str, accepted: str) -> SpecError:
     return SpecError([Fault(document.file, 1, 1, "", found, accepted)])
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class _Walk:
     """Turns nodes into data, collecting positions and faults."""
 

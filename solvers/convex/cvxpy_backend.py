@@ -51,12 +51,9 @@ class Cvxpy(Backend[DesignProblem]):
     abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE})
 
     def refuses(self, problem: DesignProblem) -> str | None:
-        """No cvxpy, or an objective whose relaxation would not be an upper bound."""
-        if (
-            importlib.util.find_spec("cvxpy") is None
-            or importlib.util.find_spec("clarabel") is None
-        ):
-            return "cvxpy with Clarabel is not installed"
+        """No Clarabel, or an objective whose relaxation would not be an upper bound."""
+        if importlib.util.find_spec("clarabel") is None:
+            return "Clarabel is not installed: pip install 'mathdesign[all]'"
         return refuses(problem)
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:

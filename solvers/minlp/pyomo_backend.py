@@ -9,7 +9,6 @@ dual bound that the solver states counts.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from dataclasses import dataclass
 from typing import Any, cast
@@ -67,8 +66,6 @@ class Pyomo(Backend[Program]):
 
     def refuses(self, problem: Program) -> str | None:
         """Pyomo or the solver is missing, or its form of the program is hopeless."""
-        if importlib.util.find_spec("pyomo") is None:
-            return "pyomo is not installed"
         if _find(self.solver) is None:
             return f"Pyomo finds no solver {self.solver!r} on this machine"
         if not self.nonlinear:

@@ -30,6 +30,8 @@ def to_pyomo(problem: Program, form: Form | Literal[""] = "") -> Any:
 
     Raises ``ValueError`` where the program has no such form, or exact reasoning leaves no point.
     """
+    if form not in ("", "minlp", "milp"):
+        raise ValueError(f"form {form!r}; accepted: milp, minlp")
     if (form or ("minlp" if problem.form == DesignProblem.form else "milp")) == "minlp":
         if problem.form != DesignProblem.form:
             raise ValueError(

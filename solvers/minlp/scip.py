@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -31,9 +30,7 @@ class Scip(Backend[DesignProblem]):
     abilities = frozenset({Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE})
 
     def refuses(self, problem: DesignProblem) -> str | None:
-        """No pyscipopt, or an objective without an epigraph."""
-        if importlib.util.find_spec("pyscipopt") is None:
-            return "pyscipopt is not installed"
+        """An objective without an epigraph."""
         return refuses(problem)
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:

@@ -82,16 +82,6 @@ class TreeModel:
         """Number of options of all positions."""
         return int(self.start[-1])
 
-    def leaf_rows(self) -> list[list[int]]:
-        """For each leaf, the cells that confine it."""
-        rows: list[list[int]] = [[] for _ in range(len(self.value))]
-        for s, f in enumerate(self.scope_factor):
-            first = self.factor_start[f]
-            at = self.leaf_cell[self.scope_leaf[s] : self.scope_leaf[s + 1]]
-            for leaf in np.flatnonzero(at >= 0):
-                rows[first + leaf].append(int(at[leaf]))
-        return rows
-
 
 @dataclass(frozen=True, eq=False)
 class _Factor:

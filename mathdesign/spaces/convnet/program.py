@@ -257,8 +257,3 @@ def _ratio_rule(s: int, stage: StageSpace, decision: str) -> PairRule:
         for ratio in stage.ratios[decision]:
             allowed[i, inner.index(expanded(width, ratio))] = True
     return PairRule(s, WIDTH, s, decision, allowed, "expansion")
-
-
-def depth_columns(problem: DesignProblem) -> list[int]:
-    """Columns of the depths in a point, in stage order."""
-    return [problem.columns[s, DEPTH] for s in range(len(problem.stages))]

@@ -218,12 +218,6 @@ class Transformer(Description):
         """Bytes of all weights."""
         return self.params() * value_bytes
 
-    def training_flops(self, training_tokens: int) -> int:
-        """``6 N D``: floating-point operations of training on ``training_tokens`` (Kaplan et al.,
-        arXiv 2001.08361, section 2.1), with ``N`` all weights.
-        """
-        return 6 * self.params() * training_tokens
-
     # ---- words -------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,14 +20,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.base import Limit
 from mathdesign.spaces.transformer.metrics import LAYER_TERMS, METRICS, PEAKS, SUMS
 from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.norms import SCHEMES
-from mathdesign.spaces.transformer.presets import expanded
+from mathdesign.spaces.transformer.presets import SPACES, expanded
 from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
 from mathdesign.spec.blocks import (
     Block,
@@ -92,8 +92,16 @@ class StackSpec(Block):
     pool: int = Field(1, ge=1, le=64, strict=True, description="hierarchical_vit: 4 tokens in 1.")
 
 
+def _with_preset(schema: dict[str, Any]) -> None:
+    """A word that is gone before the model sees it: the preset's own words are there instead."""
+    names = {"enum": [*SPACES], "description": "A published space; words beside it overrule it."}
+    schema["properties"]["preset"] = names
+
+
 class TransformerSpaceSpec(Block):
     """What may be built."""
+
+    model_config = ConfigDict(json_schema_extra=_with_preset)
 
     family: Kind
     vocabulary: int = Field(0, ge=0, le=2**22, strict=True, description="Tokens; bytes: 256.")

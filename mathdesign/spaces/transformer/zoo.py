@@ -149,9 +149,6 @@ def published() -> dict[str, Published]:
     return found | _others() | _recent()
 
 
-DECODING = ("causal", "prefix", "encoder-decoder")
-
-
 def language_model_choice(*, multitask_finetuned: bool, zero_shot: bool = True) -> dict[str, str]:
     """Which language model to train, as the study arXiv 2204.05832 found, with its reason.
 
