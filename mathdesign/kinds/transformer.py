@@ -5,17 +5,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
+from mathdesign.programs.base import Limit
+from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
-from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
+from mathdesign.spaces.transformer.pose import (
+    PosedTransformer,
+    least_effectiveness,
+    least_peak,
+    pose,
+)
 from mathdesign.spaces.transformer.presets import SPACES
 from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
@@ -79,15 +87,22 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         return posed.network(point)
 
     def lifted(self, posed: PosedTransformer) -> Lifted:
-        """Budgets on peaks shape the options: they are lifted, with the least that is needed."""
-        spec = posed.spec
-        peaks = spec.peak_limits()
-        if not peaks:
-            return Lifted(posed.program)
-        free = {name: limits for name, limits in spec.budgets.items() if name not in PEAKS}
-        unlifted = pose(spec.model_copy(update={"budgets": free}))
-        least = least_peak(unlifted)
-        return Lifted(unlifted.program, tuple((limit, least) for limit in peaks))
+        """Budgets on peaks shape the options: they are lifted, with the least that is needed.
+
+        So is the limit on depth / width where no network of the space keeps it.
+        """
+        spec, needs = posed.spec, list[tuple[Limit, int | float]]()
+        if peaks := spec.peak_limits():
+            free = {name: limits for name, limits in spec.budgets.items() if name not in PEAKS}
+            posed = pose(spec.model_copy(update={"budgets": free}))
+            least = least_peak(posed)
+            needs += [(limit, least) for limit in peaks]
+        program, asked = posed.program, spec.effectiveness_limit()
+        if asked is not None and (thinnest := least_effectiveness(posed)) > asked:
+            needs.append((Limit(EFFECTIVENESS, "max", float(asked)), float(thinnest)))
+            kept = tuple(b for b in program.budgets if b.metric != EFFECTIVENESS)
+            program = replace(program, budgets=kept)
+        return Lifted(program, tuple(needs))
 
     def reported(self, posed: PosedTransformer) -> tuple[str, ...]:
         """Without the rows that are rules of the space."""

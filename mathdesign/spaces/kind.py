@@ -111,7 +111,7 @@ class Lifted:
     """
 
     program: Program
-    needs: tuple[tuple[Limit, int], ...] = field(default=())
+    needs: tuple[tuple[Limit, int | float], ...] = field(default=())
 
 
 class Kind(abc.ABC, Generic[S, P, N]):

@@ -129,6 +129,20 @@ def least_peak(posed: PosedTransformer) -> int:
     )
 
 
+def least_effectiveness(posed: PosedTransformer) -> Fraction:
+    """The least depth / width, summed over stacks, that any network of the space has."""
+    return min(
+        sum(
+            (
+                Fraction(depth[0] * min(option.copies for option in options), stack.width)
+                for stack, options, depth in zip(plan.shell.stacks, plan.options, plan.depths)
+            ),
+            Fraction(0),
+        )
+        for plan in posed.plans
+    )
+
+
 def arranged(layers: Sequence[Layer], every: int | None = None) -> tuple[Layer, ...]:
     """Layers in the order in which they are built: as given, softmax ones spread evenly.
 

@@ -375,3 +375,15 @@ space:
     assert validate(session, path, changes, True, None) == 0
     assert "test_accuracy" in (tmp_path / "training.json").read_text()
     assert validate(session, path, changes | {"size": 16}, True, None) == 2
+
+
+def test_a_network_that_is_too_thin_is_explained_by_name():
+    spec = mathdesign.loads(DECODER.replace("solve:", "effectiveness: 0.0001\nsolve:"))
+    with pytest.raises(Infeasible) as caught:
+        mathdesign.design(spec)
+    (reach,) = caught.value.explanation.budgets
+    least = min(closed.effectiveness(net) for net in every_network(spec))
+    assert reach.metric == "effectiveness" and reach.impossible_alone
+    assert reach.alone == pytest.approx(least, rel=1e-12)
+    cured = spec.model_copy(update={"effectiveness": least * (1 + 1e-9)})
+    assert mathdesign.design(cured).certificate.proven
