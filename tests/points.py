@@ -174,7 +174,8 @@ def _entropy(program, point: Point) -> float:
     if (penalty := objective.depth_penalty) is not None:
         depths = [symbols[s]["depth"] for s in penalty.stages]
         spread = statistics.pstdev if penalty.form == "std" else statistics.pvariance
-        total -= penalty.weight * math.exp(spread(depths))
+        at = spread(depths)
+        total -= min(penalty.weight * math.exp(at), 1e300) if at < 709 else 1e300
     return total
 
 

@@ -36,9 +36,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, Distance, FloatArray, IntArray
+from mathdesign.programs.base import (
+    EFFECTIVENESS_TOLERANCE,
+    BoolArray,
+    Distance,
+    FloatArray,
+    IntArray,
+)
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, Stage
 from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder, Row
 

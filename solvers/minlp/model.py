@@ -29,8 +29,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
 from mathdesign.solvers.minlp.symbols import Symbols
 from mathdesign.solvers.minlp.tools import Minlp, Symbol, Toolkit
