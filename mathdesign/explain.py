@@ -8,18 +8,24 @@ metric / limit over the upper budgets; its values are what the user can ask for.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from mathdesign.programs.base import Limit, Program, Reach
+from mathdesign.programs.base import (
+    Budget,
+    Limit,
+    Program,
+    Reach,
+    keeps_effectiveness,
+    rounded_up,
+)
 from mathdesign.solvers.base import Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
 
-#: A limit on a real number is kept to this much, relative; integers exactly.
-REAL_TOLERANCE = 1e-9
+#: Significant digits of a real number in words, rounded up so that a proposed limit really works.
+DIGITS = 6
 #: A limit on a real number that none meets is moved this much beyond what is reachable.
 BEYOND = 1e-8
 
@@ -34,20 +40,32 @@ class BudgetReach:
     """
 
     metric: str
-    side: str
-    limit: float
-    alone: float
-    together: float | None
+    side: Literal["max", "min"]
+    limit: int | float
+    alone: int | float
+    together: int | float | None
 
     @property
     def impossible_alone(self) -> bool:
         """No design meets this limit even with the others lifted."""
         return self.missed_by(self.alone)
 
-    def missed_by(self, value: float) -> bool:
-        """Whether ``value`` breaks the limit; a real number may by a rounding error."""
-        slack = 1.0 if float(self.limit).is_integer() else 1 + REAL_TOLERANCE
-        return value < self.limit if self.side == "min" else value > self.limit * slack
+    def missed_by(self, value: int | float) -> bool:
+        """Whether ``value`` breaks the limit: integers exactly, a real as every backend decides."""
+        if self.side == "min":
+            return value < self.limit
+        if isinstance(value, int):
+            return value > self.limit
+        return not keeps_effectiveness(value, self.limit)
+
+    @property
+    def cure(self) -> Limit | None:
+        """What to ask for instead, ``None`` where the limit can stay as it is."""
+        if self.together is None or not self.missed_by(self.together):
+            return None
+        real = isinstance(self.together, float)
+        bound = float(rounded_up(self.together, DIGITS)) if real else self.together
+        return Limit(self.metric, self.side, bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +92,20 @@ class Explanation:
                 f"{_number(b.alone)} ({verdict})"
                 + (f"; all together {_number(b.together)}" if b.together is not None else "")
             )
-        cure = [
-            f"{b.metric} {b.side} {_number(b.together)}"
-            for b in self.budgets
-            if b.together is not None and b.missed_by(b.together)
-        ]
-        if cure:
-            lines.append("this works: " + ", ".join(cure) + " (other budgets as they are)")
+        if cure := self.cure:
+            words = [f"{limit.metric} {limit.side} {_number(limit.bound)}" for limit in cure]
+            lines.append("this works: " + ", ".join(words) + " (other budgets as they are)")
         return lines
+
+    @property
+    def cure(self) -> tuple[Limit, ...]:
+        """Limits that, put in place of those of the same metric and side, leave a design.
+
+        Empty where none was found, and where a limit that is no part of the program is missed.
+        """
+        if any(b.together is None and b.impossible_alone for b in self.budgets):
+            return ()
+        return tuple(limit for b in self.budgets if (limit := b.cure) is not None)
 
 
 def explain(
@@ -98,20 +122,17 @@ def explain(
     options = SolveOptions(time_limit_s=time_limit_s, gap=1e-3, on_progress=on_progress)
     bare = program.unlimited()
     alone = {
-        limit: extreme(
-            bare if limit.metric in program.metric_names else program,
-            limit.metric, largest=limit.side == "min", options=options,
-        )
-        for limit in program.limits
-    }  # fmt: skip
+        limit: _alone(bare if limit.metric in program.metric_names else program, limit, options)
+        for limit in _tightest(program.limits)
+    }
     if any(reach.value is None for reach in alone.values()):
         return Explanation((), True)
     point, proven = _nearest(program, alone, options)
     measured = program.measured(point) if point is not None else {}
     reaches = [
         BudgetReach(
-            limit.metric, limit.side, limit.bound, float(reach.value or 0),
-            float(measured[limit.metric]) if measured else None,
+            limit.metric, limit.side, limit.bound, reach.value or 0,
+            measured[limit.metric] if measured else None,
         )
         for limit, reach in alone.items()
     ]  # fmt: skip
@@ -179,28 +200,77 @@ def extreme(
     return Reach(program.costs(solution.point)[metric], solution.point)
 
 
+def _tightest(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """One limit for each metric and side: the one that decides."""
+    found: dict[tuple[str, str], Limit] = {}
+    for limit in limits:
+        key = limit.metric, limit.side
+        known = found.get(key)
+        if known is None or (known.bound < limit.bound) == (limit.side == "min"):
+            found[key] = limit
+    return tuple(found.values())
+
+
+def _alone(program: Program, limit: Limit, options: SolveOptions) -> Reach:
+    """The nearest value that any design has. Where a solver's tolerance leaves it open whether one
+    keeps the limit, that is asked for itself.
+    """
+    largest = limit.side == "min"
+    reach = extreme(program, limit.metric, largest=largest, options=options)
+    value, bound = reach.value, limit.bound
+    if (
+        value is None
+        or limit.metric not in program.metric_names
+        or (value >= bound if largest else value <= bound)
+        or program.reach(limit.metric, largest=largest) is not None
+    ):
+        return reach
+    sides = {"lower": int(bound)} if largest else {"upper": int(bound)}
+    asked = program.with_budgets([Budget(limit.metric, **sides)])
+    within = extreme(asked, limit.metric, largest=largest, options=options)
+    return reach if within.value is None else within
+
+
 def _nearest(
     program: Program, alone: dict[Limit, Reach], options: SolveOptions
 ) -> tuple[tuple[int, ...] | None, bool]:
     """The design with the least sum of metric / limit under the other limits; whether proven.
 
-    A limit that no design meets alone is moved to what is reachable: the others still count.
+    A limit that no design meets is moved to what is reachable, lower ones in their order as far as
+    those before them leave it: the others still count.
     """
-    relaxed, weights = program, {}
+    relaxed, weights, lower = program, {}, []
     for limit, reach in alone.items():
         assert reach.value is not None
         if limit.metric not in program.metric_names:
             least = max(limit.bound, reach.value * (1 + BEYOND))
             relaxed = relaxed.relimited(Limit(limit.metric, limit.side, least))
-        elif limit.side == "max":
-            weights[limit.metric] = 1 / max(limit.bound, 1)
-            relaxed = relaxed.relimited(limit, lift=True)
+            continue
+        if limit.side == "max":
+            weights[limit.metric] = 1 / max(abs(limit.bound), 1)
         else:
-            relaxed = relaxed.relimited(
-                Limit(limit.metric, "min", min(limit.bound, int(reach.value)))
-            )
-    solution = _solved(relaxed.minimising(weights), options)
+            lower.append(Limit(limit.metric, "min", min(limit.bound, int(reach.value))))
+        relaxed = relaxed.relimited(limit, lift=True)
+    kept = relaxed
+    for limit in lower:
+        kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=int(limit.bound))])
+    solution = _solved(kept.minimising(weights), options)
+    if solution.point is None and len(lower) > 1:
+        kept = relaxed
+        for limit in lower:
+            most = extreme(kept, limit.metric, largest=True, options=options).value
+            if most is None:
+                return None, False
+            bound = min(int(limit.bound), int(most))
+            kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=bound)])
+        solution = _solved(kept.minimising(weights), options)
+        return solution.point, False
     return solution.point, solution.status in (Status.OPTIMAL, Status.WITHIN_GAP)
+
+
+def _asked(program: Program) -> list[Budget]:
+    """The budgets that are not inherent."""
+    return [budget for budget in program.budgets if not budget.inherent]
 
 
 def _solved(program: Program, options: SolveOptions) -> Any:
@@ -211,9 +281,6 @@ def _plain(value: int | float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
 
 
-def _number(value: float) -> str:
-    """Integers exactly; reals to six digits, rounded up, so that a proposed limit really works."""
-    if float(value).is_integer():
-        return f"{int(value):,}"
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 5)
-    return f"{math.ceil(value / unit) * unit:.6g}"
+def _number(value: int | float) -> str:
+    """Integers exactly; reals rounded up, so that a proposed limit really works."""
+    return f"{value:,}" if isinstance(value, int) else rounded_up(value, DIGITS)

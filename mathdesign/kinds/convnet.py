@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
+from mathdesign.programs.base import rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
@@ -132,8 +133,11 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Effectiveness, entropy, depth penalty."""
-        names = (EFFECTIVENESS, "entropy", "depth_penalty")
-        return [(name.replace("_", " "), f"{figures[name]:.6f}") for name in names]
+        names = ("entropy", "depth_penalty")
+        return [
+            (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
+            *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
+        ]
 
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""

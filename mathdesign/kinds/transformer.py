@@ -10,6 +10,7 @@ from typing import Any
 from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
+from mathdesign.programs.base import rounded_up
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
@@ -168,7 +169,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """Entropy and depth / width."""
         return [
             ("entropy", f"{figures['entropy']:.3f} nats"),
-            ("depth / width", f"{figures['effectiveness']:.5f}"),
+            ("depth / width", rounded_up(figures['effectiveness'], 6)),
         ]
 
     def images(self, network: Transformer) -> ReadsImages | None:
