@@ -255,7 +255,7 @@ def _nearest(
     for limit in lower:
         kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=int(limit.bound))])
     solution = _solved(kept.minimising(weights), options)
-    if solution.point is None and len(lower) > 1:
+    if solution.point is None and lower:
         kept = relaxed
         for limit in lower:
             most = extreme(kept, limit.metric, largest=True, options=options).value

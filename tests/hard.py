@@ -28,7 +28,7 @@ from mathdesign.programs.stages import (
 )
 from mathdesign.spaces.convnet.families import BODY_FAMILIES
 from mathdesign.spaces.convnet.program import pose
-from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
+from mathdesign.spaces.convnet.space import Space, UserRow
 from tests.slot_problems import random_ensemble, random_features
 from tests.strategies import random_entropy, random_space
 
@@ -75,7 +75,11 @@ def _limited(rng: np.random.Generator, program: Program) -> Program:
     for metric in program.metric_names:
         if rng.random() < 0.45:
             continue
-        at = here[metric] if rng.random() < 0.7 else program.costs(random_point(rng, program))[metric]
+        at = (
+            here[metric]
+            if rng.random() < 0.7
+            else program.costs(random_point(rng, program))[metric]
+        )
         at += int(rng.choice([0, 0, 0, 0, 1, -1]))
         kind, share = rng.random(), int(abs(at) * rng.uniform(0, 0.5))
         if kind < 0.4:
@@ -96,7 +100,9 @@ def _limited(rng: np.random.Generator, program: Program) -> Program:
 
 def _effective(rng: np.random.Generator, program: DesignProblem) -> DesignProblem:
     """A limit at what some design has: exactly, as printed, or a little beside."""
-    ends = sorted(int(s) for s in rng.choice(len(program.stages), min(2, len(program.stages)), False))
+    ends = sorted(
+        int(s) for s in rng.choice(len(program.stages), min(2, len(program.stages)), False)
+    )
     rule = Effectiveness(1.0, tuple(ends))
     watched = replace(program, effectiveness=rule)
     value = float(watched.scores(random_point(rng, program)).effectiveness[0])
@@ -117,7 +123,9 @@ def _network(rng: np.random.Generator) -> DesignProblem:
             space = replace(space, rows=(_user_row(rng, space),))
         options = random_entropy(rng, space)
         if rng.random() < 0.4 and options.weights:
-            options = replace(options, weights=tuple(map(float, rng.choice(WEIGHTS, len(options.weights)))))
+            options = replace(
+                options, weights=tuple(map(float, rng.choice(WEIGHTS, len(options.weights))))
+            )
         weights = (("params", -float(rng.choice(WEIGHTS))),) if rng.random() < 0.2 else ()
         counting = "tinynas" if rng.random() < 0.5 else "macs"
         program = pose(space, counting=counting, entropy=options, metric_weights=weights)
@@ -160,7 +168,9 @@ def _chain(rng: np.random.Generator) -> DesignProblem:
         for s in sorted(set(rng.integers(0, count, 2).tolist()))
     )
     penalised = tuple(sorted(set(rng.integers(0, count, int(rng.integers(1, 5))).tolist())))
-    penalty = DepthPenalty(float(rng.choice([1e-9, 1.0, 10.0])), str(rng.choice(["std", "variance"])), penalised)  # type: ignore[arg-type]
+    penalty = DepthPenalty(
+        float(rng.choice([1e-9, 1.0, 10.0])), str(rng.choice(["std", "variance"])), penalised
+    )  # type: ignore[arg-type]
     weights = ((), (), (("a", 1.0),), (("a", -1e-6), ("b", 2.0)))[int(rng.integers(4))]
     rules = [
         PairRule(s, "width", s + 1, "width", _table(rng, stages[s], stages[s + 1]))
@@ -273,4 +283,3 @@ def _mixes(rng: np.random.Generator) -> MixProblem:
         program = MixProblem("mixes", ("a", "b", "c"), tuple(frames))
         if program.points <= LARGEST:
             return program
-

@@ -101,7 +101,10 @@ def keeps_rules(program, point: Point) -> bool:
 def keeps_all(program, point: Point) -> bool:
     """Whether a point keeps rules, limits, inherent budgets and distances."""
     found = program.measured(point)
-    limits = [(x.metric, x.side, x.bound) for x in program.limits]
+    limits = [
+        (x.metric, x.side, x.bound * (1 + 1e-9) if x.metric == "effectiveness" else x.bound)
+        for x in program.limits
+    ]
     limits += [(b.metric, *side) for b in program.budgets if b.inherent for side in b.sides]
     return (
         keeps_rules(program, point)

@@ -169,7 +169,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """Entropy and depth / width."""
         return [
             ("entropy", f"{figures['entropy']:.3f} nats"),
-            ("depth / width", rounded_up(figures['effectiveness'], 6)),
+            ("depth / width", rounded_up(figures["effectiveness"], 6)),
         ]
 
     def images(self, network: Transformer) -> ReadsImages | None:

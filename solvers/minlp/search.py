@@ -145,8 +145,8 @@ class MinlpSearch:
     def _doubted(self) -> Solution:
         """The solver says that nothing is left: believed where exact reasoning agrees."""
         reason = self.clock.stop() or Termination.COMPLETED
-        if not (self.best.objective is None and out_of_reach(self.problem)):
-            if not enumerated(self.problem, self.best, self.clock):
-                return self.answer(reason, UNCONFIRMED)
+        impossible = self.best.objective is None and out_of_reach(self.problem)
+        if not impossible and not enumerated(self.problem, self.best, self.clock):
+            return self.answer(reason, UNCONFIRMED)
         self.best.bound = -math.inf
         return self.answer(Termination.COMPLETED)

@@ -10,12 +10,12 @@ from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.compiled import inner
 from mathdesign.solvers.exact.kernels.products import SHIFT
 from mathdesign.solvers.exact.kernels.state import (
-    MOST_PENALTY,
     BY_E,
     BY_ROOT,
     BY_Z,
     CONST,
     IS_STD,
+    MOST_PENALTY,
     RELAXED,
     WEIGHT,
     Work,
