@@ -13,7 +13,16 @@ from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
 from mathdesign.programs.base import rounded_up
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
+from mathdesign.spaces.kind import (
+    Check,
+    Kind,
+    Lifted,
+    ReadsImages,
+    ReadsText,
+    Recount,
+    TextTable,
+    held_exactly,
+)
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
@@ -73,7 +82,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def pose(self, spec: TransformerSpec) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
-        return pose(spec)
+        with held_exactly():
+            return pose(spec)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""

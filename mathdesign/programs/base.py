@@ -42,6 +42,10 @@ LARGEST_OBJECTIVE = 1e300
 EFFECTIVENESS_TOLERANCE = 1e-9
 
 
+class TooLarge(ValueError):
+    """Numbers that a program cannot hold exactly; the message names them and the way out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """``lower <= metric <= upper`` in the metric's unit; either side may be absent.
@@ -340,7 +344,7 @@ def magnitude(values: npt.NDArray[Any]) -> int:
 def refuse_large(metric: str, value: int) -> None:
     """Raise ``ValueError`` if a metric may reach ``value`` and that is more than int64 can add."""
     if value > LARGEST_METRIC:
-        raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
+        raise TooLarge(f"{metric} can exceed 2^62 in this space: narrow the choices")
 
 
 def refuse_infinite(where: str, values: npt.ArrayLike) -> None:
@@ -359,7 +363,7 @@ def saturated(values: npt.ArrayLike) -> FloatArray:
 def refuse_overflow(what: str, largest: float) -> None:
     """Raise ``ValueError`` if terms that may sum up to ``largest`` exceed what objectives may be."""
     if not largest <= LARGEST_OBJECTIVE:
-        raise ValueError(f"{what} can exceed {LARGEST_OBJECTIVE:g}: smaller weights")
+        raise TooLarge(f"{what} can exceed {LARGEST_OBJECTIVE:g}: choose smaller weights")
 
 
 def keeps_effectiveness(value: float, limit: float) -> bool:

@@ -33,6 +33,7 @@ from mathdesign.spec.blocks import (
     Block,
     Budget,
     Choices,
+    Finite,
     Limits,
     Name,
     Ratios,
@@ -181,7 +182,7 @@ class LinearMetric(Block):
     """A metric of the user's own, such as a latency: a weighted sum, each part rounded up."""
 
     name: Name
-    terms: dict[str, float] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
+    terms: dict[str, Finite] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
 
 
 class TransformerSpec(Specification):
