@@ -8,20 +8,43 @@ metric / limit over the upper budgets; its values are what the user can ask for.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
-from mathdesign.programs.base import Limit, Program, Reach
+from mathdesign.programs.base import (
+    Budget,
+    Limit,
+    Program,
+    keeps_effectiveness,
+    rounded_up,
+)
 from mathdesign.solvers.base import Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
 
-#: A limit on a real number is kept to this much, relative; integers exactly.
-REAL_TOLERANCE = 1e-9
+#: Significant digits of a real number in words, rounded up so that a proposed limit really works.
+DIGITS = 6
 #: A limit on a real number that none meets is moved this much beyond what is reachable.
 BEYOND = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The least or greatest value of a metric, and a point that has it.
+
+    ``proven``: no design has less (more), or there is none where ``value`` is ``None``. Else it is
+    the best that was found before a limit of time, ``None`` where nothing was.
+    """
+
+    value: int | float | None
+    point: tuple[int, ...] | None
+    proven: bool = True
+
+    @property
+    def impossible(self) -> bool:
+        """Proven: nothing satisfies the rules."""
+        return self.proven and self.value is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +52,54 @@ class BudgetReach:
     """One limit against what the space can reach.
 
     ``limit`` is what was asked; ``alone`` the nearest value that any design reaches (the least
-    for an upper limit, the greatest for a lower one); ``together`` the value in one design that
-    keeps all limits as nearly as possible (``None`` if no such design was found).
+    for an upper limit, the greatest for a lower one), ``proven`` or the nearest that was found in
+    time (``None``: nothing was); ``together`` the value in one design that keeps all limits as
+    nearly as possible (``None`` if no such design was found).
     """
 
     metric: str
-    side: str
-    limit: float
-    alone: float
-    together: float | None
+    side: Literal["max", "min"]
+    limit: int | float
+    alone: int | float | None
+    together: int | float | None
+    proven: bool = True
 
     @property
     def impossible_alone(self) -> bool:
-        """No design meets this limit even with the others lifted."""
-        return self.missed_by(self.alone)
+        """Proven: no design meets this limit even with the others lifted."""
+        return self.proven and self.alone is not None and self.missed_by(self.alone)
 
-    def missed_by(self, value: float) -> bool:
-        """Whether ``value`` breaks the limit; a real number may by a rounding error."""
-        slack = 1.0 if float(self.limit).is_integer() else 1 + REAL_TOLERANCE
-        return value < self.limit if self.side == "min" else value > self.limit * slack
+    def line(self) -> str:
+        """One sentence for the user."""
+        reach = "least" if self.side == "max" else "greatest"
+        text = f"{self.metric}: asked {self.side} {_number(self.limit)}; {reach} reachable alone "
+        if self.alone is None:
+            text += "unknown (nothing found in time)"
+        elif not self.missed_by(self.alone):
+            text += f"{_number(self.alone)} (possible alone)"
+        else:
+            verdict = "impossible alone" if self.proven else "nothing nearer found in time"
+            text += f"{_number(self.alone)} ({verdict})"
+        return text + (
+            f"; all together {_number(self.together)}" if self.together is not None else ""
+        )
+
+    def missed_by(self, value: int | float) -> bool:
+        """Whether ``value`` breaks the limit: integers exactly, a real as every backend decides."""
+        if self.side == "min":
+            return value < self.limit
+        if isinstance(value, int):
+            return value > self.limit
+        return not keeps_effectiveness(value, self.limit)
+
+    @property
+    def cure(self) -> Limit | None:
+        """What to ask for instead, ``None`` where the limit can stay as it is."""
+        if self.together is None or not self.missed_by(self.together):
+            return None
+        real = isinstance(self.together, float)
+        bound = float(rounded_up(self.together, DIGITS)) if real else self.together
+        return Limit(self.metric, self.side, bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +117,21 @@ class Explanation:
         """Sentences for the user, the concrete cure last."""
         if not self.budgets:
             return ["no design satisfies the rules: loosen `space.rules` or the choices"]
-        lines = []
-        for b in self.budgets:
-            reach = "least" if b.side == "max" else "greatest"
-            verdict = "impossible alone" if b.impossible_alone else "possible alone"
-            lines.append(
-                f"{b.metric}: asked {b.side} {_number(b.limit)}; {reach} reachable alone "
-                f"{_number(b.alone)} ({verdict})"
-                + (f"; all together {_number(b.together)}" if b.together is not None else "")
-            )
-        cure = [
-            f"{b.metric} {b.side} {_number(b.together)}"
-            for b in self.budgets
-            if b.together is not None and b.missed_by(b.together)
-        ]
-        if cure:
-            lines.append("this works: " + ", ".join(cure) + " (other budgets as they are)")
+        lines = [budget.line() for budget in self.budgets]
+        if cure := self.cure:
+            words = [f"{limit.metric} {limit.side} {_number(limit.bound)}" for limit in cure]
+            lines.append("this works: " + ", ".join(words) + " (other budgets as they are)")
         return lines
+
+    @property
+    def cure(self) -> tuple[Limit, ...]:
+        """Limits that, put in place of those of the same metric and side, leave a design.
+
+        Empty where none was found, and where a limit that is no part of the program is missed.
+        """
+        if any(b.together is None and b.impossible_alone for b in self.budgets):
+            return ()
+        return tuple(limit for b in self.budgets if (limit := b.cure) is not None)
 
 
 def explain(
@@ -95,23 +145,20 @@ def explain(
     ``lifted`` also names limits that are no part of the program, with the least that is needed.
     """
     program = lifted.program
-    options = SolveOptions(time_limit_s=time_limit_s, gap=1e-3, on_progress=on_progress)
+    options = SolveOptions(time_limit_s=time_limit_s, gap=0.0, on_progress=on_progress)
     bare = program.unlimited()
     alone = {
-        limit: extreme(
-            bare if limit.metric in program.metric_names else program,
-            limit.metric, largest=limit.side == "min", options=options,
-        )
-        for limit in program.limits
-    }  # fmt: skip
-    if any(reach.value is None for reach in alone.values()):
+        limit: _alone(bare if limit.metric in program.metric_names else program, limit, options)
+        for limit in _tightest(program.limits)
+    }
+    if any(reach.impossible for reach in alone.values()):
         return Explanation((), True)
-    point, proven = _nearest(program, alone, options)
+    point, proven = _nearest(program, alone, replace(options, gap=1e-3))
     measured = program.measured(point) if point is not None else {}
     reaches = [
         BudgetReach(
-            limit.metric, limit.side, limit.bound, float(reach.value or 0),
-            float(measured[limit.metric]) if measured else None,
+            limit.metric, limit.side, limit.bound, reach.value,
+            measured[limit.metric] if measured else None, reach.proven,
         )
         for limit, reach in alone.items()
     ]  # fmt: skip
@@ -128,79 +175,139 @@ class MetricReach:
     """
 
     metric: str
-    least: int | float
+    least: int | float | None
     greatest: int | float | None
     asked: tuple[Limit, ...]
 
     def document(self) -> dict[str, int | float]:
-        """For ``--json``."""
-        found = {"least": self.least}
-        return found if self.greatest is None else {**found, "greatest": self.greatest}
+        """For ``--json``; what is not known is left out."""
+        found = {"least": self.least, "greatest": self.greatest}
+        return {side: value for side, value in found.items() if value is not None}
 
     def row(self) -> tuple[str, str, str, str]:
         """For a table: metric, least, greatest, budget."""
         sides = {limit.side: limit.bound for limit in self.asked}
         words = [f"{sign} {_plain(sides[side])}" for side, sign in (("min", ">="), ("max", "<="))
                  if side in sides]  # fmt: skip
-        greatest = "" if self.greatest is None else _plain(self.greatest)
-        return self.metric, _plain(self.least), greatest, " ".join(words)
+        least, greatest = (
+            "" if end is None else _plain(end) for end in (self.least, self.greatest)
+        )
+        return self.metric, least, greatest, " ".join(words)
 
 
-def reaches_of(program: Program, metrics: Sequence[str]) -> list[MetricReach] | None:
+def reaches_of(lifted: Lifted, metrics: Sequence[str]) -> list[MetricReach] | None:
     """What each of ``metrics``, and each other limit, can be; ``None``: the rules conflict."""
-    bare, found = program.unlimited(), []
+    program = lifted.program
+    bare, found = program.unlimited(), list[MetricReach]()
     others = [limit.metric for limit in program.limits if limit.metric not in program.metric_names]
     for metric in (*metrics, *others):
         real = metric in others
         least = extreme(program if real else bare, metric, largest=False)
-        greatest = Reach(None, None) if real else extreme(bare, metric, largest=True)
-        if least.value is None:
+        greatest = Extreme(None, None) if real else extreme(bare, metric, largest=True)
+        if least.impossible:
             return None
         asked = tuple(limit for limit in program.limits if limit.metric == metric)
         found.append(MetricReach(metric, least.value, greatest.value, asked))
+    for limit, needed in lifted.needs:
+        found.append(MetricReach(limit.metric, needed, None, (limit,)))
     return found
 
 
 def extreme(
     program: Program, metric: str, *, largest: bool, options: SolveOptions | None = None
-) -> Reach:
+) -> Extreme:
     """The least or greatest value of a metric over the points of ``program``, budgets kept.
 
-    Values are ``None`` where nothing is feasible (or nothing was found in time).
+    Of a limit on a real number only what the form's structure says, and where that is silent what
+    it says of more points (a bound, so not proven to be reached).
     """
-    if metric not in program.metric_names or not program.limits:
+    real = metric not in program.metric_names
+    if real or not program.limits:
         reach = program.reach(metric, largest=largest)
         if reach is not None:
-            return reach
+            return Extreme(reach.value, reach.point)
+    if real:
+        wider = program.widened().reach(metric, largest=largest)
+        return Extreme(None if wider is None else wider.value, None, proven=False)
     aim = program.maximising if largest else program.minimising
     solution = _solved(aim({metric: 1.0}), options or SolveOptions(gap=0.0))
     if solution.point is None:
-        return Reach(None, None)
-    return Reach(program.costs(solution.point)[metric], solution.point)
+        return Extreme(None, None, proven=solution.status is Status.INFEASIBLE)
+    value, proven = program.costs(solution.point)[metric], solution.status is Status.OPTIMAL
+    return Extreme(value, solution.point, proven)
+
+
+def _tightest(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """One limit for each metric and side: the one that decides."""
+    found: dict[tuple[str, str], Limit] = {}
+    for limit in limits:
+        key = limit.metric, limit.side
+        known = found.get(key)
+        if known is None or (known.bound < limit.bound) == (limit.side == "min"):
+            found[key] = limit
+    return tuple(found.values())
+
+
+def _alone(program: Program, limit: Limit, options: SolveOptions) -> Extreme:
+    """The nearest value that any design has. Where a solver's tolerance leaves it open whether one
+    keeps the limit, that is asked for itself.
+    """
+    largest = limit.side == "min"
+    reach = extreme(program, limit.metric, largest=largest, options=options)
+    value, bound = reach.value, limit.bound
+    if (
+        value is None
+        or limit.metric not in program.metric_names
+        or (value >= bound if largest else value <= bound)
+        or program.reach(limit.metric, largest=largest) is not None
+    ):
+        return reach
+    least, most = (int(bound), None) if largest else (None, int(bound))
+    asked = program.with_budgets([Budget(limit.metric, most, least)])
+    within = extreme(asked, limit.metric, largest=largest, options=options)
+    return reach if within.value is None else within
 
 
 def _nearest(
-    program: Program, alone: dict[Limit, Reach], options: SolveOptions
+    program: Program, alone: dict[Limit, Extreme], options: SolveOptions
 ) -> tuple[tuple[int, ...] | None, bool]:
     """The design with the least sum of metric / limit under the other limits; whether proven.
 
-    A limit that no design meets alone is moved to what is reachable: the others still count.
+    A limit that no design meets is moved to what is reachable, lower ones in their order as far as
+    those before them leave it: the others still count.
     """
-    relaxed, weights = program, {}
+    relaxed, weights, lower = program, {}, []
     for limit, reach in alone.items():
-        assert reach.value is not None
+        value = limit.bound if reach.value is None else reach.value
         if limit.metric not in program.metric_names:
-            least = max(limit.bound, reach.value * (1 + BEYOND))
+            least = max(limit.bound, value * (1 + BEYOND))
             relaxed = relaxed.relimited(Limit(limit.metric, limit.side, least))
-        elif limit.side == "max":
-            weights[limit.metric] = 1 / max(limit.bound, 1)
-            relaxed = relaxed.relimited(limit, lift=True)
+            continue
+        if limit.side == "max":
+            weights[limit.metric] = 1 / max(abs(limit.bound), 1)
         else:
-            relaxed = relaxed.relimited(
-                Limit(limit.metric, "min", min(limit.bound, int(reach.value)))
-            )
-    solution = _solved(relaxed.minimising(weights), options)
+            lower.append(Limit(limit.metric, "min", min(limit.bound, int(value))))
+        relaxed = relaxed.relimited(limit, lift=True)
+    kept = relaxed
+    for limit in lower:
+        kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=int(limit.bound))])
+    solution = _solved(kept.minimising(weights), options)
+    if solution.point is None and lower:
+        kept = relaxed
+        for limit in lower:
+            most = extreme(kept, limit.metric, largest=True, options=options).value
+            if most is None:
+                return None, False
+            bound = min(int(limit.bound), int(most))
+            kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=bound)])
+        solution = _solved(kept.minimising(weights), options)
+        return solution.point, False
     return solution.point, solution.status in (Status.OPTIMAL, Status.WITHIN_GAP)
+
+
+def _asked(program: Program) -> list[Budget]:
+    """The budgets that are not inherent."""
+    return [budget for budget in program.budgets if not budget.inherent]
 
 
 def _solved(program: Program, options: SolveOptions) -> Any:
@@ -211,9 +318,6 @@ def _plain(value: int | float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
 
 
-def _number(value: float) -> str:
-    """Integers exactly; reals to six digits, rounded up, so that a proposed limit really works."""
-    if float(value).is_integer():
-        return f"{int(value):,}"
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 5)
-    return f"{math.ceil(value / unit) * unit:.6g}"
+def _number(value: int | float) -> str:
+    """Integers exactly; reals rounded up, so that a proposed limit really works."""
+    return f"{value:,}" if isinstance(value, int) else rounded_up(value, DIGITS)

@@ -101,7 +101,10 @@ def keeps_rules(program, point: Point) -> bool:
 def keeps_all(program, point: Point) -> bool:
     """Whether a point keeps rules, limits, inherent budgets and distances."""
     found = program.measured(point)
-    limits = [(x.metric, x.side, x.bound) for x in program.limits]
+    limits = [
+        (x.metric, x.side, x.bound * (1 + 1e-9) if x.metric == "effectiveness" else x.bound)
+        for x in program.limits
+    ]
     limits += [(b.metric, *side) for b in program.budgets if b.inherent for side in b.sides]
     return (
         keeps_rules(program, point)
@@ -174,7 +177,8 @@ def _entropy(program, point: Point) -> float:
     if (penalty := objective.depth_penalty) is not None:
         depths = [symbols[s]["depth"] for s in penalty.stages]
         spread = statistics.pstdev if penalty.form == "std" else statistics.pvariance
-        total -= penalty.weight * math.exp(spread(depths))
+        at = spread(depths)
+        total -= min(penalty.weight * math.exp(at), 1e300) if at < 709 else 1e300
     return total
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mathdesign.cli.design import Request
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, Session
+from mathdesign.counts import rough, told
 from mathdesign.files import write_atomic
 from mathdesign.spec.faults import SpecError
 
@@ -29,12 +30,13 @@ def check(session: Session, request: Request, out: Path | None) -> int:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
-    size = program.count()
+    lifted = kind.lifted(posed)
+    size = lifted.program.count()
     document: dict[str, Any] = {
-        "name": spec.name, "size": size, "points": program.points,
+        "name": spec.name, "size": told(size), "points": told(program.points),
         "backend": choice.backend.name,
     }  # fmt: skip
-    reaches = reaches_of(program, kind.reported(posed)) if size else None
+    reaches = reaches_of(lifted, kind.reported(posed)) if size else None
     if reaches is None:
         return session.fail(EXIT_INFEASIBLE, "no design satisfies the rules of the space")
     rows = []
@@ -45,7 +47,7 @@ def check(session: Session, request: Request, out: Path | None) -> int:
         write_atomic(out / "check.json", json_module.dumps(document, indent=2) + "\n")
     session.result(document)
     if not session.json:
-        session.say(f"{spec.name}: valid; {size:.6g} designs {program.extent}")
+        session.say(f"{spec.name}: valid; {rough(size, 6)} designs {program.extent}")
         session.say(f"backend {choice.backend.name}: {choice.reason}")
         if not session.quiet:
             header = ("metric", "least", "greatest", "budget")

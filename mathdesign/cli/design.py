@@ -14,6 +14,7 @@ from mathdesign.cli.session import (
     EXIT_NO_DESIGN,
     Session,
 )
+from mathdesign.counts import rough
 from mathdesign.kinds.load import load, quick
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import SpecError
@@ -65,7 +66,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
                 on_choice=lambda problem, choice: session.say(
-                    f"{spec.name}: {problem.size:.3g} designs; backend {choice.backend.name}: "
+                    f"{spec.name}: {rough(problem.size)} designs; backend {choice.backend.name}: "
                     f"{choice.reason}"
                 ),
                 on_progress=on_progress,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.counts import rough
 
 HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")
@@ -47,7 +48,7 @@ def fit(session: Session, request: FitRequest) -> int:
         _check_words(request)
         space = _space(request.space)
         sample = sample_of(read_table(request.table), space, request.target, request.duplicates)
-        session.say(f"{len(sample.labels):,} designs of {space.name} ({space.size:.3g} in all)")
+        session.say(f"{len(sample.labels):,} designs of {space.name} ({rough(space.size)} in all)")
         predictor, held = fit_predictor(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
             pretrain=request.pretrain, seed=request.seed, say=session.say,

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
+from mathdesign.programs.base import rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
@@ -14,7 +15,7 @@ from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, held_exactly
 from mathdesign.spec.faults import CrossFault
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -61,7 +62,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def pose(self, spec: Spec) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
-        return to_program(spec)
+        with held_exactly():
+            return to_program(spec)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
         """Every choice made."""
@@ -135,8 +137,11 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Effectiveness, entropy, depth penalty."""
-        names = (EFFECTIVENESS, "entropy", "depth_penalty")
-        return [(name.replace("_", " "), f"{figures[name]:.6f}") for name in names]
+        names = ("entropy", "depth_penalty")
+        return [
+            (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
+            *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
+        ]
 
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""

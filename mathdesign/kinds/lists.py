@@ -11,7 +11,7 @@ from mathdesign.certificate import BudgetUse
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, Recount, TextTable, held_exactly
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.network import OptionList
@@ -69,7 +69,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
-        return pose(spec)
+        with held_exactly():
+            return pose(spec)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options."""

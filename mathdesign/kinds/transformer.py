@@ -11,11 +11,20 @@ from typing import Any
 from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
-from mathdesign.programs.base import Limit
+from mathdesign.programs.base import Limit, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
+from mathdesign.spaces.kind import (
+    Check,
+    Kind,
+    Lifted,
+    ReadsImages,
+    ReadsText,
+    Recount,
+    TextTable,
+    held_exactly,
+)
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
@@ -80,7 +89,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def pose(self, spec: TransformerSpec) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
-        return pose(spec)
+        with held_exactly():
+            return pose(spec)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""
@@ -183,7 +193,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """Entropy and depth / width."""
         return [
             ("entropy", f"{figures['entropy']:.3f} nats"),
-            ("depth / width", f"{figures['effectiveness']:.5f}"),
+            ("depth / width", rounded_up(figures["effectiveness"], 6)),
         ]
 
     def images(self, network: Transformer) -> ReadsImages | None:

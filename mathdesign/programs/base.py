@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import abc
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,19 @@ Point = Sequence[int]
 
 #: Integers above this are refused: int64 arithmetic in the vectorised evaluators must not wrap.
 LARGEST_METRIC = 2**62
+#: Objectives beyond this, either way, count as this: a feasible point has a finite value, whatever
+#: exponential is in it, so that "worse than can be said" never reads as "infeasible". Far enough
+#: from the largest double that gaps and bounds do not overflow either.
+LARGEST_OBJECTIVE = 1e300
+#: Relative tolerance of the limit on effectiveness, a real number: a point keeps the limit where its
+#: effectiveness is at most ``limit * (1 + this)``, which covers the rounding of its sums. Every
+#: backend and the recheck read it here. What is printed is rounded up (:func:`rounded_up`), so that
+#: a printed effectiveness is a limit that its own design keeps. Integer budgets have no tolerance.
+EFFECTIVENESS_TOLERANCE = 1e-9
+
+
+class TooLarge(ValueError):
+    """Numbers that a program cannot hold exactly; the message names them and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +229,10 @@ class Program(abc.ABC):
             budgets.append(budget)
         return self._with(budgets=tuple(budgets))
 
+    def widened(self) -> Self:
+        """Without any budget, inherent ones too, and without distances: more points, never fewer."""
+        return self._with(budgets=(), distances=())
+
     def apart_from(self, *points: Point, at_least: int = 1) -> Self:
         """Only points that differ from each of ``points`` in ``at_least`` decisions.
 
@@ -335,7 +353,7 @@ def magnitude(values: npt.NDArray[Any]) -> int:
 def refuse_large(metric: str, value: int) -> None:
     """Raise ``ValueError`` if a metric may reach ``value`` and that is more than int64 can add."""
     if value > LARGEST_METRIC:
-        raise ValueError(f"{metric} can exceed 2^62 in this space: narrow the choices")
+        raise TooLarge(f"{metric} can exceed 2^62 in this space: narrow the choices")
 
 
 def refuse_infinite(where: str, values: npt.ArrayLike) -> None:
@@ -344,6 +362,31 @@ def refuse_infinite(where: str, values: npt.ArrayLike) -> None:
     if not np.isfinite(found).all():
         wrong = float(found[~np.isfinite(found)][0])
         raise ValueError(f"{where}: found {wrong}, accepted: finite numbers")
+
+
+def saturated(values: npt.ArrayLike) -> FloatArray:
+    """Objectives as programs state them: none beyond :data:`LARGEST_OBJECTIVE`."""
+    return np.clip(np.asarray(values, dtype=np.float64), -LARGEST_OBJECTIVE, LARGEST_OBJECTIVE)
+
+
+def refuse_overflow(what: str, largest: float) -> None:
+    """Raise ``ValueError`` if terms that may sum up to ``largest`` exceed what objectives may be."""
+    if not largest <= LARGEST_OBJECTIVE:
+        raise TooLarge(f"{what} can exceed {LARGEST_OBJECTIVE:g}: choose smaller weights")
+
+
+def keeps_effectiveness(value: float, limit: float) -> bool:
+    """Whether an effectiveness keeps its limit (:data:`EFFECTIVENESS_TOLERANCE`)."""
+    return value <= limit * (1 + EFFECTIVENESS_TOLERANCE)
+
+
+def rounded_up(value: float, digits: int) -> str:
+    """A positive real with so many significant digits, never below ``value``."""
+    text = f"{value:.{digits}g}"
+    if float(text) < value:
+        exponent = math.floor(math.log10(abs(value))) - digits + 1
+        text = f"{float(text) + 10.0**exponent:.{digits}g}"
+    return text
 
 
 def unused(name: str, taken: Iterable[str]) -> str:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, FloatArray, IntArray, rows_apart
+from mathdesign.programs.base import (
+    EFFECTIVENESS_TOLERANCE,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    rows_apart,
+    saturated,
+)
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain, Monomial, Repeat, Stage
-
-#: Relative tolerance on effectiveness, a real number; integer budgets have none.
-EFFECTIVENESS_TOLERANCE = 1e-9
 
 CHUNK = 8192
 
@@ -87,7 +91,7 @@ class Evaluator:
             feasible &= effectiveness <= self.problem.effectiveness.limit * (
                 1 + EFFECTIVENESS_TOLERANCE
             )
-        return Scores(metrics, entropy, penalty, effectiveness, objective, feasible)
+        return Scores(metrics, entropy, penalty, effectiveness, saturated(objective), feasible)
 
     def _symbols(self, points: IntArray) -> list[Symbols]:
         """The value of every symbol of every stage, contiguous arrays of shape ``(n,)``."""
@@ -142,8 +146,8 @@ class Evaluator:
             return np.zeros(len(symbols[0][PREV]))
         depths = np.stack([symbols[s][DEPTH] for s in penalty.stages]).astype(np.float64)
         spread = depths.std(axis=0) if penalty.form == "std" else depths.var(axis=0)
-        with np.errstate(over="ignore"):  # a hopelessly uneven design scores -inf, and loses
-            return np.asarray(penalty.weight * np.exp(spread))
+        with np.errstate(over="ignore"):  # a hopelessly uneven design scores the least, and loses
+            return saturated(penalty.weight * np.exp(spread))
 
     def _effectiveness(self, log_width: list[FloatArray], layers: list[IntArray]) -> FloatArray:
         worst: FloatArray = np.zeros(len(log_width[0]))

@@ -34,6 +34,7 @@ from mathdesign.programs.base import (
     magnitude,
     refuse_infinite,
     refuse_large,
+    refuse_overflow,
     unused,
     whole,
     whole_array,
@@ -129,6 +130,8 @@ class MixProblem(Program):
             refuse_infinite(f"value of frame {index}", frame.value)
             for g, group in enumerate(frame.groups):
                 refuse_infinite(f"values of frame {index}, group {g}", group.values)
+            terms = [g.most * float(np.abs(g.values).max()) for g in frame.groups]
+            refuse_overflow("the objective", abs(frame.value) + sum(terms))
         for distance in self.distances:
             self.counts(distance.point)
 

@@ -38,6 +38,7 @@ from mathdesign.programs.base import (
     magnitude,
     refuse_infinite,
     refuse_large,
+    refuse_overflow,
     rows_apart,
     unused,
     whole,
@@ -107,6 +108,12 @@ class TableSum:
         tables = (*self.unary, *(pair.table for pair in self.pairs))
         return abs(int(self.constant)) + sum(map(magnitude, tables))
 
+    @property
+    def largest_real(self) -> float:
+        """An upper limit of the absolute value of a sum of reals, up to rounding."""
+        tables = (*self.unary, *(pair.table for pair in self.pairs))
+        return abs(float(self.constant)) + sum(float(np.abs(t).max(initial=0)) for t in tables)
+
     def real(self) -> TableSum:
         """The same in doubles."""
         return replace(self, constant=float(self.constant)) if self.whole else self
@@ -167,6 +174,12 @@ class Ensemble:
     trees: tuple[Tree, ...]
     offset: float = 0.0
 
+    @property
+    def largest(self) -> float:
+        """An upper limit of the absolute value of a prediction."""
+        leaves = (float(np.abs(tree.leaf_values).max()) for tree in self.trees)
+        return abs(self.offset) + sum(leaves)
+
     def at(self, points: IntArray) -> FloatArray:
         """Predictions at ``points`` of shape ``(n, slots)``: shape ``(n,)``; trees in order."""
         columns = [f.at(points) for f in self.features]
@@ -215,6 +228,9 @@ class SlotObjective:
         for k, ensemble in enumerate([*(e for _, e in self.ensembles), *self.spread]):
             leaves = [tree.leaf_values for tree in ensemble.trees]
             refuse_infinite(f"leaves of ensemble {k}", np.concatenate([[ensemble.offset], *leaves]))
+        weighted = [abs(weight) * e.largest for weight, e in self.ensembles]
+        weighted += [abs(self.spread_weight) * 2 * e.largest for e in self.spread]
+        refuse_overflow("the objective", tables.largest_real + sum(weighted))
 
     def at(self, points: IntArray) -> FloatArray:
         """Objective values at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""

@@ -20,6 +20,7 @@ widths in channels, depth in blocks, ``params`` in weights, ``macs`` in multiply
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,7 @@ from mathdesign.programs.base import (
     IntArray,
     refuse_infinite,
     refuse_large,
+    refuse_overflow,
 )
 
 PREV = "prev"
@@ -319,6 +321,27 @@ class Chain:
             if metric not in self.metrics:
                 raise ValueError(f"weight of unknown metric {metric!r}")
             refuse_infinite(f"weight of {metric}", weight)
+        logs = self._largest_logs()
+        terms = [abs(w) * float(self._largest(metric)) for metric, w in objective.metric_weights]
+        for scale in objective.scales:
+            entropy = abs(objective.log_factor) * logs[scale.stage]
+            width = math.log(max(scale.area, 1) * self.stages[scale.stage].domain(WIDTH)[-1])
+            product = objective.combine == "product"
+            terms.append(abs(scale.weight) * (width * entropy if product else width + entropy))
+        refuse_overflow("the objective", sum(terms))
+
+    def _largest_logs(self) -> list[float]:
+        """An upper limit of the absolute log-width up to each stage."""
+        logs, total = [], 0.0
+        for s, stage in enumerate(self.stages):
+            top = {d.name: d.values[-1] for d in stage.decisions}
+            top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
+            for monomial in stage.layer_widths:
+                log = math.log(monomial.coefficient)
+                log += sum(power * math.log(top[symbol]) for symbol, power in monomial.powers)
+                total += log * int(monomial.repeat.times(top[DEPTH]))
+            logs.append(total)
+        return logs
 
     def _largest(self, metric: str) -> int:
         """An upper limit of a metric over the whole space, in exact integers."""

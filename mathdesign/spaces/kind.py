@@ -9,16 +9,17 @@ counted again, and how its network is written and shown. :mod:`mathdesign.kinds`
 from __future__ import annotations
 
 import abc
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.base import Limit, Program
+from mathdesign.programs.base import Limit, Program, TooLarge
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, SpecError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,6 +87,15 @@ class Check:
 
 class CannotBuild(ValueError):
     """No module can be built of this network; the message says why."""
+
+
+@contextlib.contextmanager
+def held_exactly() -> Iterator[None]:
+    """Numbers that no program can hold are a fault of the specification that they come from."""
+    try:
+        yield
+    except TooLarge as error:
+        raise SpecError.plain(str(error)) from None
 
 
 S = TypeVar("S", bound=Specification)

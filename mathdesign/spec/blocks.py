@@ -51,6 +51,8 @@ Interval = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}}]}),
 ]
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 Count = Annotated[int, BeforeValidator(values.count), WithJsonSchema(TEXT_OR_NUMBER)]
 
 Seconds = Annotated[float, BeforeValidator(values.seconds), WithJsonSchema(TEXT_OR_NUMBER)]

@@ -13,6 +13,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+#: Whole prefixes: what counts are scaled by.
+PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_SCALED = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([kKMGTP]?)")
+
 MOST_VALUES = 4096
 LARGEST_VALUE = 65536
 
@@ -122,9 +126,12 @@ def count(value: Any) -> int:
     """
     accepted = "a whole number such as 4000, 600k, 11.69M or 1.82G"
     quantity = _quantity(value, accepted, ("",))
-    if not quantity.is_integer():
+    exact = _exact(value)
+    if exact is None:
+        exact = Fraction(quantity)
+    if exact.denominator != 1:
         raise ValueError(accepted)
-    return int(quantity)
+    return exact.numerator
 
 
 PRODUCTS = (
@@ -207,6 +214,16 @@ def share(value: Any) -> float:
     if found > 1:
         raise ValueError(accepted)
     return found
+
+
+def _exact(value: Any) -> Fraction | None:
+    """A number that has passed as a quantity, without the rounding of a double; ``None``: other."""
+    if isinstance(value, int):
+        return Fraction(value)
+    match = _SCALED.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    return Fraction(match[1].replace("_", "")) * PREFIXES[match[2] or ""]
 
 
 def _quantity(value: Any, accepted: str, units: tuple[str, ...], *, binary: bool = False) -> float:

@@ -38,8 +38,8 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
 from mathdesign.solvers.convex.coordinates import (
     Box,

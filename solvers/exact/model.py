@@ -23,9 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, FloatArray, IntArray
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, BoolArray, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat
 
 Arrays = dict[str, Any]

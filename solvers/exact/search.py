@@ -23,6 +23,10 @@ from mathdesign.solvers.exact.model import BoxModel
 
 #: Interior-point iterations per box, at most; any number gives a valid bound.
 ITERATIONS = 40
+#: Bounds below the worst design of a box by this much, relative, leave nothing in it.
+BEYOND = 1e-6
+#: Penalties above this share of the greatest may be cut off there.
+SATURATES = 1e-3
 #: Boxes of at most this many points are enumerated (never more than the kernels have room for).
 LEAF_POINTS = 32
 #: Memory of one open node: three small arrays and their headers.
@@ -116,6 +120,9 @@ class Bounder:
         rest_most, penalty = limits.rest_most, limits.penalty_least
         if parent.variable < 0:
             self.out.rest_most = rest_most
+        # No design of the box is worse than this: a bound below it says that none is feasible.
+        worst = limits.rest_least - limits.penalty_most
+        cut = max(cut, worst - BEYOND * (1.0 + abs(worst)))
         most = min(most, limits.products_most, bound + limits.penalty_most - limits.rest_least)
         bound = min(bound, most + rest_most - penalty)
         least = max(cut + penalty - rest_most, 0.0)
@@ -129,7 +136,7 @@ class Bounder:
             if most <= 1.05 * max(bound + penalty, cut):
                 break
             value = self._maximised(scale, 0.0, False, least * scale)
-            if value <= least:
+            if value < least:
                 return None
             before, most = most, min(most, value * (1 + 1e-9) + 1e-9)
             bound = min(bound, most + rest_most - penalty)
@@ -137,10 +144,13 @@ class Bounder:
                 return None
             if most > 0.9 * before:
                 break
-        floor = max(cut * scale, -1e3)
-        value = self._maximised(scale, most + rest_most - cut, True, floor)
-        bound = min(bound, value)
-        if bound <= cut:
+        # Penalties that saturate are not convex: then the products alone are bounded.
+        full = limits.penalty_most < SATURATES * k.MOST_PENALTY
+        beyond = 0.0 if full else rest_most - penalty
+        floor = (cut if full else least - BEYOND * (1.0 + least)) * scale
+        value = self._maximised(scale, most + rest_most - cut, full, floor)
+        bound = min(bound, value + beyond)
+        if bound <= cut or value * scale <= floor:
             return None
         if k.round_off(m, w, known.incumbent):
             self._keep_candidates(1)

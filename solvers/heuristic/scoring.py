@@ -13,8 +13,8 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial
 
 Index = tuple[int, ...]

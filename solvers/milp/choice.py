@@ -36,9 +36,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mathdesign.programs.base import BoolArray, Distance, FloatArray, IntArray
+from mathdesign.programs.base import (
+    EFFECTIVENESS_TOLERANCE,
+    BoolArray,
+    Distance,
+    FloatArray,
+    IntArray,
+)
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, Stage
 from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder, Row
 
@@ -484,16 +489,18 @@ class _Build:
         for scale in objective.scales:
             if not scale.weight:
                 continue
-            entropy = self._prefix(scale.stage) * (objective.log_factor * scale.weight)
+            # Weighted last: solvers drop coefficients of 1e-9 from rows.
+            entropy = self._prefix(scale.stage) * objective.log_factor
             widths = np.array(self.problem.stages[scale.stage].domain(WIDTH), dtype=np.float64)
             if objective.combine == "sum":
                 log_width = Expression(self.stages[scale.stage].y, np.log(widths) * scale.weight)
-                self.objective = self.objective + entropy + log_width
+                self.objective = self.objective + entropy * scale.weight + log_width
             else:
                 logs = np.log(scale.area * widths)
                 term = self._product(scale.stage, entropy, logs)
-                self.objective = self.objective + term
-                self.entropy_limit += max(self.out.range_of(entropy)[1], 0.0) * float(logs[-1])
+                self.objective = self.objective + term * scale.weight
+                most = max(self.out.range_of(entropy)[1], 0.0) * float(logs[-1])
+                self.entropy_limit += max(scale.weight, 0.0) * most
 
     def _penalty(self) -> int | None:
         penalty = self.problem.objective.depth_penalty

@@ -12,6 +12,7 @@ from mathdesign.programs.base import Budget, Program
 from mathdesign.solvers.base import Clock, Incumbent
 from mathdesign.solvers.scan.enumeration import WAYS
 
+UNCONFIRMED = "the solver found the program infeasible; exact reasoning did not confirm it"
 #: Spaces up to this are enumerated: a second or so.
 FEW_POINTS = 200_000
 #: Reaches are doubles on their way: integers above this are not told apart.

@@ -20,7 +20,7 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.reductions import refuses
-from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
+from mathdesign.solvers.milp.search import INFINITE, MilpAnswer, MilpSearch
 
 
 class Highs(Backend[Program]):
@@ -67,7 +67,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     return MilpAnswer(
         x=np.array(highs.getSolution().col_value) if found else None,
-        bound=float(dual) if math.isfinite(dual) and abs(dual) < 1e29 else math.inf,
+        bound=float(dual) if math.isfinite(dual) and abs(dual) < INFINITE else math.inf,
         infeasible=status in (kind.kInfeasible, kind.kUnboundedOrInfeasible),
         completed=status == kind.kOptimal,
         nodes=int(info.mip_node_count),
@@ -136,11 +136,9 @@ def _watch(highs: Any, clock: Clock, search: MilpSearch) -> None:
 
     def on_event(event: Any) -> None:
         data = event.data_out
-        bound = min(data.mip_dual_bound * search.unit, search.best.bound)
         # Points of HiGHS's own count once their penalty is exact: search.best, not its own.
-        known = bound if math.isfinite(bound) and abs(bound) < 1e29 else None
-        nodes = search.best.nodes + int(data.mip_node_count)
-        clock.report(search.best.objective, known, nodes, f"HiGHS, round {search.rounds}")
+        phase = f"HiGHS, round {search.rounds}"
+        search.report(data.mip_dual_bound, int(data.mip_node_count), phase)
         if clock.stop() is not None:
             event.data_in.user_interrupt = True
 

@@ -9,7 +9,7 @@ powers of two :math:`s_j` and :math:`r_i`,
           \max\ \sum_j (c_js_j/u)\,x'_j
 
 where :math:`s_j` brings the bounds of a large continuous column to about 1 (integers keep theirs),
-:math:`r_i` the largest coefficient of a large row, and :math:`u` that of an unreasonable objective.
+:math:`r_i` the largest coefficient of a large row, and :math:`u` that of the objective to a million.
 
 **Validity.** Scaling by powers of two is exact: the same points are feasible, the objective is
 :math:`u` times what is stated. What a solver's tolerances let through is more, relative to
@@ -27,8 +27,9 @@ import scipy.sparse as sp
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.milp.arrays import Milp
 
-#: The largest objective coefficient is brought into this range.
-OBJECTIVE_RANGE = (2.0**-6, 2.0**20)
+#: The largest objective coefficient is brought into this range, to its upper end: reduced costs of
+#: 1e-7 on a column of some hundreds are then nothing beside it.
+OBJECTIVE_RANGE = (2.0**16, 2.0**20)
 #: Continuous columns whose bounds are beyond this are scaled to 1.
 LARGE_COLUMN = 64.0
 #: Rows whose coefficients are all beyond this, or one of them, are scaled.
@@ -87,7 +88,7 @@ def _rows(matrix: sp.csr_matrix) -> FloatArray:
 def _unit(objective: FloatArray) -> float:
     top = float(np.abs(objective).max(initial=0.0))
     low, high = OBJECTIVE_RANGE
-    return 1.0 if top == 0 or low <= top <= high else 2.0 ** math.frexp(top)[1]
+    return 1.0 if top == 0 or low <= top <= high else 2.0 ** math.frexp(top)[1] / high
 
 
 def _power(size: FloatArray) -> FloatArray:

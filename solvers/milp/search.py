@@ -19,6 +19,7 @@ solver sees the program in units that it can hold (:mod:`.scaling`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -34,7 +35,7 @@ from mathdesign.solvers.base import (
     relative_gap,
 )
 from mathdesign.solvers.milp.arrays import Milp
-from mathdesign.solvers.milp.confirm import enumerated, out_of_reach
+from mathdesign.solvers.milp.confirm import UNCONFIRMED, enumerated, out_of_reach
 from mathdesign.solvers.milp.reductions import Reduction, reduced
 from mathdesign.solvers.milp.scaling import scaled
 
@@ -42,12 +43,15 @@ from mathdesign.solvers.milp.scaling import scaled
 BOUND_SLACK = 1e-8
 #: ... and by this much of the largest objective coefficient: reduced costs are kept to 1e-7.
 COST_SLACK = 1e-9
+#: ... and by this in the unit of the objective that the solver sees: five columns at that tolerance.
+UNIT_SLACK = 5e-7
 #: A gap of zero is asked for, this is reached: solvers keep rows to 1e-6 only, so that the same
 #: tangent could be asked for again and again. Ten times finer than what is called optimal.
 CLOSED = 1e-7
 #: A solver's objective and the evaluator's may differ by this much, relative.
 SAME_OBJECTIVE = 1e-9
-UNCONFIRMED = "the solver found the program infeasible; exact reasoning did not confirm it"
+#: What solvers write for "no bound".
+INFINITE = 1e29
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class MilpSearch:
     rounds: int = 0
     unit: float = 1.0
     """What the objective that the solver sees is to be multiplied with."""
+    seen: Milp = field(init=False)
+    """The program of this round, in its own units."""
     tangents: set[tuple[int, ...]] = field(default_factory=set)
     """Points that a row has been learned from: a second time they are cut off."""
     careful: bool = False
@@ -121,7 +127,7 @@ class MilpSearch:
     def _solved_twice(self, milp: Milp) -> MilpAnswer:
         """The solver's answer; "infeasible" only if it says so with and without presolve."""
         seen = scaled(milp)
-        self.unit = seen.unit
+        self.unit, self.seen = seen.unit, milp
         answer = self.solver(seen.milp, self.options, self.clock, self)
         self.best.nodes += answer.nodes
         if answer.infeasible:
@@ -150,8 +156,18 @@ class MilpSearch:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
         if np.isfinite(bound):
             costs = float(np.abs(milp.objective).max(initial=0.0))
-            bound += max(BOUND_SLACK * max(abs(bound), 1.0), COST_SLACK * costs)
+            unit = UNIT_SLACK * self.unit
+            bound += max(BOUND_SLACK * max(abs(bound), 1.0), COST_SLACK * costs, unit)
         return max(bound, self.best.cutoff)
+
+    def report(self, claimed: float, nodes: int, phase: str) -> None:
+        """Progress of the solver, its dual bound (in its own unit) held to what is certified."""
+        best, bound = self.best, math.inf
+        if math.isfinite(claimed) and abs(claimed) < INFINITE:
+            bound = self._certified(claimed * self.unit, self.seen)
+        known = min(bound, best.bound)
+        shown = known if math.isfinite(known) else None
+        self.clock.report(best.objective, shown, best.nodes + nodes, phase)
 
     def _doubted(self) -> Solution:
         """The solver says that nothing is left: believed where exact reasoning agrees."""

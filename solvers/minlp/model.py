@@ -29,8 +29,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
 from mathdesign.solvers.minlp.symbols import Symbols
 from mathdesign.solvers.minlp.tools import Minlp, Symbol, Toolkit
@@ -67,9 +67,11 @@ class _Build(Symbols):
         self._effectiveness()
         terms = [*self._entropy(), *self._penalty()]
         terms += [self._metric(m, w) for m, w in self.problem.objective.metric_weights]
-        self.tools.maximize(self.total(terms))
+        # Solvers keep 1e-6 and drop coefficients of 1e-9: small objectives are stated larger.
+        unit = min(1.0, 2.0 ** (math.frexp(self._largest_objective())[1] - 10))
+        self.tools.maximize(self.total([(1.0 / unit) * term for term in terms]))
         names = self.problem.variables
-        return Minlp(self.problem, tuple(self.symbols[s][name] for s, name in names))
+        return Minlp(self.problem, tuple(self.symbols[s][name] for s, name in names), unit)
 
     def _rules(self) -> None:
         """A value needs an allowed partner, on either side; ``prev`` of stage 0 takes no part."""
@@ -258,15 +260,20 @@ class _Build(Symbols):
 
     def _cap(self, weight: float) -> float:
         """The spread whose penalty is ten times the largest entropy."""
+        largest = 1.0 + self._largest_objective()
+        return math.log(max(10.0 * largest / weight, math.e)) if weight > 0 else 1.0
+
+    def _largest_objective(self) -> float:
+        """An upper bound on the absolute value of the objective, its penalty aside."""
         objective = self.problem.objective
-        largest = 1.0
+        largest = 0.0
         for scale in objective.scales:
             top = math.log(scale.area) + self.symbols[scale.stage][WIDTH].log_range[1]
             reach = objective.log_factor * self.log_width_range[scale.stage][1]
             largest += abs(scale.weight) * abs(reach) * max(top, 1.0)
         for metric, metric_weight in objective.metric_weights:
             largest += abs(metric_weight) * self._largest(metric)
-        return math.log(max(10.0 * largest / weight, math.e)) if weight > 0 else 1.0
+        return largest or 1.0
 
     def _largest(self, metric: str) -> float:
         """An upper bound on a metric."""

@@ -117,11 +117,12 @@ class _Nonlinear:
 
         search.clock.report(search.best.objective, None, search.best.nodes, search.name)
         outcome = _call(self.solver, self.model, search.options, search.clock)
+        unit = self.minlp.unit
         points = (self.minlp.point(pyo.value),) if outcome.found else ()
         return MinlpAnswer(
             points=points,
-            claimed=float(pyo.value(self.model.objective)) if outcome.found else -math.inf,
-            bound=outcome.bound,
+            claimed=unit * float(pyo.value(self.model.objective)) if outcome.found else -math.inf,
+            bound=unit * outcome.bound,
             infeasible=outcome.infeasible,
             completed=outcome.completed,
             interrupted=False,

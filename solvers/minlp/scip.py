@@ -10,14 +10,13 @@ from typing import Any
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 from mathdesign.solvers.minlp.model import build, refuses
-from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
+from mathdesign.solvers.minlp.search import INFINITE, MinlpAnswer, MinlpSearch, Point
 from mathdesign.solvers.minlp.tools import Minlp
 
 #: SCIP's statuses after which its bound is final.
 FINAL = frozenset({"optimal", "gaplimit"})
 #: Best solutions of a run that are put before the evaluator.
 LOOK_AT = 10
-INFINITE = 1e19
 
 
 class Scip(Backend[DesignProblem]):
@@ -109,7 +108,7 @@ class _Scip:
         """One call of SCIP. Ctrl-C is caught by SCIP itself and ends it with its incumbent."""
         model = self.model
         if not self.watching:
-            _watch(model, search)
+            _watch(model, search, self.minlp.unit)
             self.watching = True
         self._suggest(search)
         model.setParam("limits/time", max(search.clock.remaining_s, 0.01))
@@ -119,8 +118,8 @@ class _Scip:
         dual = float(model.getDualbound())
         return MinlpAnswer(
             points=points,
-            claimed=claimed,
-            bound=dual if abs(dual) < INFINITE else math.inf,
+            claimed=claimed * self.minlp.unit,
+            bound=dual * self.minlp.unit if abs(dual) < INFINITE else math.inf,
             infeasible=status == "infeasible",
             completed=status in FINAL,
             interrupted=status == "userinterrupt",
@@ -149,7 +148,7 @@ class _Scip:
         self.model.addSol(solution)
 
 
-def _watch(model: Any, search: MinlpSearch) -> None:
+def _watch(model: Any, search: MinlpSearch, unit: float) -> None:
     """Report progress and stop on request, from SCIP's own events."""
     from pyscipopt import scip
 
@@ -167,10 +166,8 @@ def _watch(model: Any, search: MinlpSearch) -> None:
                 self.model.dropEvent(kind, self)
 
         def eventexec(self, event: Any) -> None:
-            bound = float(self.model.getDualbound())
-            known = search.best.objective
-            nodes = search.best.nodes + int(self.model.getNTotalNodes())
-            search.clock.report(known, bound if abs(bound) < INFINITE else None, nodes, "SCIP")
+            dual, nodes = float(self.model.getDualbound()), int(self.model.getNTotalNodes())
+            search.report(dual * unit if abs(dual) < INFINITE else dual, nodes, "SCIP")
             if search.clock.stop() is not None:
                 self.model.interruptSolve()
 

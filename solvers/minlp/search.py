@@ -28,8 +28,11 @@ from mathdesign.solvers.base import (
     Termination,
     relative_gap,
 )
+from mathdesign.solvers.milp.confirm import UNCONFIRMED, enumerated, out_of_reach
 
 BOUND_SLACK = 2e-7
+#: What solvers write for "no bound".
+INFINITE = 1e19
 #: A claimed objective may exceed the true one by this much, relative.
 SAME_OBJECTIVE = 5e-7
 
@@ -83,10 +86,13 @@ class MinlpSearch:
         best = self.best
         best.offer(self.options.warm_start)
         while True:
-            answer = solver.run(self)
+            try:
+                answer = solver.run(self)
+            except Exception as error:  # numerical trouble inside a foreign solver proves nothing
+                return self.answer(Termination.COMPLETED, f"the solver failed: {error}")
             best.nodes += answer.nodes
             if answer.infeasible:
-                return self._exhausted()
+                return self._doubted()
             best.bound = min(best.bound, self._certified(answer.bound))
             exact = self._learn(solver, answer)
             if exact or relative_gap(best.objective, best.bound) <= self.options.gap:
@@ -102,9 +108,9 @@ class MinlpSearch:
         self.best.offer(point)
         return self.best.confirmed(point)
 
-    def answer(self, reason: Termination) -> Solution:
+    def answer(self, reason: Termination, message: str = "") -> Solution:
         """The incumbent and the bound as they stand."""
-        return self.best.solution(self.name, reason, self.clock, self.options.gap)
+        return self.best.solution(self.name, reason, self.clock, self.options.gap, message)
 
     def _learn(self, solver: MinlpSolver, answer: MinlpAnswer) -> bool:
         """Take in the points; true if the best one is exactly what the solver claims, and final."""
@@ -124,17 +130,23 @@ class MinlpSearch:
         solver.exclude(best)
         return False
 
+    def report(self, claimed: float, nodes: int, phase: str) -> None:
+        """Progress of the solver, its dual bound held to what is certified."""
+        bound = self._certified(claimed) if abs(claimed) < INFINITE else math.inf
+        known = min(bound, self.best.bound)
+        shown = known if math.isfinite(known) else None
+        self.clock.report(self.best.objective, shown, self.best.nodes + nodes, phase)
+
     def _certified(self, bound: float) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""
         loose = bound + BOUND_SLACK * max(abs(bound), 1.0) if math.isfinite(bound) else math.inf
         return max(loose, self.best.cutoff)
 
-    def _exhausted(self) -> Solution:
-        """No design is left: the incumbent is optimal, or there is none at all.
-
-        Feasible designs cut off because their penalty exceeds any double are neither.
-        """
-        if self.best.point is None and any(self.problem.feasible(p) for p in self.excluded):
-            return self.answer(Termination.COMPLETED)
+    def _doubted(self) -> Solution:
+        """The solver says that nothing is left: believed where exact reasoning agrees."""
+        reason = self.clock.stop() or Termination.COMPLETED
+        impossible = self.best.objective is None and out_of_reach(self.problem)
+        if not impossible and not enumerated(self.problem, self.best, self.clock):
+            return self.answer(reason, UNCONFIRMED)
         self.best.bound = -math.inf
         return self.answer(Termination.COMPLETED)

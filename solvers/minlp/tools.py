@@ -78,6 +78,8 @@ class Minlp:
 
     problem: DesignProblem
     columns: tuple[Symbol, ...]
+    unit: float = 1.0
+    """What the solver's objective is to be multiplied with."""
 
     def point(self, value: Callable[[Any], float]) -> tuple[int, ...]:
         """The design that a solution selects; ``value`` reads a variable."""

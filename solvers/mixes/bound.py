@@ -41,9 +41,9 @@ class FrameBounds:
         self._slack = np.zeros((len(frames), len(self._sides)))
         at = [k for k, _, _ in self._sides]
         sign = np.array([s for _, s, _ in self._sides], dtype=np.float64)
-        limit = np.array([b for _, _, b in self._sides], dtype=np.float64)
         for i, frame in enumerate(frames):
-            self._slack[i] = limit - sign * frame.costs[at]
+            # In integers: of two costs of 1e18 their difference is what counts.
+            self._slack[i] = [float(b - s * int(frame.costs[k])) for k, s, b in self._sides]
             self._values[i, len(frame.groups) :, 0] = 0.0
             for j, group in enumerate(frame.groups):
                 n = len(group.values)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from mathdesign.counts import rough
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.mixes import Frame, MixProblem, stacked
 from mathdesign.solvers.base import (
@@ -89,7 +90,7 @@ class Frames(Backend[MixProblem]):
 
     def because(self, problem: MixProblem) -> str:
         """The numbers of designs and frames."""
-        return f"{problem.size:.3g} designs: counts of layers in {len(problem.frames)} frames"
+        return f"{rough(problem.size)} designs: counts of layers in {len(problem.frames)} frames"
 
     def solve(self, problem: MixProblem, options: SolveOptions) -> Solution:
         """Best first over frames, until the gap, a limit or the caller says stop."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from mathdesign.counts import rough
 from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import MixProblem
@@ -72,7 +73,7 @@ class Enumeration(Backend[Program]):
         """Too many points."""
         largest = WAYS[problem.form].largest
         if problem.points > largest:
-            return f"{problem.points:.3g} points; enumeration stops at {largest:.3g}"
+            return f"{rough(problem.points)} points; enumeration stops at {largest:.3g}"
         return None
 
     def passes(self, problem: Program) -> str | None:

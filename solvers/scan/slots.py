@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.programs.slots import Ensemble, SlotProblem, TableSum, Tree
 from mathdesign.solvers.base import Incumbent
+from mathdesign.solvers.scan.chain import unravelled
 from mathdesign.solvers.trees.masks import LeafMasks, Positions, leaf_masks
 
 #: Points of one block; entries of one table of leaves by tails.
@@ -120,7 +121,7 @@ def _product(sizes: list[int], start: int, stop: int) -> IntArray:
     """Rows ``start`` to ``stop`` of the Cartesian product, shape ``(rows, len(sizes))``."""
     if not sizes:
         return np.zeros((stop - start, 0), dtype=np.int64)
-    return np.stack(np.unravel_index(np.arange(start, stop), sizes), axis=1).astype(np.int64)
+    return np.stack(unravelled(sizes, start, stop), axis=1).astype(np.int64)
 
 
 @dataclass(slots=True)

@@ -158,7 +158,8 @@ def _rows(
             old = pairs[pair.first, pair.second].get(len(limits), 0)
             pairs[pair.first, pair.second][len(limits)] = old + sign * pair.table.astype(np.int64)
         unary.append(row)
-        limits.append(limit - sign * int(sums.constant))
+        most = sums.largest - abs(int(sums.constant))  # beyond, a limit says all or nothing
+        limits.append(min(max(limit - sign * int(sums.constant), -most - 1), most))
 
     for budget in problem.budgets:
         if budget.upper is not None:

@@ -234,9 +234,10 @@ def test_every_family_is_listed_and_in_the_schema(family, tmp_path):
     assert {"summary", "block", "decisions", "preset"} <= set(listed[family])
     schema = json_schema()
     assert family in schema["properties"]["space"]["properties"]["family"]["enum"]
+    named = [b for b in schema["allOf"] if "properties" in b["if"]]
     (branch,) = (
-        b for b in schema["allOf"] if family in b["if"]["properties"]["space"]["properties"]["family"]["enum"]
-    )  # fmt: skip
+        b for b in named if family in b["if"]["properties"]["space"]["properties"]["family"]["enum"]
+    )
     assert branch["then"]["$ref"].split("/")[-1] in schema["$defs"]
 
 

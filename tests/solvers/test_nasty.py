@@ -22,7 +22,7 @@ def test_a_proof_is_one(name: str):
         deadline=None,
         suppress_health_check=[HealthCheck.filter_too_much],
     )
-    @given(nasty.programs(solver.accepts, Ability.APART in solver.abilities, nasty.UNITS))
+    @given(nasty.programs(solver.accepts, Ability.APART in solver.abilities))
     def proves(program):
         assume(cannot(solver, program) is None)
         best = points.best(program)

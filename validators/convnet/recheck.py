@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mathdesign.metrics.base import CountingProfile
-from mathdesign.programs.base import Budget
+from mathdesign.programs.base import LARGEST_OBJECTIVE, Budget, keeps_effectiveness
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
@@ -34,8 +34,6 @@ from mathdesign.validators.errors import (
 
 #: An objective may differ from the recount by this much, relative to max(1, |objective|).
 OBJECTIVE_TOLERANCE = 1e-6
-#: Effectiveness is a real number; integer budgets have no tolerance.
-EFFECTIVENESS_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def recheck(
         ),
         entropy=score,
         penalty=penalty,
-        objective=score - penalty + weighted,
+        objective=max(min(score - penalty + weighted, LARGEST_OBJECTIVE), -LARGEST_OBJECTIVE),
     )
 
 
@@ -122,9 +120,7 @@ def verify(
     result = replace(result, metrics={**result.metrics, **own})
     for budget in budgets:
         _hold_budget(budget, result.metrics[budget.metric])
-    if effectiveness is not None and result.effectiveness > effectiveness * (
-        1 + EFFECTIVENESS_TOLERANCE
-    ):
+    if effectiveness is not None and not keeps_effectiveness(result.effectiveness, effectiveness):
         raise EffectivenessExceeded(
             f"effectiveness is {result.effectiveness:.9g}, above its limit {effectiveness:.9g}"
         )
@@ -259,7 +255,7 @@ def _penalty(network: Network, options: EntropyOptions) -> float:
     variance = statistics.pvariance([Fraction(stage.choice["depth"]) for stage in body])
     spread = options.depth_spread or ("variance" if options.variant == "paper" else "std")
     exponent = float(variance) if spread == "variance" else math.sqrt(variance)
-    return weight * (math.exp(exponent) if exponent < 709 else math.inf)
+    return min(weight * (math.exp(exponent) if exponent < 709 else math.inf), LARGEST_OBJECTIVE)
 
 
 def _broken_widths(

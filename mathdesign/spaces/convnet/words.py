@@ -28,6 +28,7 @@ from mathdesign.spec.blocks import (
     Budget,
     Choices,
     Count,
+    Finite,
     Interval,
     Limits,
     Name,
@@ -195,7 +196,7 @@ class ObjectiveSpec(Block):
 
     entropy: EntropySpec | None = None
     metric: ObjectiveName | None = Field(None, description="Maximise this instead.")
-    metric_weights: dict[MetricName, float] = Field(
+    metric_weights: dict[MetricName, Finite] = Field(
         default_factory=dict, description="Added to the objective: weight * metric."
     )
 

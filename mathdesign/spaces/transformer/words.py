@@ -33,6 +33,7 @@ from mathdesign.spec.blocks import (
     Block,
     Budget,
     Choices,
+    Finite,
     Limits,
     Name,
     Ratios,
@@ -45,6 +46,9 @@ __all__ = ["METRICS", "PEAKS"]
 OBJECTIVES = ("entropy", *SUMS)
 #: What a linear metric may weigh.
 TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
+#: Limits on depth / width are read as fractions of at most this: no rounding excludes a network
+#: whose own value is written, and rows stay within int64.
+LARGEST_DENOMINATOR = 10**6
 #: Depth / width above which a network counts as too thin unless told otherwise (decision 0030).
 DEFAULT_EFFECTIVENESS = Fraction(1, 16)
 
@@ -186,7 +190,7 @@ class LinearMetric(Block):
     """A metric of the user's own, such as a latency: a weighted sum, each part rounded up."""
 
     name: Name
-    terms: dict[str, float] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
+    terms: dict[str, Finite] = Field(..., min_length=1, description=f"Of {', '.join(TERMS)}.")
 
 
 class TransformerSpec(Specification):
@@ -217,9 +221,12 @@ class TransformerSpec(Specification):
         )
 
     def effectiveness_limit(self) -> Fraction | None:
-        """The limit on depth / width, exact; ``None``: there is none."""
+        """The limit on depth / width; ``None``: there is none.
+
+        The simplest fraction that is written so: 0.03571428571428571 means 1/28.
+        """
         if self.effectiveness is not None:
-            return Fraction(repr(self.effectiveness))
+            return Fraction(repr(self.effectiveness)).limit_denominator(LARGEST_DENOMINATOR)
         return DEFAULT_EFFECTIVENESS if self.objective.metric == "entropy" else None
 
     def columns(self) -> tuple[str, ...]:

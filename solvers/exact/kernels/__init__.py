@@ -15,6 +15,7 @@ from mathdesign.solvers.exact.kernels.nodes import branching, conclude, relax
 from mathdesign.solvers.exact.kernels.points import follow_sources, judge
 from mathdesign.solvers.exact.kernels.products import build_spans
 from mathdesign.solvers.exact.kernels.state import (
+    MOST_PENALTY,
     NEVER,
     ModelType,
     Work,
@@ -26,6 +27,7 @@ from mathdesign.solvers.exact.kernels.state import (
 from mathdesign.solvers.exact.kernels.visits import points_in, round_off, visit_all
 
 __all__ = [
+    "MOST_PENALTY",
     "NEVER",
     "ModelType",
     "Work",

@@ -6,7 +6,15 @@ import math
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.solvers.compiled import inner, kernel
-from mathdesign.solvers.exact.kernels.state import IS_STD, RELAXED, UNBOUNDED, WEIGHT, Work, fill
+from mathdesign.solvers.exact.kernels.state import (
+    IS_STD,
+    MOST_PENALTY,
+    RELAXED,
+    UNBOUNDED,
+    WEIGHT,
+    Work,
+    fill,
+)
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -184,7 +192,7 @@ def least_penalty(m: BoxModel, w: Work) -> float:
         low, high = max(low, m.at[j, w.ilo[j]]), min(high, m.at[j, w.ihi[j]])
     variance = max(0.0, low - high) ** 2 / (2.0 * count)
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return m.pen[WEIGHT] * math.exp(min(spread, 690.0)) * (1.0 - RELAXED)
+    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY) * (1.0 - RELAXED)
 
 
 @inner
@@ -199,7 +207,7 @@ def most_penalty(m: BoxModel, w: Work) -> float:
         low, high = min(low, m.at[j, w.ilo[j]]), max(high, m.at[j, w.ihi[j]])
     variance = (high - low) ** 2 / 4.0
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return m.pen[WEIGHT] * math.exp(spread) * (1.0 + RELAXED) if spread < 600.0 else 1e300
+    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY) * (1.0 + RELAXED)
 
 
 @inner

@@ -15,6 +15,7 @@ from mathdesign.solvers.exact.kernels.state import (
     BY_Z,
     CONST,
     IS_STD,
+    MOST_PENALTY,
     RELAXED,
     WEIGHT,
     Work,
@@ -178,7 +179,7 @@ def evaluate_penalty(m: BoxModel, w: Work, scale: float, room: float) -> float:
         variance += (w.y[m.pen_var[i]] - mean) ** 2 / count
     if opened == 0:
         spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-        return -scale * m.pen[WEIGHT] * math.exp(min(spread, 690.0))
+        return -scale * min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY)
     u, by_v = variance, 1.0
     root = 1.0
     if m.pen[IS_STD] > 0.5:

@@ -6,7 +6,7 @@ import math
 
 from mathdesign.programs.base import IntArray
 from mathdesign.solvers.compiled import inner, kernel
-from mathdesign.solvers.exact.kernels.state import FORWARD, IS_STD, WEIGHT
+from mathdesign.solvers.exact.kernels.state import FORWARD, IS_STD, MOST_PENALTY, WEIGHT
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -44,7 +44,7 @@ def log_width(m: BoxModel, point: IntArray, e: int) -> float:
 
 @inner
 def spread_penalty(m: BoxModel, point: IntArray) -> float:
-    """The depth penalty, infinite where it overflows."""
+    """The depth penalty, saturated as the program does."""
     count = m.pen_var.shape[0]
     if count == 0:
         return 0.0
@@ -55,7 +55,7 @@ def spread_penalty(m: BoxModel, point: IntArray) -> float:
     for i in range(count):
         variance += (m.at[m.pen_var[i], point[m.pen_var[i]]] - mean) ** 2 / count
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return m.pen[WEIGHT] * math.exp(spread) if spread < 700.0 else math.inf
+    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY)
 
 
 @kernel
@@ -102,4 +102,4 @@ def judge(m: BoxModel, point: IntArray) -> tuple[float, float]:
     for q in range(m.product.shape[0]):
         a, b = m.product[q, 0], m.product[q, 1]
         objective += m.additive[1 + n + q] * m.at[a, point[a]] * m.at[b, point[b]]
-    return violation, objective - spread_penalty(m, point)
+    return violation, max(objective - spread_penalty(m, point), -MOST_PENALTY)

@@ -23,7 +23,10 @@ RELAXED = 1e-9
 LARGEST_MULTIPLIER = 1e4
 LEAF_POINTS = 32
 UNBOUNDED = 2**62
-NEVER = -1e300
+#: What no objective falls to (``programs.base.LARGEST_OBJECTIVE``, and room for what is added).
+NEVER = -1e304
+#: The depth penalty at its greatest: what programs saturate at.
+MOST_PENALTY = 1e300
 
 #: Columns of ``Work.span``: the intervals of z, E and sqrt(z E) of a scale.
 Z_LO, Z_HI, E_LO, E_HI, ROOT_LO, ROOT_HI = range(6)

@@ -20,7 +20,7 @@ def program(objective, matrix, high, integer) -> Milp:
 
 
 def test_a_reasonable_program_is_left_alone():
-    milp = program([1, 2], [[1, 1000]], [1, 64], [1, 0])
+    milp = program([2.0**17, 2], [[1, 1000]], [1, 64], [1, 0])
     assert scaled(milp).milp is milp
 
 
@@ -31,8 +31,8 @@ def test_large_continuous_columns_rows_and_objectives_are_scaled_by_powers_of_tw
     assert seen.milp.high.tolist() == [1, 1000 / 1024]
     assert seen.milp.matrix.toarray().tolist() == [[0.5, 0.125], [1, 0]]
     assert seen.milp.row_high.tolist() == [0.5, 4096]
-    assert seen.unit == 2.0**41
-    assert seen.milp.objective.tolist() == [0, 0.5]
+    assert seen.unit == 2.0**21
+    assert seen.milp.objective.tolist() == [0, 2.0**19]
     assert seen.milp.offset * seen.unit == 3.0
 
 

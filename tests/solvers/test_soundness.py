@@ -1,0 +1,141 @@
+"""What has been answered wrongly once: each right value, in every proving backend that takes it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mathdesign
+from benchmarks.soundness import WRONG, answered, truth
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, LARGEST_OBJECTIVE, Budget
+from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.slots import Slot, SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.stages import DepthPenalty, Objective
+from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
+from mathdesign.solvers.portfolio import cannot, solve
+from mathdesign.spaces.convnet.program import EntropyOptions
+from mathdesign.validators.convnet import recheck
+from tests import points
+from tests.hard import hard_program
+from tests.small import two_stage_problem
+
+PROVING = [name for name in BACKENDS if Ability.PROVES in backend(name).abilities]
+EXACT = SolveOptions(gap=0.0, time_limit_s=30)
+
+#: ``exp(variance)`` of depths: 1e81 of it, which nothing else is seen beside.
+LARGE_PENALTY = """
+space:
+  family: basic
+  input: {channels: 3, size: 31}
+  classes: 2
+  stem: {width: [64, 659], kernel_size: 7}
+  stages:
+    - {stride: 1, width: [81, 590, 756], kernel_size: 1, depth: [2, 25]}
+    - {stride: 1, width: [117, 384, 439], kernel_size: 7, depth: [19, 35]}
+    - {stride: 1, width: [183, 333], kernel_size: 5, depth: [3, 4, 7]}
+    - {stride: 1, width: [183, 333], kernel_size: 7, depth: [2, 33]}
+    - {stride: 1, width: [183, 333], kernel_size: 1, depth: 1}
+  rules: {monotone_width: true}
+objective: {entropy: {variant: paper, weights: [1e-06]}}
+budgets:
+  macs: {min: 62818970601, max: 62818970601}
+  params: 65403326
+  blocks: {min: 35, max: 140}
+"""
+#: Depths of 1 and 56: the penalty exceeds all doubles.
+OVERFLOWING = """
+space:
+  family: basic
+  input: {channels: 3, size: 32}
+  classes: 10
+  stem: {width: 8, kernel_size: 3}
+  stages:
+    - {stride: 1, width: [8, 16], kernel_size: 3, depth: 1}
+    - {stride: 2, width: [16, 24], kernel_size: 3, depth: 56}
+objective: {entropy: {variant: paper}}
+budgets: {params: 100M}
+"""
+#: Seeds of ``tests/hard.py`` that a backend has got wrong: costs of 1e13, weights of 1e-9, bounds
+#: after a no-good, a solver's exception, limits beyond int64, slots beyond numpy's 64 dimensions.
+ONCE_WRONG = (2, 68, 89, 92, 95, 109, 130, 143, 164, 331, 386, 21049)
+
+
+@pytest.mark.parametrize("name", PROVING)
+@pytest.mark.parametrize(
+    ("text", "best"),
+    [(LARGE_PENALTY, -1.8097569608281049e81), (OVERFLOWING, -LARGEST_OBJECTIVE)],
+    ids=["large", "overflowing"],
+)
+def test_a_penalty_beyond_everything_is_no_verdict(name, text, best):
+    program = mathdesign.problem(mathdesign.loads(text))
+    if cannot(backend(name), program) is None:
+        found = backend(name).solve(program, EXACT)
+        assert found.status is not Status.INFEASIBLE and found.bound >= best - 1e-9 * abs(best)
+        assert found.objective in (None, best)
+        assert found.objective is not None or name == "scip"  # which may give up, aloud
+
+
+@pytest.mark.parametrize("name", PROVING)
+@pytest.mark.parametrize("seed", ONCE_WRONG)
+def test_seeds_that_were_wrong_once(seed, name):
+    program = hard_program(seed)
+    if isinstance(program, backend(name).accepts):
+        found = answered(name, seed, program, lambda: truth(program, seed))
+        assert found.outcome not in WRONG, found.detail
+
+
+@pytest.mark.parametrize("name", PROVING)
+def test_hard_programs_get_no_wrong_answer(name):
+    for seed in range(600, 612):
+        program = hard_program(seed)
+        if isinstance(program, backend(name).accepts):
+            found = answered(name, seed, program, lambda p=program, s=seed: truth(p, s))
+            assert found.outcome not in WRONG, (seed, found.detail)
+
+
+@pytest.mark.parametrize("name", PROVING)
+@pytest.mark.parametrize(
+    ("beside", "kept"),
+    [(-10, False), (-2, False), (-0.5, True), (0, True), (2, True)],
+)
+def test_effectiveness_at_its_limit(name, beside, kept):
+    """``beside``: how far the limit lies from the only design's value, in tolerances."""
+    program = replace(two_stage_problem(), budgets=())
+    best = solve(program, EXACT, "brute").point
+    program = program.pinned(dict(zip(program.decisions, best)))
+    value = program.measured(best)["effectiveness"]
+    limit = value * (1 + beside * EFFECTIVENESS_TOLERANCE)
+    program = replace(program, effectiveness=replace(program.effectiveness, limit=limit))
+    if cannot(backend(name), program) is None:
+        found = backend(name).solve(program, EXACT)
+        assert (found.point is not None) == kept
+        assert kept or found.status in (Status.INFEASIBLE, Status.UNKNOWN)
+
+
+def test_an_objective_saturates_alike_everywhere():
+    spec = mathdesign.loads(OVERFLOWING)
+    found = mathdesign.design(spec)
+    assert found.certificate.objective == -LARGEST_OBJECTIVE
+    counted = recheck.recheck(found.network, entropy=EntropyOptions(variant="paper"))
+    assert (counted.objective, counted.penalty) == (-LARGEST_OBJECTIVE, LARGEST_OBJECTIVE)
+    program = mathdesign.problem(spec)
+    assert points.value(program, found.network.point) == -LARGEST_OBJECTIVE
+
+
+def test_objectives_that_would_overflow_are_refused():
+    program = two_stage_problem()
+    with pytest.raises(ValueError, match="the objective can exceed"):
+        replace(program, objective=Objective(metric_weights=(("macs", 1e299),)))
+    with pytest.raises(ValueError, match="the objective can exceed"):
+        SlotObjective(TableSum(1e300, (np.array([1e300]),)))
+    penalty = DepthPenalty(1e200, "variance", (0, 1))  # saturates, and is no error
+    assert isinstance(replace(program, objective=Objective(depth_penalty=penalty)), DesignProblem)
+
+
+def test_many_slots_of_one_option_are_enumerated():
+    slots = tuple(Slot(f"s{i}", ("a", "b") if i < 3 else ("a",)) for i in range(70))
+    tables = tuple(np.arange(len(s.options)) for s in slots)
+    values = SlotObjective(TableSum(0.0, tuple(t.astype(float) for t in tables)))
+    problem = SlotProblem("many", slots, values, {"cost": TableSum(0, tables)})
+    problem = problem.with_budgets([Budget("cost", 2, 2)])
+    assert solve(problem, EXACT, "scan").objective == 2.0
