@@ -15,7 +15,7 @@ from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
 from mathdesign.validators.errors import RecheckError
@@ -60,7 +60,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def pose(self, spec: Spec) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
-        return to_program(spec)
+        with posing():
+            return to_program(spec)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
         """Every choice made."""

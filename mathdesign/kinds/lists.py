@@ -17,7 +17,7 @@ from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.validators.lists.recheck import (
     check_logs,
@@ -69,7 +69,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
-        return pose(spec)
+        with posing():
+            return pose(spec)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options."""

@@ -20,7 +20,7 @@ from mathdesign.spaces.transformer.presets import SPACES
 from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.transformer.recheck import verify_transformer
 
 LAYER_HEADER = ("stack", "layers", "width", "heads", "kv heads", "head size", "ffn", "attention")
@@ -72,7 +72,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def pose(self, spec: TransformerSpec) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
-        return pose(spec)
+        with posing():
+            return pose(spec)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""
