@@ -28,7 +28,7 @@ from mathdesign.spec.document import (
     is_text,
     parse,
 )
-from mathdesign.spec.faults import SpecError
+from mathdesign.spec.faults import SpecError, quoted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,7 +119,9 @@ class Design:
             )
         for path, found, accepted in data_faults(data, most_nodes=MOST_DESIGN_NODES):
             raise DesignError(f"{dotted(path)}: found {found}; accepted: {accepted}")
-        kind = kind_of(data.get("request"))
+        if not isinstance(data.get("request"), Mapping):
+            raise DesignError(f"request: found {quoted(data.get('request'))}; accepted: a mapping")
+        kind = kind_of(data["request"])
         try:
             return cls(
                 network=kind.network_from(data),

@@ -14,7 +14,7 @@ from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -103,7 +103,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return {name: float(data[name]) for name in FIGURES}
 
     def build(self, network: Network) -> Any:
-        """See :mod:`mathdesign.export.convnet`."""
+        """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
+        counts = recheck.count(network, "macs")
+        refuse_heavy(counts["params"], counts["macs"], counts["blocks"])
         return export.build(network)
 
     def source(self, network: Network, objective: float) -> str:

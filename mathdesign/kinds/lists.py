@@ -18,6 +18,7 @@ from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.validators.lists.recheck import (
     check_logs,
@@ -157,8 +158,9 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
         return
     added = 0.0 if weights is None else logs_of(network.options, weights)
     point = np.array(solution.point, dtype=np.int64)[None]
-    columns = matrix(features_of(posed.space), point)
-    check_objective(predictor.members[0], columns[0], solution.objective - added)
+    features = features_of(posed.space)
+    columns = matrix(features, point)
+    check_objective(rewritten(predictor.members[0], features), columns[0], solution.objective - added)
 
 
 def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:

@@ -12,7 +12,16 @@ from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Lifted, ReadsImages, ReadsText, Recount, TextTable
+from mathdesign.spaces.kind import (
+    Check,
+    Kind,
+    Lifted,
+    ReadsImages,
+    ReadsText,
+    Recount,
+    TextTable,
+    refuse_heavy,
+)
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import PosedTransformer, least_peak, pose
@@ -137,7 +146,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         return finite_numbers({name: data[name] for name in FIGURES}, FIGURES)
 
     def build(self, network: Transformer) -> Any:
-        """See :mod:`mathdesign.export.transformer.module`."""
+        """See :mod:`mathdesign.export.transformer.module`; what is too large is counted, not built."""
+        refuse_heavy(network.params(), network.macs(), network.depth)
         return module.build(network)
 
     def source(self, network: Transformer, objective: float) -> str:

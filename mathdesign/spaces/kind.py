@@ -9,6 +9,7 @@ counted again, and how its network is written and shown. :mod:`mathdesign.kinds`
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
@@ -81,6 +82,26 @@ class Check:
     check: str
     ok: bool
     found: str
+
+
+#: Bytes of a weight with its gradient and the copies that checks make of it.
+WEIGHT_BYTES = 16
+#: A forward pass of more multiply-adds on one input takes minutes on any machine.
+MOST_MACS = 10**13
+#: A module of more layers takes minutes to make.
+MOST_LAYERS = 4096
+
+
+def refuse_heavy(params: int, macs: int, layers: int) -> None:
+    """Raise :class:`CannotBuild` for a network that this machine cannot hold, before it is built."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if params * WEIGHT_BYTES > memory:
+        needs, has = params * WEIGHT_BYTES / 2**30, memory / 2**30
+        raise CannotBuild(f"{params:,} weights need {needs:,.1f} GiB; this machine has {has:,.1f}")
+    if macs > MOST_MACS:
+        raise CannotBuild(f"{macs:,} multiply-adds on one input; accepted: at most {MOST_MACS:,}")
+    if layers > MOST_LAYERS:
+        raise CannotBuild(f"{layers:,} blocks; accepted: at most {MOST_LAYERS:,}")
 
 
 class CannotBuild(ValueError):
