@@ -33,7 +33,7 @@ MAGIC = b"SQLite format 3\0"
 #: A claim lasts this long unless renewed.
 CLAIM_S = 30.0
 #: A claim that ends later than this was made by no clock of ours.
-LONGEST_CLAIM_S = 2 * CLAIM_S + 3600.0
+LONGEST_CLAIM_S = 2 * CLAIM_S
 #: A design takes some kilobytes; a longer one is none.
 LARGEST_DESIGN_BYTES = 1 << 26
 #: How long to wait for another process's transaction.
