@@ -51,7 +51,7 @@ validate: {data: digits, size: 8, epochs: 1}
 """,
     "inverted": """\
 space: {family: inverted_residual, input: {size: 16}, classes: 5, stages: [{stride: 2, width: [8, 16],
-  expansion: [2, 3], kernel_size: [3, 5], depth: 1..2, se: true}], head: {width: 32}}
+  expansion: [2, 3], kernel_size: [3, 5], depth: 1..2, squeeze_excitation: true}], head: {width: 32}}
 budgets: {macs: 3M}
 """,
     "slots": """\
@@ -281,7 +281,7 @@ def _designs(place: Path, name: str, spec: Any) -> Room:
     design.save(place / "design.yaml")
     commands: list[tuple[str, ...]] = []
     for file in ("{}/design.json", "{}/design.yaml"):
-        commands += [("compare", file, file), ("why", file), ("export", file)]
+        commands += [("compare", file, file), ("why", file), ("export", file)] * 3
     commands.append(("validate", "{}/design.json", "--no-train"))
     data = {"design.json": design.to_dict(), "design.yaml": design.to_dict()}
     return Room(f"design {name}", place, ("design.json", "design.json", "design.yaml"), tuple(commands), data=data)
@@ -300,9 +300,10 @@ def _sweeps(place: Path) -> Room:
 
 def _tables(place: Path) -> Room:
     place.mkdir()
-    (place / "space.yaml").write_text(SPECS["slots"])
-    rows = ["a,b,acc"] + [f"{a},{b},{a + len(b)}.5" for a in (1, 2, 4) for b in ("conv", "no", "3")]
-    (place / "table.csv").write_text("\n".join(rows * 1) + "\n")
+    third = "    - {name: c, options: [x, y, z]}\n  without"
+    (place / "space.yaml").write_text(SPECS["slots"].replace("  without", third))
+    rows = [f"{a},{b},{c},{a + len(str(b))}.5" for a in (1, 2, 4) for b in ("conv", "no", 3) for c in "xyz"]
+    (place / "table.csv").write_text("\n".join(["a,b,c,acc", *rows]) + "\n")
     words = ("--table", "{}/table.csv", "--space", "{}/space.yaml", "--target", "acc", "--out", "{}/out")
     few = ("--queries", "4", "--start", "4", "--no-baselines")
     return Room("table", place, ("table.csv",), (("fit", *words, "--model", "tables"), ("search", *words, *few)))

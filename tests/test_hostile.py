@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+import mathdesign
 from mathdesign.cli.main import app
 from mathdesign.kinds.load import load, loads
 from mathdesign.result import Design, DesignError
@@ -193,3 +194,19 @@ def test_what_the_machine_refuses_is_one_line(saved: Path, tmp_path: Path):
         assert done.exit_code == 1, (arguments, done.output, done.exception)
         assert "taken" in done.output and "Traceback" not in done.output
         assert isinstance(done.exception, SystemExit)
+
+
+def test_a_wide_space_of_transformers_is_counted_before_it_is_built():
+    stack = "{width: 64..256/32, depth: 1..4, head_size: 32, ffn_ratio: [2, 3, 4]}"
+    text = (
+        "space: {family: vit, classes: 10, image: {size: 32, patch: 8}, stacks: ["
+        + ", ".join([stack] * 12)
+        + "]}"
+    )
+    start = time.process_time()
+    with pytest.raises(SpecError, match=r"more than 100,000 choices of widths \(1.38e\+10\)"):
+        mathdesign.problem(loads(text))
+    narrow = text.replace("64..256/32", "[64, 96]")
+    with pytest.raises(SpecError, match=r"memory_limit"):
+        mathdesign.problem(loads(narrow + "\nsolve: {memory_limit: 1 MiB}"))
+    assert time.process_time() - start < 10

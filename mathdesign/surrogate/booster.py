@@ -56,10 +56,7 @@ def rewritten(text: str, features: Sequence[Feature]) -> str:
             }  # fmt: skip
         rows["leaf_value"] = map(repr, tree.leaf_values.tolist())
         if leaves > 1:
-            counts = _whole(words, "leaf_count", leaves, number)
-            inner = _whole(words, "internal_count", leaves - 1, number)
-            if min(*counts, *inner) < 1 or max(*counts, *inner) > LARGEST_COUNT:
-                raise ModelError(f"tree {number}: a count of rows out of range")
+            counts, inner = _counts(words, leaves, number)
             rows |= {
                 "leaf_weight": counts, "leaf_count": counts, "internal_value": [0] * (leaves - 1),
                 "internal_weight": inner, "internal_count": inner,
@@ -76,6 +73,17 @@ def rewritten(text: str, features: Sequence[Feature]) -> str:
         "tree_sizes=" + " ".join(str(len(block)) for block in blocks),
     ]  # fmt: skip
     return "\n".join(head) + "\n\n" + "".join(blocks) + "end of trees\n\nparameters:\nend of parameters\n"
+
+
+def _counts(words: Mapping[str, str], leaves: int, number: int) -> tuple[list[int], list[int]]:
+    """Training rows of each leaf and of each node, for attributions; one each where none are told."""
+    found = []
+    for key, count in (("leaf_count", leaves), ("internal_count", leaves - 1)):
+        counts = _whole(words, key, count, number) if key in words else [1] * count
+        if any(not 1 <= n <= LARGEST_COUNT for n in counts):
+            raise ModelError(f"tree {number}: an entry of {key} out of range")
+        found.append(counts)
+    return found[0], found[1]
 
 
 def _whole(words: Mapping[str, str], key: str, count: int, number: int) -> list[int]:
@@ -177,6 +185,8 @@ def _tree(words: Mapping[str, str], number: int, features: int) -> Tree:
         numbers("leaf_value", float, leaves),
     )  # fmt: skip
     _check_tree(tree, number, features)
+    if leaves > 1:
+        _counts(words, leaves, number)
     return tree
 
 
