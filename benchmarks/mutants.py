@@ -99,8 +99,13 @@ def main() -> None:
                 if not worker.process.is_alive():
                     worker = Worker(Path(folder))
             taken = time.monotonic() - start
-            report.append({"room": name, "mutants": count, "bad": bad, "slowest_s": slowest, "seconds": taken})
-            print(f"{name}: {count:,} mutants, {len(bad)} bad, slowest {slowest:.1f} s, {taken:.0f} s", flush=True)
+            report.append(
+                {"room": name, "mutants": count, "bad": bad, "slowest_s": slowest, "seconds": taken}
+            )
+            print(
+                f"{name}: {count:,} mutants, {len(bad)} bad, slowest {slowest:.1f} s, {taken:.0f} s",
+                flush=True,
+            )
         worker.pipe.send(None)
     words.out.mkdir(parents=True, exist_ok=True)
     (words.out / "mutants.json").write_text(json.dumps(report, indent=1) + "\n")

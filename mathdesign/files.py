@@ -61,7 +61,8 @@ def refuse_folder(folder: Path) -> None:
 
 def _remove_stale(target: Path) -> None:
     """Remove what a killed process left half written beside ``target``, once it is old enough
-    that nobody can still be writing it."""
+    that nobody can still be writing it.
+    """
     for stale in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         with contextlib.suppress(OSError):
             if time.time() - stale.stat().st_mtime > STALE_S:

@@ -139,14 +139,18 @@ def _changed(data: Any, rng: random.Random) -> Any:
     elif how < 0.85:
         holder[key] = [holder[key], copy.deepcopy(holder[key])]
     elif isinstance(holder, dict):
-        holder[rng.choice(("x", "", "name", "family", str(key).upper(), f"{key} "))] = holder.pop(key)
+        holder[rng.choice(("x", "", "name", "family", str(key).upper(), f"{key} "))] = holder.pop(
+            key
+        )
     else:
         holder.append(copy.deepcopy(holder[key]))
     return data
 
 
 def _places(data: Any) -> Iterator[tuple[Any, Any]]:
-    keys = list(data) if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    keys = (
+        list(data) if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    )
     for key in keys:
         yield data, key
         yield from _places(data[key])
@@ -262,7 +266,9 @@ def rooms(folder: Path) -> list[Room]:
         commands = (("check", "{}/spec.yaml"),) * 4 + (
             ("design", "{}/spec.yaml", "--no-train", "-q", "--time-limit", "2s"),
         )
-        made.append(Room(f"specification {name}", place, ("spec.yaml",), commands, data={"spec.yaml": data}))
+        made.append(
+            Room(f"specification {name}", place, ("spec.yaml",), commands, data={"spec.yaml": data})
+        )
     for name in SPECS:
         made.append(_designs(folder / f"{name}-design", name, loads(SPECS[name])))
     made += [_sweeps(folder / "sweep"), _tables(folder / "tables")]
@@ -284,7 +290,13 @@ def _designs(place: Path, name: str, spec: Any) -> Room:
         commands += [("compare", file, file), ("why", file), ("export", file)] * 3
     commands.append(("validate", "{}/design.json", "--no-train"))
     data = {"design.json": design.to_dict(), "design.yaml": design.to_dict()}
-    return Room(f"design {name}", place, ("design.json", "design.json", "design.yaml"), tuple(commands), data=data)
+    return Room(
+        f"design {name}",
+        place,
+        ("design.json", "design.json", "design.yaml"),
+        tuple(commands),
+        data=data,
+    )
 
 
 def _sweeps(place: Path) -> Room:
@@ -302,11 +314,30 @@ def _tables(place: Path) -> Room:
     place.mkdir()
     third = "    - {name: c, options: [x, y, z]}\n  without"
     (place / "space.yaml").write_text(SPECS["slots"].replace("  without", third))
-    rows = [f"{a},{b},{c},{a + len(str(b))}.5" for a in (1, 2, 4) for b in ("conv", "no", 3) for c in "xyz"]
+    rows = [
+        f"{a},{b},{c},{a + len(str(b))}.5"
+        for a in (1, 2, 4)
+        for b in ("conv", "no", 3)
+        for c in "xyz"
+    ]
     (place / "table.csv").write_text("\n".join(["a,b,c,acc", *rows]) + "\n")
-    words = ("--table", "{}/table.csv", "--space", "{}/space.yaml", "--target", "acc", "--out", "{}/out")
+    words = (
+        "--table",
+        "{}/table.csv",
+        "--space",
+        "{}/space.yaml",
+        "--target",
+        "acc",
+        "--out",
+        "{}/out",
+    )
     few = ("--queries", "4", "--start", "4", "--no-baselines")
-    return Room("table", place, ("table.csv",), (("fit", *words, "--model", "tables"), ("search", *words, *few)))
+    return Room(
+        "table",
+        place,
+        ("table.csv",),
+        (("fit", *words, "--model", "tables"), ("search", *words, *few)),
+    )
 
 
 def _models(place: Path) -> Room:
@@ -325,7 +356,13 @@ def _models(place: Path) -> Room:
     features = features_of(space)
     names = names_in_file([feature.name for feature in features])
     columns = matrix(features, points)
-    settings = {"objective": "regression", "num_leaves": 3, "min_data_in_leaf": 1, "verbose": -1, "num_threads": 1}
+    settings = {
+        "objective": "regression",
+        "num_leaves": 3,
+        "min_data_in_leaf": 1,
+        "verbose": -1,
+        "num_threads": 1,
+    }
     texts = []
     for seed in range(4):
         y = points @ np.array([1.0, 0.3 * seed]) + 0.1
@@ -337,8 +374,17 @@ def _models(place: Path) -> Room:
     text = SPECS["slots"].replace("{metric: macs}", "{predictor: model}")
     (place / "spec.yaml").write_text(text)
     (place / "unsure.yaml").write_text(text.replace("model}", "model, uncertainty: 0.5}"))
-    commands = (("design", "spec.yaml", "-q"), ("check", "spec.yaml"), ("design", "unsure.yaml", "-q"))
-    targets = ("model/trees-0.txt", "model/trees-0.txt", "model/trees-1.txt", "model/predictor.json")
+    commands = (
+        ("design", "spec.yaml", "-q"),
+        ("check", "spec.yaml"),
+        ("design", "unsure.yaml", "-q"),
+    )
+    targets = (
+        "model/trees-0.txt",
+        "model/trees-0.txt",
+        "model/trees-1.txt",
+        "model/predictor.json",
+    )
     data = {"predictor.json": json.loads((place / "model/predictor.json").read_text())}
     return Room("booster", place, targets, commands, data=data)
 
@@ -356,7 +402,16 @@ def _predictors(place: Path, model: Path) -> Room:
 
 def _searches(place: Path) -> Room:
     made = _tables(place)
-    words = ("--table", "{}/table.csv", "--space", "{}/space.yaml", "--target", "acc", "--out", "{}/out")
+    words = (
+        "--table",
+        "{}/table.csv",
+        "--space",
+        "{}/space.yaml",
+        "--target",
+        "acc",
+        "--out",
+        "{}/out",
+    )
     command = ("search", *words, "--queries", "5", "--start", "5", "--no-baselines")
     done = _run([word.replace("{}", str(place)) for word in command], place)
     assert done.exit_code == 0, done.output
@@ -379,15 +434,23 @@ def _store_changed(path: Path, rng: random.Random) -> None:
         return
     connection = sqlite3.connect(path)
     try:
-        names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         table = rng.choice([*names, "results", "results"])
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         first = columns[0]
         keys = [k for (k,) in connection.execute(f"SELECT {first} FROM {table}")]
         if table == "claims" or not keys:
-            owner = rng.choice(("x", "a/b/c", f"{os.uname().nodename}/1/x", "\x00", "h/99999999999999999999/x"))
+            owner = rng.choice(
+                ("x", "a/b/c", f"{os.uname().nodename}/1/x", "\x00", "h/99999999999999999999/x")
+            )
             known = [k for (k,) in connection.execute("SELECT request FROM results")]
-            row = (rng.choice(known or ["x"]), owner, rng.choice((1e300, -1.0, time.time() + 1e8, "soon")))
+            row = (
+                rng.choice(known or ["x"]),
+                owner,
+                rng.choice((1e300, -1.0, time.time() + 1e8, "soon")),
+            )
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", row)
             connection.execute("DELETE FROM results WHERE request = ?", row[:1])
         elif rng.random() < 0.1:

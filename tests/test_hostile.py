@@ -132,7 +132,9 @@ def edits(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", edits({"network": {"stages": [{}]}, "metrics": {}, "certificate": {}}))
+@pytest.mark.parametrize(
+    "name", edits({"network": {"stages": [{}]}, "metrics": {}, "certificate": {}})
+)
 def test_hand_edited_designs_are_refused_in_one_line(saved: Path, tmp_path: Path, name: str):
     path = tmp_path / "design.json"
     path.write_text(json.dumps(edits(Design.load(saved).to_dict())[name]))

@@ -156,6 +156,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except MemoryError as error:
             reason = f"out of memory{f': {error}' if str(error) else ''}"
             raise SystemExit(session.fail(EXIT_FAILURE, reason)) from None
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # torch's own word for it
+                raise
+            raise SystemExit(session.fail(EXIT_FAILURE, "out of memory")) from None
         except KeyboardInterrupt:
             raise SystemExit(session.fail(EXIT_FAILURE, "stopped")) from None
 

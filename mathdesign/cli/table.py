@@ -57,7 +57,9 @@ def table(session: Session, request: TableRequest) -> int:
     if request.scheduler is not None and importlib.util.find_spec("distributed") is None:
         return session.fail(EXIT_FAILURE, "--scheduler needs: pip install 'mathdesign[cluster]'")
     plots = [word.strip() for word in request.plots.split(",") if word.strip()]
-    plots = list(dict.fromkeys(p for word in plots for p in (FORMATS if word == "both" else [word])))
+    plots = list(
+        dict.fromkeys(p for word in plots for p in (FORMATS if word == "both" else [word]))
+    )
     if unknown := [word for word in plots if word not in FORMATS]:
         accepted = ", ".join((*FORMATS, "both"))
         return session.fail(EXIT_BAD_INPUT, f"--plots {unknown[0]}: accepted: {accepted}")
@@ -77,8 +79,8 @@ def table(session: Session, request: TableRequest) -> int:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (StoreError, ClusterError) as error:
         return session.fail(EXIT_FAILURE, str(error))
-    except ValueError as error:  # a metric of the front that is no column
-        return session.fail(EXIT_BAD_INPUT, f"{request.sweep}: pareto: {error}")
+    except ValueError as error:
+        return session.fail(EXIT_BAD_INPUT, f"{request.sweep}: {error}")
     except OSError as error:
         return session.fail(EXIT_FAILURE, f"cannot write to {out}: {error.strerror or error}")
     return _report(session, found)

@@ -160,7 +160,9 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
     point = np.array(solution.point, dtype=np.int64)[None]
     features = features_of(posed.space)
     columns = matrix(features, point)
-    check_objective(rewritten(predictor.members[0], features), columns[0], solution.objective - added)
+    check_objective(
+        rewritten(predictor.members[0], features), columns[0], solution.objective - added
+    )
 
 
 def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:

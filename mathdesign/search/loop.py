@@ -166,9 +166,7 @@ def _next(
     return propose(problem, space, points, labels, seen, wanted, options.seed + len(seen)), method
 
 
-def _measured(
-    drafts: list[Query], measure: Callable[[Point], float], jobs: int
-) -> Iterator[Query]:
+def _measured(drafts: list[Query], measure: Callable[[Point], float], jobs: int) -> Iterator[Query]:
     """Each of the drafts when its measurement ends, ``jobs`` at a time (another process's work)."""
 
     def one(draft: Query) -> Query:
@@ -329,7 +327,9 @@ class Journal:
         """Refuse the log of another search."""
         try:
             found = json.loads(line)["request"]
-            differ = [key for key in {**self.request, **found} if found.get(key) != self.request.get(key)]
+            differ = [
+                key for key in {**self.request, **found} if found.get(key) != self.request.get(key)
+            ]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise LogError(
                 f"{self.path}:1: not the request of a search; name another --out"
@@ -357,12 +357,19 @@ class Journal:
                     raise ValueError(f"value {value!r}")
                 value = float(value)
             after, place = int(data["after"]), int(data["place"])
-            if not 0 <= after < number or not 0 <= place:
+            if not 0 <= after < number or not place >= 0:
                 raise ValueError(f"after {after}, place {place}")
             return Query(point, value, str(data["reason"]), str(data["proposed_by"]), after, place)
         except LogError:
             raise
-        except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise LogError(
                 f"{self.path}:{number}: not a measurement ({error}); name another --out"
             ) from None

@@ -72,7 +72,12 @@ def rewritten(text: str, features: Sequence[Feature]) -> str:
         "feature_infos=" + " ".join(["[-1e+300:1e+300]"] * count),
         "tree_sizes=" + " ".join(str(len(block)) for block in blocks),
     ]  # fmt: skip
-    return "\n".join(head) + "\n\n" + "".join(blocks) + "end of trees\n\nparameters:\nend of parameters\n"
+    return (
+        "\n".join(head)
+        + "\n\n"
+        + "".join(blocks)
+        + "end of trees\n\nparameters:\nend of parameters\n"
+    )
 
 
 def _counts(words: Mapping[str, str], leaves: int, number: int) -> tuple[list[int], list[int]]:

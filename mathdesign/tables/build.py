@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.spec.faults import SpecError
+from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.tables.pareto import on_front
 from mathdesign.tables.planning import helpers
 from mathdesign.tables.request import Keys

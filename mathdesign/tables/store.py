@@ -320,9 +320,14 @@ def _damage(row: Sequence[Any]) -> str:
     if not _is_nesting(figures["nesting"]):
         return "limits that are none"
     if status not in DESIGNED:
-        return "" if packed is None and figures["objective"] is None else f"a design that is {status}"
+        return (
+            "" if packed is None and figures["objective"] is None else f"a design that is {status}"
+        )
+    from mathdesign.result import Design
+
     try:
         design = _unpacked(packed)
+        Design.from_dict(design).specification()
         claimed, metrics = design["certificate"], design["metrics"]
         said = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
         said |= {name: metrics.get(name) for name in ("params", "macs", "blocks")}

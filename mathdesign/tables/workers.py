@@ -78,7 +78,7 @@ def refuse_without_guard() -> None:
     here = [s for s in statements if s.lineno <= line <= (s.end_lineno or s.lineno)]
     if here and not any(isinstance(s, ast.If) and "__name__" in ast.unparse(s.test) for s in here):
         raise NoGuard(
-            f"{file}:{line}: processes (jobs=2 or more) need `if __name__ == \"__main__\":` above "
+            f'{file}:{line}: processes (jobs=2 or more) need `if __name__ == "__main__":` above '
             "this line, for each of them imports the script; or leave jobs=1, which needs none"
         )
 

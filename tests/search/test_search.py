@@ -21,6 +21,8 @@ from mathdesign.spaces.lists.named import nasbench201, nats_size
 from mathdesign.surrogate.growing import normal_scores
 from tests.surrogate.test_surrogate import landscape
 
+FIVE = SearchOptions(5)
+
 
 def problem_of(space, budgets=()):
     zero = TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots))
@@ -142,7 +144,7 @@ def test_a_log_of_another_search_is_refused_by_what_differs(case, tmp_path):
     log = tmp_path / "log.jsonl"
     asked = {"target": "acc", "words": {"budgets": {"macs": 5}}}
 
-    def again(options=SearchOptions(5), problem=problem, request=asked):
+    def again(options=FIVE, problem=problem, request=asked):
         return search(problem, space, values.__getitem__, options, log=log, request=request)
 
     found = again()
@@ -194,7 +196,7 @@ def test_a_line_that_is_no_measurement_is_named(case, tmp_path, line):
     log = tmp_path / "log.jsonl"
     search(problem, space, values.__getitem__, SearchOptions(2), log=log)
     log.write_text(log.read_text() + line + "\n")
-    with pytest.raises(LogError, match="log.jsonl:4"):
+    with pytest.raises(LogError, match=r"log\.jsonl:4"):
         search(problem, space, values.__getitem__, SearchOptions(5), log=log)
 
 

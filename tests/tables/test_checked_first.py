@@ -64,7 +64,9 @@ def test_bad_rows_write_no_store_and_are_named_at_their_line(base, tmp_path):
     (tmp_path / "base.yaml").write_text(BASE)
     sweep = "base: base.yaml\nrows:\n  - {name: good, budgets.macs: 8}\n  - name: bad\n    budgets.macs: many\n  - {name: odd, budgets.mem: 3}\n"
     (tmp_path / "sweep.yaml").write_text(sweep)
-    done = CliRunner().invoke(app, ["table", str(tmp_path / "sweep.yaml"), "-o", str(tmp_path / "o")])
+    done = CliRunner().invoke(
+        app, ["table", str(tmp_path / "sweep.yaml"), "-o", str(tmp_path / "o")]
+    )
     assert done.exit_code == 2
     assert "sweep.yaml:5:5: bad: budgets.macs" in done.output
     assert "sweep.yaml:6:" in done.output and "odd: budgets.mem" in done.output
@@ -161,7 +163,9 @@ def change(path, statement, *values):
         ("nesting = '[1, 2, 3]'", "limits"),
     ],
 )
-def test_a_stored_row_that_is_not_what_its_design_says_is_sought_again(base, tmp_path, what, reason):
+def test_a_stored_row_that_is_not_what_its_design_says_is_sought_again(
+    base, tmp_path, what, reason
+):
     first = build(base, tmp_path)
     before = (tmp_path / "table.csv").read_bytes()
     request = first.entries[0].request
@@ -175,7 +179,9 @@ def test_a_stored_row_that_is_not_what_its_design_says_is_sought_again(base, tmp
 def test_a_bomb_in_a_store_is_not_unpacked(base, tmp_path):
     request = build(base, tmp_path).entries[0].request
     bomb = zlib.compress(b"[" + b" " * (1 << 28))
-    change(tmp_path / "store.sqlite", "UPDATE results SET design = ? WHERE request = ?", bomb, request)
+    change(
+        tmp_path / "store.sqlite", "UPDATE results SET design = ? WHERE request = ?", bomb, request
+    )
     again = build(base, tmp_path)
     assert "too large" in again.dropped[request]
 
@@ -183,7 +189,12 @@ def test_a_bomb_in_a_store_is_not_unpacked(base, tmp_path):
 def test_claims_that_no_clock_of_ours_made_block_nobody(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
         for owner, lapses in (("far/1/x", time.time() + 1e6), ("x", "soon"), ("a/b", 1e300)):
-            change(tmp_path / "s.sqlite", "INSERT OR REPLACE INTO claims VALUES ('r', ?, ?)", owner, lapses)
+            change(
+                tmp_path / "s.sqlite",
+                "INSERT OR REPLACE INTO claims VALUES ('r', ?, ?)",
+                owner,
+                lapses,
+            )
             assert store.claim(["r"], 1) == ["r"]
 
 
