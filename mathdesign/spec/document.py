@@ -85,7 +85,9 @@ def parse(text: str, file: str, *, most_nodes: int = MOST_NODES) -> Document:
     try:
         root = _composed(text, most_nodes)
     except _TooLarge as error:
-        raise SpecError([Fault(file, *error.args, "", TOO_MANY, "a plain specification")]) from None
+        line, column = error.args
+        fault = Fault(file, line, column, "", TOO_MANY, "a plain specification")
+        raise SpecError([fault]) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -120,7 +122,8 @@ def data_faults(data: object, *, most_nodes: int = MOST_NODES) -> Iterator[tuple
 
     Too much or too deep, huge integers, text that has no UTF-8, keys that are no text.
     """
-    seen, waiting = 0, [((), data)]
+    seen = 0
+    waiting: list[tuple[Path, object]] = [((), data)]
     while waiting:
         path, value = waiting.pop()
         seen += 1

@@ -97,7 +97,11 @@ class Store:
             _refuse_foreign(self.path)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self.connection.close()  # SQLite's own files beside it go with it
+                raise
 
     def _open(self) -> None:
         run = self.connection.execute
@@ -112,7 +116,8 @@ class Store:
             )
         (damage,) = run("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
-            raise StoreError(f"{self.path}: damaged ({damage}); restore it or name another --out")
+            words = " ".join(str(damage).split())
+            raise StoreError(f"{self.path}: damaged ({words}); restore it or name another --out")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         if not tables:
@@ -129,8 +134,10 @@ class Store:
     def close(self) -> None:
         """Give back this process's claims and close the file."""
         with self._errors():
-            self.connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
-            self.connection.close()
+            try:
+                self.connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+            finally:
+                self.connection.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
