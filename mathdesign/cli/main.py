@@ -14,7 +14,7 @@ from mathdesign.cli.session import Session, guarded, plain_output
 class Commands(typer.Typer):
     """Commands that end in one line where the machine refuses them something."""
 
-    def command(
+    def command(  # type: ignore[override]  # all of typer's own options, passed on
         self, *arguments: Any, **options: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """As typer's own."""

@@ -174,7 +174,7 @@ def _stage_from(data: object, path: str, prev: int, resolution: int) -> NetworkS
     )
     if not isinstance(fields["name"], str):
         raise NetworkError([f"{path}.name: found {fields['name']!r}, accepted: text"])
-    if not isinstance(fields["role"], str) or fields["role"] not in ROLES:
+    if fields["role"] not in ROLES:
         raise NetworkError([f"{path}.role: found {fields['role']!r}, accepted: {', '.join(ROLES)}"])
     stride = _integer(fields["stride"], f"{path}.stride")
     flags = {flag: fields.get(flag, False) for flag in (IDENTITY, *OPTIONS)}
