@@ -65,8 +65,9 @@ class Worker:
                 found: tuple[dict[str, object] | None, float] = self.pipe.recv()
                 return found
             self.process.kill()
+            self.process.join()
             return {**bad, "what": f"killed after {KILLED_S:g} s"}, time.monotonic() - start
-        except EOFError:
+        except (EOFError, OSError):
             self.process.join()
             return {**bad, "what": f"died: {self.process.exitcode}"}, time.monotonic() - start
 
