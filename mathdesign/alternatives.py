@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from mathdesign.programs.slot_space import TableError
 from mathdesign.programs.slots import SlotProblem
@@ -44,11 +45,11 @@ def alternatives(
 ) -> Iterator[Alternative]:
     """One for each slot that has a choice, in order. A space of one option each has none.
 
-    Raises :class:`NoSlots` for designs of another form, ``SpecError`` where the design's predictor
-    is gone, ``TableError`` for options that are not of the space.
+    Raises :class:`NoSlots` for designs of another form, ``DesignError`` and ``SpecError`` where its request or predictor
+    cannot be used, ``TableError`` for options that are not of the space.
     """
     kind = design.kind
-    spec = kind.spec.model_validate(dict(design.request))
+    spec: Any = design.specification()
     if kind.option_space(spec) is None:
         raise NoSlots("accepted: designs over option lists (slots)")
     posed = kind.pose(spec)

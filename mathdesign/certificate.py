@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mathdesign.solvers.base import Solution
+from mathdesign.solvers.base import Solution, Status
 from mathdesign.spec.blocks import Specification
 
 #: Packages whose versions can change an answer.
@@ -17,6 +17,9 @@ VERSIONED = ("mathdesign", "numpy", "highspy", "scipy", "numba")
 #: A budget is called binding when less than this share of it is left.
 BINDING_SHARE = 0.01
 USE_NUMBERS = ("used", "upper", "lower")
+CERTIFICATE_WORDS = ("status", "termination", "backend", "request_sha256")
+#: What the certificate of a design may say.
+DESIGN_STATUSES = (Status.OPTIMAL.value, Status.WITHIN_GAP.value, Status.FEASIBLE.value)
 CERTIFICATE_NUMBERS = ("objective", "bound", "gap", "gap_target", "seed")
 
 
@@ -32,7 +35,10 @@ class BudgetUse:
     @classmethod
     def read(cls, data: Any) -> BudgetUse:
         """From a design file. Raises ``ValueError`` or ``TypeError`` for what is none."""
-        return cls(**finite_numbers(data, USE_NUMBERS))
+        given = finite_numbers(data, USE_NUMBERS)
+        if not isinstance(given.get("metric"), str) or given.get("used") is None:
+            raise ValueError(f"budgets: found {data!r}, accepted: a metric and what is used of it")
+        return cls(**given)
 
     @property
     def slack(self) -> float:
@@ -91,7 +97,20 @@ class Certificate:
     @classmethod
     def read(cls, data: Any) -> Certificate:
         """From a design file. Raises ``ValueError`` or ``TypeError`` for what is none."""
-        return cls(**finite_numbers(data, CERTIFICATE_NUMBERS))
+        given = finite_numbers(data, CERTIFICATE_NUMBERS)
+        for name in CERTIFICATE_WORDS:
+            if not isinstance(given.get(name), str):
+                raise ValueError(f"{name}: found {given.get(name)!r}, accepted: text")
+        if given["status"] not in DESIGN_STATUSES:
+            accepted = ", ".join(DESIGN_STATUSES)
+            raise ValueError(f"status: found {given['status']!r}, accepted: {accepted}")
+        for name in ("objective", "gap_target", "seed"):
+            if given.get(name) is None:
+                raise ValueError(f"{name}: found nothing, accepted: a finite number")
+        versions = given.get("versions", {})
+        if not isinstance(versions, Mapping):
+            raise ValueError(f"versions: found {versions!r}, accepted: a mapping")
+        return cls(**{**given, "versions": {str(k): str(v) for k, v in versions.items()}})
 
     @property
     def proven(self) -> bool:
@@ -113,6 +132,8 @@ def versions() -> dict[str, str]:
 
 def finite_numbers(data: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """``data`` if its entries called ``names`` are finite numbers or None, else ``ValueError``."""
+    if not isinstance(data, Mapping):
+        raise ValueError(f"found {data!r}, accepted: a mapping")
     for name in names:
         value = data.get(name)
         number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from mathdesign.result import Design
-from mathdesign.spaces.kind import Check
+from mathdesign.spaces.kind import CannotBuild, Check
 from mathdesign.validators.errors import RecheckError
 
 
@@ -20,12 +21,12 @@ def checks(design: Design) -> list[Check]:
 def _checks(design: Design) -> Iterator[Check]:
     kind, certificate = design.kind, design.certificate
     try:
-        spec = kind.spec.model_validate(dict(design.request))
+        spec: Any = design.specification()
         same = spec.content_hash() == certificate.request_sha256
         words = "as certified" if same else "differs from the certificate"
         yield Check("request hash", same, words)
         valid = certificate.bound is None or certificate.bound >= certificate.objective
         yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
         yield from kind.checks(kind.pose(spec), design.network, design.recount)
-    except (RecheckError, ValueError) as error:
+    except (RecheckError, ValueError, CannotBuild) as error:
         yield Check("recheck", False, " ".join(str(error).split()))

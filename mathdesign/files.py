@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
+import glob
 import io
 import math
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 #: Longer keys take YAML's explicit form.
 LONGEST_KEY = 100
+#: A temporary file of this age belongs to a process that was killed.
+STALE_S = 600.0
 
 
 def write_atomic(path: Path | str, content: str | bytes) -> Path:
@@ -28,6 +33,7 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
+    _remove_stale(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -40,6 +46,27 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
             Path(name).unlink()
         raise
     return target
+
+
+def refuse_folder(folder: Path) -> None:
+    """Raise ``OSError`` where no file can be written below ``folder``, which may be missing."""
+    here = folder
+    while not here.exists() and here != here.parent:
+        here = here.parent
+    if not here.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(here))
+    if not os.access(here, os.W_OK | os.X_OK) or os.statvfs(here).f_flag & os.ST_RDONLY:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(here))
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what a killed process left half written beside ``target``, once it is old enough
+    that nobody can still be writing it.
+    """
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - stale.stat().st_mtime > STALE_S:
+                stale.unlink()
 
 
 def png(figure: Any) -> bytes:

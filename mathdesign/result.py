@@ -15,15 +15,27 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.certificate import BudgetUse, Certificate
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
+from mathdesign.kinds.load import validated
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.spaces.kind import NamedNetwork, Recount
+from mathdesign.spec.blocks import Specification
+from mathdesign.spec.document import (
+    LARGEST_FILE_BYTES,
+    MOST_NODES,
+    Document,
+    data_faults,
+    dotted,
+    is_text,
+    parse,
+)
+from mathdesign.spec.faults import SpecError, quoted
 
 if TYPE_CHECKING:
     from torch import nn
 
 FORMAT = 1
-#: A design file is small; anything larger is not one.
-LARGEST_FILE_BYTES = 1 << 20
+#: A design holds its request in canonical form, and what was chosen of it.
+MOST_DESIGN_NODES = 2 * MOST_NODES
 
 
 class DesignError(ValueError):
@@ -60,6 +72,13 @@ class Design:
     def name(self) -> str:
         """The name given in the request."""
         return str(self.network.name)
+
+    def specification(self) -> Specification:
+        """The request in words. Raises :class:`DesignError` where it is none."""
+        try:
+            return validated(Document("request", dict(self.request)))
+        except SpecError as error:
+            raise DesignError("; ".join(str(error).splitlines())) from None
 
     @property
     def recount(self) -> Recount:
@@ -98,11 +117,15 @@ class Design:
             raise DesignError(
                 f"not a design of format {FORMAT}: run `mathdesign design` to make one"
             )
-        kind = kind_of(data.get("request"))
+        for path, found, accepted in data_faults(data, most_nodes=MOST_DESIGN_NODES):
+            raise DesignError(f"{dotted(path)}: found {found}; accepted: {accepted}")
+        if not isinstance(data.get("request"), Mapping):
+            raise DesignError(f"request: found {quoted(data.get('request'))}; accepted: a mapping")
+        kind = kind_of(data["request"])
         try:
             return cls(
                 network=kind.network_from(data),
-                metrics={str(k): int(v) for k, v in data["metrics"].items()},
+                metrics={str(k): whole_number(k, v) for k, v in data["metrics"].items()},
                 figures=kind.figures_from(data),
                 budgets=tuple(map(BudgetUse.read, data["budgets"])),
                 certificate=Certificate.read(data["certificate"]),
@@ -110,8 +133,11 @@ class Design:
             )
         except NetworkError as error:
             raise DesignError(f"network: {error}") from error
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            raise DesignError(f"not a complete design: {error}") from error
+        except KeyError as error:
+            raise DesignError(f"not a complete design: {error} is missing") from error
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
+            reason = " ".join(str(error).split())
+            raise DesignError(f"not a complete design: {reason}") from error
 
     def to_json(self) -> str:
         """JSON text; equal designs give equal bytes."""
@@ -144,27 +170,47 @@ class Design:
 
         Raises :class:`DesignError` where it is none, ``OSError`` where it cannot be read.
         """
-        text = Path(path).read_text(encoding="utf-8")
-        return cls.from_dict(_from_json(text) if Path(path).suffix == ".json" else _from_yaml(text))
+        file = Path(path)
+        if file.exists() and not file.is_file():
+            raise DesignError("not a file: name a design.yaml that `mathdesign design` wrote")
+        with file.open("rb") as stream:
+            raw = stream.read(LARGEST_FILE_BYTES + 1)
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            raise DesignError("bytes that are not UTF-8: not a design") from None
+        return cls.from_dict(_from_json(text) if file.suffix == ".json" else _from_yaml(text))
+
+
+def _refuse_large(text: str) -> None:
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE_BYTES:
+        raise DesignError(f"larger than {LARGEST_FILE_BYTES} bytes: not a design")
+    if not is_text(text):
+        raise DesignError("half a pair of surrogates: not text")
 
 
 def _from_json(text: str) -> object:
+    _refuse_large(text)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DesignError(f"not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DesignError(f"not JSON: {error}") from None
 
 
 def _from_yaml(text: str) -> object:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    if len(text) > LARGEST_FILE_BYTES:
-        raise DesignError(f"larger than {LARGEST_FILE_BYTES} bytes: not a design")
+    """With the limits of specifications: nothing is followed, repeated or nested without end."""
+    _refuse_large(text)
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise DesignError(f"not YAML: {error}") from error
+        return parse(text, "design", most_nodes=MOST_DESIGN_NODES).data
+    except SpecError as error:
+        raise DesignError(f"not YAML: {str(error).splitlines()[0]}") from None
+
+
+def whole_number(name: object, value: object) -> int:
+    """``value`` if it is an integer. Raises ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name}: found {value!r}, accepted: a whole number")
+    return value
 
 
 def plain(value: Any) -> Any:

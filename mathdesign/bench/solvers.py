@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import time
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.bench.published import PUBLISHED_OBJECTIVES, named
+from mathdesign.files import write_atomic
 from mathdesign.solvers import SolveOptions, backend
 from mathdesign.solvers.base import Ability, Progress
 from mathdesign.solvers.portfolio import cannot
@@ -187,7 +189,9 @@ def plot(runs: Sequence[BenchRun], path: Path) -> bool:
         axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="relative gap", title=name)
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=120, metadata={"Software": None})
+    write_atomic(path, buffer.getvalue())
     return True
 
 

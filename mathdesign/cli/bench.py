@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mathdesign.bench import published, solvers
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.solvers import BACKENDS
 from mathdesign.spec.values import seconds, share
 
@@ -32,6 +32,8 @@ def bench_solvers(
     if unknown:
         accepted = f"programs {', '.join(known)}; backends {', '.join(BACKENDS)}"
         return session.fail(EXIT_BAD_INPUT, f"unknown: {', '.join(unknown)}; accepted: {accepted}")
+    if out is not None:
+        refuse_folder(out)
     try:
         time_limit_s, gap = seconds(limits[0]), share(limits[1])
     except ValueError as error:

@@ -15,6 +15,7 @@ from mathdesign.cli.session import (
     Session,
 )
 from mathdesign.counts import rough
+from mathdesign.files import refuse_folder
 from mathdesign.kinds.load import load, quick
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import SpecError
@@ -52,6 +53,17 @@ class Request:
         return quick(self.family, shape, budgets, classes=self.classes, solve=overrides)
 
 
+def refuse_data(source: str) -> None:
+    """Raise :class:`SpecError` where `validate:` names data that are not there."""
+    try:
+        found = source in ("digits", "python") or Path(source).exists()
+    except (OSError, ValueError):
+        found = False
+    if not found:
+        accepted = "digits, python, or the path of a file or folder"
+        raise SpecError.plain(f"validate: data: {source!r}", accepted)
+
+
 def design(session: Session, request: Request, out: Path | None, train: bool) -> int:
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
@@ -63,6 +75,10 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
 
     try:
         spec = request.read()
+        words = getattr(spec, "training", None)
+        if train and words is not None:
+            refuse_data(words.data)
+        refuse_folder(out if out is not None else DEFAULT_OUT / spec.name)
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
                 on_choice=lambda problem, choice: session.say(
@@ -101,7 +117,6 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "files": [str(path) for path in written],
     }
     code = 0
-    words = getattr(spec, "training", None)
     if train and words is not None:
         from mathdesign.cli.training import train_briefly
 

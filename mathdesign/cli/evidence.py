@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 
 BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
 
@@ -29,6 +29,8 @@ def evidence(
         from mathdesign.surrogate.fit import sample_of
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    if out is not None:
+        refuse_folder(out)
     try:
         space = read_list_spec(space_name).table_space()
         match = BUDGET.fullmatch(budget)
@@ -89,6 +91,8 @@ def calibrate(
         from mathdesign.surrogate.fit import sample_of
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    if out is not None:
+        refuse_folder(out)
     try:
         space = read_list_spec(space_name).table_space()
         if any(slot.values is None or min(slot.values) <= 0 for slot in space.slots):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.counts import rough
+from mathdesign.files import refuse_folder
 
 HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")
@@ -44,6 +47,7 @@ def fit(session: Session, request: FitRequest) -> int:
         from mathdesign.surrogate.report import draw_calibration
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    refuse_folder(request.out)
     try:
         _check_words(request)
         space = _space(request.space)
@@ -84,6 +88,8 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.prune import prune as prune_options
 
+    if out is not None:
+        refuse_folder(out)
     try:
         spec = load(path)
         kind = kind_of_spec(spec)
@@ -170,10 +176,12 @@ def read_table(path: Path) -> Any:
     """The frame in a CSV (perhaps compressed) or Parquet file."""
     import pandas as pd
 
+    if path.exists() and not path.is_file():
+        raise BadRequest(f"{path}: not a file; accepted: CSV or Parquet")
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except OSError as error:
         raise BadRequest(f"{path}: {error.strerror or error}") from None
-    except (ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise BadRequest(f"{path}: not a table ({reason}); accepted: CSV or Parquet") from None

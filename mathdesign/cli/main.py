@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mathdesign.cli.session import Session
+from mathdesign.cli.session import Session, guarded, plain_output
 
-app = typer.Typer(
+
+class Commands(typer.Typer):
+    """Commands that end in one line where the machine refuses them something."""
+
+    def command(  # type: ignore[override]  # all of typer's own options, passed on
+        self, *arguments: Any, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """As typer's own."""
+        register = super().command(*arguments, **options)
+        return lambda function: register(guarded(function))
+
+
+app = Commands(
     name="mathdesign",
     help=(
         "Neural architectures designed as mathematical programs, with a proof.\n\n"
@@ -422,7 +435,7 @@ def schema(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     raise typer.Exit(listing.schema(Session(json, quiet), out))
 
 
-bench = typer.Typer(help="Measure mathdesign on this machine.", no_args_is_help=True)
+bench = Commands(help="Measure mathdesign on this machine.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
 
@@ -459,4 +472,5 @@ def bench_solvers(
 
 def main() -> None:
     """Entry point of the ``mathdesign`` command."""
+    plain_output()
     app()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_NO_DESIGN, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 
 LOG = "evaluations.jsonl"
 BASELINES = ("random", "evolution")
@@ -48,6 +49,7 @@ def search(session: Session, request: SearchRequest) -> int:
         from mathdesign.spec.faults import SpecError
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    refuse_folder(request.out)
     try:
         spec = read_list_spec(request.space)
         # What is measured is maximised, whatever the file says beside it.
@@ -59,11 +61,12 @@ def search(session: Session, request: SearchRequest) -> int:
         )
         methods = ("models", *BASELINES) if request.baselines else ("models",)
         runs = {}
+        asked = _asked(request, spec)
         for method in methods:
             log = request.out / (LOG if method == "models" else f"{method}.jsonl")
             runs[method] = loop.search(
                 problem, space, measure, options, log=log, method=method,
-                on_query=_narrate(session, method, request.queries),
+                on_query=_narrate(session, method, request.queries), request=asked,
             )  # fmt: skip
             write_atomic(log.with_suffix(".parquet"), _parquet(runs[method], space))
     except (BadRequest, TableError, SpecError, loop.LogError, ValueError) as error:
@@ -74,6 +77,16 @@ def search(session: Session, request: SearchRequest) -> int:
     except KeyboardInterrupt:
         return session.fail(EXIT_NO_DESIGN, "stopped; the same command goes on")
     return _report(session, request, space, runs)
+
+
+def _asked(request: SearchRequest, spec: Any) -> dict[str, Any]:
+    """What a log must be of: the space and its budgets in words, and where values come from."""
+    words = spec.to_dict()
+    found = {"words": {k: words[k] for k in ("space", "budgets") if k in words}}
+    if request.table is not None:
+        digest = hashlib.sha256(request.table.read_bytes()).hexdigest()
+        return {**found, "target": request.target, "table": digest}
+    return {**found, "evaluate": request.evaluate}
 
 
 def _evaluator(request: SearchRequest, space: Any) -> Callable[[Any], float]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -132,6 +135,42 @@ class Session:
 
         with Live(console=self.err, transient=True, refresh_per_second=8) as live:
             yield lambda report: live.update(Text(line(report)))
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with what the machine may refuse it as one line: disk, memory, a closed pipe."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        session = Session(options.get("json", False), options.get("quiet", False))
+        try:
+            command(*arguments, **options)
+        except BrokenPipeError:  # `| head`: nobody reads any more
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(EXIT_FAILURE) from None
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            reason = f"{place}{error.strerror or error}"
+            raise SystemExit(session.fail(EXIT_FAILURE, reason)) from None
+        except MemoryError as error:
+            reason = f"out of memory{f': {error}' if str(error) else ''}"
+            raise SystemExit(session.fail(EXIT_FAILURE, reason)) from None
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # torch's own word for it
+                raise
+            raise SystemExit(session.fail(EXIT_FAILURE, "out of memory")) from None
+        except KeyboardInterrupt:
+            raise SystemExit(session.fail(EXIT_FAILURE, "stopped")) from None
+
+    return run
+
+
+def plain_output() -> None:
+    """Characters that the terminal's encoding does not have are replaced, not fatal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def training_line(report: TrainingProgress) -> str:

@@ -16,6 +16,7 @@ from mathdesign.cli.session import (
     EXIT_ROWS,
     Session,
 )
+from mathdesign.files import refuse_folder
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
@@ -56,10 +57,14 @@ def table(session: Session, request: TableRequest) -> int:
     if request.scheduler is not None and importlib.util.find_spec("distributed") is None:
         return session.fail(EXIT_FAILURE, "--scheduler needs: pip install 'mathdesign[cluster]'")
     plots = [word.strip() for word in request.plots.split(",") if word.strip()]
+    plots = list(
+        dict.fromkeys(p for word in plots for p in (FORMATS if word == "both" else [word]))
+    )
     if unknown := [word for word in plots if word not in FORMATS]:
-        accepted = ", ".join(FORMATS)
+        accepted = ", ".join((*FORMATS, "both"))
         return session.fail(EXIT_BAD_INPUT, f"--plots {unknown[0]}: accepted: {accepted}")
     out = request.out if request.out is not None else DEFAULT_OUT / request.sweep.stem
+    refuse_folder(out)
     try:
         sweep = load_sweep(request.sweep, allow_outside=request.allow_outside)
         session.say(f"{request.sweep}: {len(sweep.rows):,} rows -> {out}")
@@ -74,8 +79,8 @@ def table(session: Session, request: TableRequest) -> int:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (StoreError, ClusterError) as error:
         return session.fail(EXIT_FAILURE, str(error))
-    except ValueError as error:  # a metric of the front that is no column
-        return session.fail(EXIT_BAD_INPUT, f"{request.sweep}: pareto: {error}")
+    except ValueError as error:
+        return session.fail(EXIT_BAD_INPUT, f"{request.sweep}: {error}")
     except OSError as error:
         return session.fail(EXIT_FAILURE, f"cannot write to {out}: {error.strerror or error}")
     return _report(session, found)
@@ -101,6 +106,7 @@ def _report(session: Session, found: Any) -> int:
         "rows": len(found.entries),
         "complete": found.complete,
         "statuses": dict(sorted(statuses.items())),
+        "dropped": dict(found.dropped),
         "violations": [str(violation) for violation in found.violations],
         "files": [str(path) for path in found.files],
     }
@@ -110,6 +116,8 @@ def _report(session: Session, found: Any) -> int:
         return session.fail(EXIT_CHECK_FAILED, message, document)
     if not (session.json or session.quiet):
         _show(session, found)
+    for request, reason in found.dropped.items():
+        session.say(f"stored row {request[:16]} was damaged ({reason}): sought again")
     session.say(f"{len(found.entries)} rows: {summary}")
     if found.files:
         session.say("wrote " + ", ".join(str(path) for path in found.files))

@@ -106,7 +106,7 @@ def train_on_text(
 
     Of ``changes``, ``data`` (a file or folder) and ``seed`` overrule it; runs are counted in steps.
     """
-    spec = design.kind.spec.model_validate(dict(design.request))
+    spec: Any = design.specification()
     given = {k: v for k, v in changes.items() if v is not None and k in ("data", "seed")}
     words = (spec.training or TextTrainingSpec()).model_copy(update=given)
     length = min(words.length or given_text.context, given_text.context)

@@ -11,6 +11,7 @@ from mathdesign.cli.against import Against, study
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
 from mathdesign.cli.training import HOW_TO_INSTALL, train_on_images, train_on_text
+from mathdesign.files import refuse_folder
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
@@ -23,6 +24,7 @@ def validate(
     """The ``validate`` command; returns the exit status."""
     from mathdesign.checking import checks as independent_checks
 
+    refuse_folder(out if out is not None else path.parent)
     try:
         design = read_design(path)
         kind, network = design.kind, design.network

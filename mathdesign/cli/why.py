@@ -14,6 +14,7 @@ def why(session: Session, path: Path) -> int:
     from mathdesign.alternatives import NoSlots, alternatives
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
+    from mathdesign.result import DesignError
     from mathdesign.spec.faults import SpecError
 
     try:
@@ -23,9 +24,9 @@ def why(session: Session, path: Path) -> int:
             for alternative in alternatives(design, should_stop=session.should_stop):
                 found.append(alternative)
                 session.say(f"{alternative.slot}: done")
-    except NoSlots as error:
+    except (NoSlots, DesignError, TableError) as error:
         return session.fail(EXIT_BAD_INPUT, f"{path}: {error}")
-    except (Unreadable, SpecError, TableError) as error:
+    except (Unreadable, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         header = ("slot", "chosen", "best other", "loss", "slots changed")

@@ -15,8 +15,8 @@ from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, held_exactly
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
+from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
 from mathdesign.validators.errors import RecheckError
@@ -62,7 +62,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def pose(self, spec: Spec) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
-        with held_exactly():
+        with posing():
             return to_program(spec)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
@@ -107,7 +107,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return {name: float(data[name]) for name in FIGURES}
 
     def build(self, network: Network) -> Any:
-        """See :mod:`mathdesign.export.convnet`."""
+        """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
+        counts = recheck.count(network, "macs")
+        refuse_heavy(counts["params"], counts["macs"], counts["blocks"])
         return export.build(network)
 
     def source(self, network: Network, objective: float) -> str:

@@ -11,13 +11,14 @@ from mathdesign.certificate import BudgetUse
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable, held_exactly
+from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.validators.lists.recheck import (
     check_logs,
@@ -69,7 +70,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
-        with held_exactly():
+        with posing():
             return pose(spec)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
@@ -163,8 +164,11 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
         return
     added = 0.0 if weights is None else logs_of(network.options, weights)
     point = np.array(solution.point, dtype=np.int64)[None]
-    columns = matrix(features_of(posed.space), point)
-    check_objective(predictor.members[0], columns[0], solution.objective - added)
+    features = features_of(posed.space)
+    columns = matrix(features, point)
+    check_objective(
+        rewritten(predictor.members[0], features), columns[0], solution.objective - added
+    )
 
 
 def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:

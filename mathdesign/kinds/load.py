@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import types
 import typing
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from mathdesign.kinds import KINDS, families, kind_of
 from mathdesign.solvers.portfolio import names
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
+from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
 from mathdesign.spec.shared import shared_faults
 
@@ -39,6 +40,9 @@ def read_document(path: Path | str, name: str | None = None) -> Document:
     """
     name = name if name is not None else str(path)
     try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            raise SpecError([Fault(name, 0, 0, "", "a pipe", "a file")])
         with Path(path).open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
@@ -136,6 +140,8 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
     """
     kind = kind_of(document.data)
     model: type[Specification] = kind.spec
+    if hostile := list(data_faults(document.data)):
+        raise SpecError([document.fault(*fault) for fault in hostile])
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:

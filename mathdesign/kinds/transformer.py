@@ -23,7 +23,7 @@ from mathdesign.spaces.kind import (
     ReadsText,
     Recount,
     TextTable,
-    held_exactly,
+    refuse_heavy,
 )
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
@@ -37,7 +37,7 @@ from mathdesign.spaces.transformer.presets import SPACES
 from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.transformer.recheck import verify_transformer
 
 LAYER_HEADER = ("stack", "layers", "width", "heads", "kv heads", "head size", "ffn", "attention")
@@ -89,7 +89,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def pose(self, spec: TransformerSpec) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
-        with held_exactly():
+        with posing():
             return pose(spec)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
@@ -161,7 +161,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         return finite_numbers({name: data[name] for name in FIGURES}, FIGURES)
 
     def build(self, network: Transformer) -> Any:
-        """See :mod:`mathdesign.export.transformer.module`."""
+        """See :mod:`mathdesign.export.transformer.module`; what is too large is counted, not built."""
+        refuse_heavy(network.params(), network.macs(), network.depth)
         return module.build(network)
 
     def source(self, network: Transformer, objective: float) -> str:

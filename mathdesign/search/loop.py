@@ -1,17 +1,25 @@
 """The loop: some random designs, then batches of the models' best, until the queries are spent.
 
-Every measurement is appended to a log at once (one JSON line, flushed to the disk), so that a
-killed search goes on where it was. A failed query is a line with its reason; it is never asked again.
+Every measurement is appended to a log when it ends (one JSON line, flushed to the disk), not when
+its batch does, so that a kill loses none and the search goes on where it was: a batch that was cut
+short is finished first. A failed query is a line with its reason; it is never asked again. The log's
+first line is the request (space, target, budgets, options): another search is refused. A lock keeps
+two processes off one log.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -24,6 +32,9 @@ from mathdesign.solvers.portfolio import solve
 Point = tuple[int, ...]
 #: A random design that keeps the budgets is sought this often before giving up.
 MOST_DRAWS = 100_000
+FORMAT = 2
+#: How the first line of a log begins.
+REQUEST = b'{"request": '
 TOURNAMENT, POPULATION = 10, 100
 
 
@@ -43,6 +54,10 @@ class Query:
     value: float | None
     reason: str = ""
     proposed_by: str = "start"
+    after: int = 0
+    """How many measurements were known when its batch was proposed."""
+    place: int = 0
+    """Its place in the batch; batches end in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +81,66 @@ def search(
     method: str = "models",
     on_query: Callable[[int, Query], None] = lambda *_: None,
     done: Callable[[Query], bool] = lambda _: False,
+    request: Mapping[str, Any] | None = None,
 ) -> list[Query]:
     """Measure designs until ``options.queries`` are spent, none is left, or ``done`` says so.
 
     ``method`` is ``models``, or the baselines ``random`` and ``evolution`` (regularised evolution,
     arXiv 1802.01548: population 100, tournaments of 10, one slot changed). Values are maximised.
-    Raises :class:`LogError`.
+    ``request`` is what the log must be of beside the space, the method and the options: the target,
+    the budgets. Raises :class:`LogError`.
     """
-    queries = _read(log, space) if log is not None else []
-    start = _start(problem, options)
-    while len(queries) < options.queries:
-        seen = [query.point for query in queries]
-        wanted = min(options.batch, options.queries - len(queries))
-        batch, who = _next(problem, space, queries, seen, start, wanted, options, method)
-        if not batch:
-            break
-        for query in _measured(batch, who, measure, options.jobs):
-            queries.append(query)
-            if log is not None:
-                _append(log, query)
-            on_query(len(queries), query)
-            if done(query):
-                return queries
-    return queries
+    asked = {
+        **(request or {}), "method": method, "space": digest_of(problem), "seed": options.seed,
+        "start": options.start, "batch": options.batch,
+    }  # fmt: skip
+    journal = Journal(log, asked) if log is not None else None
+    with journal or nullcontext():
+        queries = journal.read(space) if journal is not None else []
+        start = _start(problem, options)
+        # A batch that was cut short is proposed again, from what was known when it began.
+        number = queries[-1].after if queries else 0
+        while len(queries) < options.queries:
+            seen = [query.point for query in queries[:number]]
+            wanted = min(options.batch, options.queries - number)
+            known = queries[:number]
+            batch, who = _next(problem, space, known, seen, start, wanted, options, method)
+            taken = {query.point for query in queries[number:]}
+            drafts = [
+                Query(point, None, "", who, number, place)
+                for place, point in enumerate(batch)
+                if point not in taken
+            ][: options.queries - len(queries)]
+            if not drafts and number == len(queries):
+                break
+            for query in _measured(drafts, measure, options.jobs):
+                queries.append(query)
+                if journal is not None:
+                    journal.append(query)
+                on_query(len(queries), query)
+                if done(query):
+                    return queries
+            queries.sort(key=_order)
+            number = len(queries)
+        return queries
+
+
+def _order(query: Query) -> tuple[int, int]:
+    return query.after, query.place
+
+
+def digest_of(problem: SlotProblem) -> str:
+    """A hash of the slots, their options and values, the costs, the rules and the budgets."""
+    metrics = {
+        name: [int(m.constant), [np.asarray(t).tolist() for t in m.unary],
+               [[p.first, p.second, np.asarray(p.table).tolist()] for p in m.pairs]]
+        for name, m in problem.metrics.items()
+    }  # fmt: skip
+    rules = [[r.first, r.second, np.asarray(r.table).tolist()] for r in problem.rules]
+    slots = [[s.name, list(s.options), s.values] for s in problem.slots]
+    budgets = sorted([b.metric, str(b.lower), str(b.upper)] for b in problem.budgets)
+    text = json.dumps([slots, metrics, rules, budgets], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _next(
@@ -114,24 +166,29 @@ def _next(
     return propose(problem, space, points, labels, seen, wanted, options.seed + len(seen)), method
 
 
-def _measured(
-    batch: list[Point], who: str, measure: Callable[[Point], float], jobs: int
-) -> list[Query]:
-    """The batch in its order, ``jobs`` at a time (measuring is another process's work)."""
+def _measured(drafts: list[Query], measure: Callable[[Point], float], jobs: int) -> Iterator[Query]:
+    """Each of the drafts when its measurement ends, ``jobs`` at a time (another process's work)."""
 
-    def one(point: Point) -> Query:
+    def one(draft: Query) -> Query:
         try:
-            value = float(measure(point))
+            value = float(measure(draft.point))
         except QueryFailed as error:
-            return Query(point, None, str(error), who)
+            return replace(draft, reason=str(error))
         if not np.isfinite(value):
-            return Query(point, None, f"the value {value!r} is not finite", who)
-        return Query(point, value, "", who)
+            return replace(draft, reason=f"the value {value!r} is not finite")
+        return replace(draft, value=value)
 
     if jobs == 1:
-        return [one(point) for point in batch]
+        yield from map(one, drafts)
+        return
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, batch))
+        waiting = [pool.submit(one, draft) for draft in drafts]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _start(problem: SlotProblem, options: SearchOptions) -> list[Point]:
@@ -198,37 +255,126 @@ def _mutated(
     return _random(problem, rng, 1, known)
 
 
-def _append(path: Path, query: Query) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(query), allow_nan=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+class Journal:
+    """The log of one search, locked while it is open (as a context)."""
 
+    def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
+        self.path = path
+        self.request = {"format": FORMAT, **request}
+        self._file: BinaryIO | None = None
 
-def _read(path: Path, space: TableSpace) -> list[Query]:
-    """The measurements so far; a last line that a kill cut short is dropped, also from the file."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    queries = []
-    for number, line in enumerate(whole.splitlines(), 1):
+    def __enter__(self) -> Self:
+        """Open and lock it. Raises :class:`LogError` where another process holds it."""
+        if self.path.exists() and not self.path.is_file():
+            raise LogError(f"{self.path}: not a file; name another --out")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("a+b")
         try:
-            data = json.loads(line)
-            query = Query(
-                tuple(map(int, data["point"])), data["value"], data["reason"], data["proposed_by"]
-            )
-            space.words(query.point)
-            if len(query.point) != len(space.slots):
-                raise LogError(f"{path}:{number}: a design of another space; name another --out")
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            if isinstance(error, LogError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             raise LogError(
-                f"{path}:{number}: not a measurement ({error}); name another --out"
+                f"{self.path}: another search is at work here; wait for it or name another --out"
             ) from None
-        queries.append(query)
-    return queries
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give it free."""
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, query: Query) -> None:
+        """Keep one measurement: written and flushed to the disk before this returns."""
+        self._write(asdict(query))
+
+    def _write(self, data: Mapping[str, Any]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(data, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def read(self, space: TableSpace) -> list[Query]:
+        """The measurements so far, by batches; a new log gets its first line.
+
+        A last line that a kill cut short is dropped, also from the file. Raises :class:`LogError`
+        for what is no log, and for that of another request.
+        """
+        assert self._file is not None
+        self._file.seek(0)
+        raw = self._file.read()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        try:
+            lines = whole.decode().splitlines()
+        except UnicodeDecodeError:
+            raise LogError(f"{self.path}: not a log of this program; name another --out") from None
+        if lines:
+            self._check(lines[0])
+        found = [self._query(n, line, space) for n, line in enumerate(lines[1:], 2)]
+        if whole != raw:
+            if not lines and not REQUEST.startswith(raw[: len(REQUEST)]):
+                raise LogError(f"{self.path}: not a log of this program; name another --out")
+            self._file.truncate(len(whole))
+        if not lines:
+            self._write({"request": self.request})
+        points = {query.point for query in found}
+        if len(points) < len(found):
+            raise LogError(f"{self.path}: a design is measured twice; name another --out")
+        return sorted(found, key=_order)
+
+    def _check(self, line: str) -> None:
+        """Refuse the log of another search."""
+        try:
+            found = json.loads(line)["request"]
+            differ = [
+                key for key in {**self.request, **found} if found.get(key) != self.request.get(key)
+            ]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise LogError(
+                f"{self.path}:1: not the request of a search; name another --out"
+            ) from None
+        if differ:
+            what = ", ".join(
+                f"{key} {_short(found.get(key))} (asked: {_short(self.request.get(key))})"
+                for key in differ
+            )
+            raise LogError(f"{self.path}: the log of another search: {what}; name another --out")
+
+    def _query(self, number: int, line: str, space: TableSpace) -> Query:
+        try:
+            data = json.loads(line)
+            point, value = tuple(map(int, data["point"])), data["value"]
+            fits = len(point) == len(space.slots) and all(
+                0 <= k < len(slot.options) for k, slot in zip(point, space.slots)
+            )
+            if not fits:
+                raise LogError(
+                    f"{self.path}:{number}: a design of another space; name another --out"
+                )
+            if value is not None:
+                if isinstance(value, bool) or not np.isfinite(float(value)):
+                    raise ValueError(f"value {value!r}")
+                value = float(value)
+            after, place = int(data["after"]), int(data["place"])
+            if not 0 <= after < number or not place >= 0:
+                raise ValueError(f"after {after}, place {place}")
+            return Query(point, value, str(data["reason"]), str(data["proposed_by"]), after, place)
+        except LogError:
+            raise
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            raise LogError(
+                f"{self.path}:{number}: not a measurement ({error}); name another --out"
+            ) from None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

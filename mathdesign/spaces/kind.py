@@ -9,17 +9,17 @@ counted again, and how its network is written and shown. :mod:`mathdesign.kinds`
 from __future__ import annotations
 
 import abc
-import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.base import Limit, Program, TooLarge
+from mathdesign.programs.base import Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import CrossFault, SpecError
+from mathdesign.spec.faults import CrossFault
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,17 +85,28 @@ class Check:
     found: str
 
 
+#: Bytes of a weight with its gradient and the copies that checks make of it.
+WEIGHT_BYTES = 16
+#: A forward pass of more multiply-adds on one input takes minutes on any machine.
+MOST_MACS = 10**13
+#: A module of more layers takes minutes to make.
+MOST_LAYERS = 4096
+
+
+def refuse_heavy(params: int, macs: int, layers: int) -> None:
+    """Raise :class:`CannotBuild` for a network that this machine cannot hold, before it is built."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if params * WEIGHT_BYTES > memory:
+        needs, has = params * WEIGHT_BYTES / 2**30, memory / 2**30
+        raise CannotBuild(f"{params:,} weights need {needs:,.1f} GiB; this machine has {has:,.1f}")
+    if macs > MOST_MACS:
+        raise CannotBuild(f"{macs:,} multiply-adds on one input; accepted: at most {MOST_MACS:,}")
+    if layers > MOST_LAYERS:
+        raise CannotBuild(f"{layers:,} blocks; accepted: at most {MOST_LAYERS:,}")
+
+
 class CannotBuild(ValueError):
     """No module can be built of this network; the message says why."""
-
-
-@contextlib.contextmanager
-def held_exactly() -> Iterator[None]:
-    """Numbers that no program can hold are a fault of the specification that they come from."""
-    try:
-        yield
-    except TooLarge as error:
-        raise SpecError.plain(str(error)) from None
 
 
 S = TypeVar("S", bound=Specification)

@@ -2,15 +2,18 @@
 
 The text is only *composed* into a node graph (no constructor ever runs), which this module walks
 itself: tags other than YAML's own scalars and collections, duplicate keys, deep nesting and alias
-bombs are faults with their position.
+bombs are faults with their position. Nodes are counted while they are composed, so that a file is
+refused as soon as it is too large and not after its last line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -19,8 +22,12 @@ from mathdesign.spec.faults import Fault, SpecError, quoted
 LARGEST_FILE_BYTES = 1 << 20
 MOST_NODES = 50_000
 DEEPEST_NESTING = 20
+#: No quantity of a network has more; Python's own arithmetic with floats ends at 308.
+MOST_DIGITS = 40
+LARGEST_INTEGER = 10**MOST_DIGITS
 
 TAG = "tag:yaml.org,2002:"
+TOO_MANY = "too many nested or repeated nodes"
 SCALARS = {"str", "int", "float", "bool", "null", "timestamp", "merge"}
 
 Path = tuple[str | int, ...]
@@ -52,13 +59,35 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(text: str, file: str) -> Document:
+class _TooLarge(Exception):
+    """More nodes, or deeper nesting, than is accepted; the line and column where that shows."""
+
+
+class _CountingComposer(Composer):
+    """Composes nodes; gives up at the first that is one too many or nested too deeply."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As the composer that it extends."""
+        self.nodes += 1
+        if self.nodes > self.loader.most_nodes or self.depth > DEEPEST_NESTING:
+            mark = self.parser.peek_event().start_mark
+            raise _TooLarge(mark.line + 1, mark.column + 1)
+        return super().compose_node(parent, index)
+
+
+def parse(text: str, file: str, *, most_nodes: int = MOST_NODES) -> Document:
     """The document in ``text``. Raises :class:`SpecError` with every structural fault."""
     document = Document(file)
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE_BYTES:
         raise _single(document, f"more than {LARGEST_FILE_BYTES} bytes", "a specification file")
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = _composed(text, most_nodes)
+    except _TooLarge as error:
+        line, column = error.args
+        fault = Fault(file, line, column, "", TOO_MANY, "a plain specification")
+        raise SpecError([fault]) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -70,7 +99,7 @@ def parse(text: str, file: str) -> Document:
         raise _single(document, "nesting too deep", f"{DEEPEST_NESTING} levels") from None
     if not isinstance(root, MappingNode):
         raise _single(document, "no mapping at the top level", "`version: 1`, `space:`, ...")
-    walk = _Walk(document)
+    walk = _Walk(document, most_nodes)
     document.data = walk.visit(root, ())
     if walk.faults:
         raise SpecError(walk.faults)
@@ -81,11 +110,54 @@ def _single(document: Document, found: str, accepted: str) -> SpecError:
     return SpecError([Fault(document.file, 1, 1, "", found, accepted)])
 
 
+def _composed(text: str, most_nodes: int) -> Node | None:
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.most_nodes = _CountingComposer, most_nodes
+    root: Node | None = yaml.compose(text)
+    return root
+
+
+def data_faults(data: object, *, most_nodes: int = MOST_NODES) -> Iterator[tuple[Path, str, str]]:
+    """What no document may hold, wherever it came from: its path, what was found, what is accepted.
+
+    Too much or too deep, huge integers, text that has no UTF-8, keys that are no text.
+    """
+    seen = 0
+    waiting: list[tuple[Path, object]] = [((), data)]
+    while waiting:
+        path, value = waiting.pop()
+        seen += 1
+        if seen > most_nodes or len(path) > DEEPEST_NESTING:
+            yield path, TOO_MANY, "a plain specification"
+            return
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str) or not is_text(key):
+                    yield path, f"the key {quoted(key)}", "words as keys"
+            waiting += [((*path, key), item) for key, item in value.items() if isinstance(key, str)]
+        elif isinstance(value, list | tuple):
+            waiting += [((*path, i), item) for i, item in enumerate(value)]
+        elif isinstance(value, str) and not is_text(value):
+            yield path, quoted(value), "text (half a pair of surrogates is none)"
+        elif isinstance(value, int) and not -LARGEST_INTEGER < value < LARGEST_INTEGER:
+            yield path, quoted(value), f"integers of at most {MOST_DIGITS} digits"
+
+
+def is_text(value: str) -> bool:
+    """Whether ``value`` can be written as UTF-8: half a pair of surrogates cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _Walk:
     """Turns nodes into data, collecting positions and faults."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, most_nodes: int) -> None:
         self.document = document
+        self.most_nodes = most_nodes
         self.faults: list[Fault] = []
         self.nodes = 0
 
@@ -94,9 +166,9 @@ class _Walk:
         position = (node.start_mark.line + 1, node.start_mark.column + 1)
         self.document.positions.setdefault(path, position)
         self.nodes += 1
-        if self.nodes > MOST_NODES or len(path) > DEEPEST_NESTING:
-            if not self.faults or self.faults[-1].found != "too many nested or repeated nodes":
-                self._fault(path, "too many nested or repeated nodes", "a plain specification")
+        if self.nodes > self.most_nodes or len(path) > DEEPEST_NESTING:
+            if not self.faults or self.faults[-1].found != TOO_MANY:
+                self._fault(path, TOO_MANY, "a plain specification")
             return None
         tag = (node.tag or "").removeprefix(TAG)
         if isinstance(node, MappingNode) and tag == "map":
@@ -104,8 +176,18 @@ class _Walk:
         if isinstance(node, SequenceNode) and tag == "seq":
             return [self.visit(child, (*path, i)) for i, child in enumerate(node.value)]
         if isinstance(node, ScalarNode) and tag in SCALARS:
-            return scalar(tag, node.value)
+            return self._scalar(tag, node.value, path)
         self._fault(path, f"the tag {quoted(node.tag)}", "plain values; tags are not allowed")
+        return None
+
+    def _scalar(self, tag: str, text: str, path: Path) -> Any:
+        if tag == "int" and len(text) > MOST_DIGITS:
+            accepted = f"integers of at most {MOST_DIGITS} digits"
+            self._fault(path, f"an integer of {len(text):,} digits", accepted)
+        elif not is_text(text):
+            self._fault(path, quoted(text), "text (half a pair of surrogates is none)")
+        else:
+            return scalar(tag, text)
         return None
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
@@ -117,6 +199,9 @@ class _Walk:
                 continue
             key = str(key_node.value)
             inner = (*path, key)
+            if not is_text(key):
+                self._fault(path, f"the key {quoted(key)}", "words as keys")
+                continue
             if key in data:
                 place = (mark.line + 1, mark.column + 1)
                 fault = Fault(self.document.file, *place, dotted(inner), "the key twice", "once")
@@ -124,7 +209,7 @@ class _Walk:
                 continue
             self.document.positions[inner] = (mark.line + 1, mark.column + 1)
             data[key] = self.visit(value_node, inner)
-            if self.nodes > MOST_NODES:
+            if self.nodes > self.most_nodes:
                 break
         return data
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ found, what is accepted, what was perhaps meant."""
 
 #: Longer inputs are cut in messages.
 LONGEST_SHOWN = 60
+#: So many faults are shown; the rest are counted.
+MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,17 @@ class Fault:
 
 
 class SpecError(ValueError):
-    """A specification with faults: all of them, in file order. Exit status 2 on the command line."""
+    """A specification with faults: all of them, in file order. Exit status 2 on the command line.
+
+    Its text shows the first 20 and counts the rest.
+    """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(faults, key=lambda f: (f.line, f.column, f.path)))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        lines = [str(fault) for fault in self.faults[:MOST_SHOWN]]
+        if more := len(self.faults) - len(lines):
+            lines.append(f"... and {more:,} more faults ({len(self.faults):,} in all)")
+        super().__init__("\n".join(lines))
 
     @classmethod
     def plain(cls, found: str, accepted: str = "") -> SpecError:
@@ -54,6 +63,17 @@ class SpecError(ValueError):
         return [asdict(fault) for fault in self.faults]
 
 
+@contextmanager
+def posing() -> Iterator[None]:
+    """What no program can hold (metrics above 2^62, numbers that are not finite) as a fault."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise SpecError.plain(" ".join(str(error).split())) from None
+
+
 def near_miss(word: str, known: Sequence[str]) -> str:
     """The known word that ``word`` most likely stands for, or an empty string."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
@@ -62,5 +82,17 @@ def near_miss(word: str, known: Sequence[str]) -> str:
 
 def quoted(value: Any) -> str:
     """``value`` as it stands in a message: short, on one line."""
-    text = "nothing" if value is None else repr(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST_SHOWN:
+        return f"an integer of more than {LONGEST_SHOWN} digits"
+    if isinstance(value, list | tuple | dict | set) and len(value) > LONGEST_SHOWN:
+        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value):,} entries"
+    text = "nothing" if value is None else _shown(value)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def _shown(value: Any) -> str:
+    """What Python prints of ``value``; integers of thousands of digits inside it have no text."""
+    try:
+        return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    except ValueError:
+        return f"a {type(value).__name__}"

@@ -94,7 +94,7 @@ def _ratio_range(text: str) -> list[Fraction]:
 
 def ratio(value: Any) -> Fraction:
     """A positive number up to 1000, exact: ``0.1`` is one tenth."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1000:
         value = repr(value)
     if isinstance(value, str) and len(value) < 20 and (match := _NUMBER.fullmatch(value)):
         found = Fraction(match[1])

@@ -9,13 +9,15 @@ missing value: 0 none, 1 zero, 2 NaN).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from mathdesign.programs.slots import Ensemble, Feature, Tree
 
 MOST_NODES = 10_000_000
+LARGEST_COUNT = 2**31 - 1
 
 
 class ModelError(ValueError):
@@ -24,6 +26,83 @@ class ModelError(ValueError):
 
 def read_booster(text: str, features: Sequence[Feature]) -> Ensemble:
     """The regression ensemble in ``text`` over ``features``. Raises :class:`ModelError`."""
+    trees, offset = [], 0.0
+    for tree in _trees(text, features):
+        if len(tree.leaf_values) == 1:  # a constant
+            offset += float(tree.leaf_values[0])
+        else:
+            trees.append(tree)
+    return Ensemble(tuple(features), tuple(trees), offset)
+
+
+def rewritten(text: str, features: Sequence[Feature]) -> str:
+    """The same ensemble as a text of ours, the only kind that may reach LightGBM.
+
+    LightGBM trusts what it reads: a word in place of a number ends the interpreter, a size of a
+    tree that is too large reads memory that is not there. Raises :class:`ModelError` as
+    :func:`read_booster`.
+    """
+    blocks = []
+    for number, tree in enumerate(_trees(text, features)):
+        words = _fields(text.split("\nTree=")[number + 1])
+        leaves = len(tree.leaf_values)
+        rows: dict[str, Iterable[object]] = {"num_leaves": [leaves], "num_cat": [0]}
+        if leaves > 1:
+            rows |= {
+                "split_feature": tree.split_feature, "split_gain": [0] * (leaves - 1),
+                "threshold": map(repr, tree.threshold.tolist()),
+                "decision_type": _whole(words, "decision_type", leaves - 1, number),
+                "left_child": tree.left, "right_child": tree.right,
+            }  # fmt: skip
+        rows["leaf_value"] = map(repr, tree.leaf_values.tolist())
+        if leaves > 1:
+            counts, inner = _counts(words, leaves, number)
+            rows |= {
+                "leaf_weight": counts, "leaf_count": counts, "internal_value": [0] * (leaves - 1),
+                "internal_weight": inner, "internal_count": inner,
+            }  # fmt: skip
+        rows |= {"is_linear": [0], "shrinkage": [1]}
+        lines = [f"{key}={' '.join(map(str, values))}" for key, values in rows.items()]
+        blocks.append("\n".join([f"Tree={number}", *lines]) + "\n\n\n")
+    count = len(features)
+    head = [
+        "tree", "version=v4", "num_class=1", "num_tree_per_iteration=1", "label_index=0",
+        f"max_feature_idx={count - 1}", "objective=regression",
+        "feature_names=" + " ".join(f"f{k}" for k in range(count)),
+        "feature_infos=" + " ".join(["[-1e+300:1e+300]"] * count),
+        "tree_sizes=" + " ".join(str(len(block)) for block in blocks),
+    ]  # fmt: skip
+    return (
+        "\n".join(head)
+        + "\n\n"
+        + "".join(blocks)
+        + "end of trees\n\nparameters:\nend of parameters\n"
+    )
+
+
+def _counts(words: Mapping[str, str], leaves: int, number: int) -> tuple[list[int], list[int]]:
+    """Training rows of each leaf and of each node, for attributions; one each where none are told."""
+    found = []
+    for key, count in (("leaf_count", leaves), ("internal_count", leaves - 1)):
+        counts = _whole(words, key, count, number) if key in words else [1] * count
+        if any(not 1 <= n <= LARGEST_COUNT for n in counts):
+            raise ModelError(f"tree {number}: an entry of {key} out of range")
+        found.append(counts)
+    return found[0], found[1]
+
+
+def _whole(words: Mapping[str, str], key: str, count: int, number: int) -> list[int]:
+    try:
+        found = [int(word) for word in words.get(key, "").split()]
+    except ValueError:
+        raise ModelError(f"tree {number}: {key} is no list of whole numbers") from None
+    if len(found) != count:
+        raise ModelError(f"tree {number}: {len(found)} entries of {key}, accepted: {count}")
+    return found
+
+
+def _trees(text: str, features: Sequence[Feature]) -> list[Tree]:
+    """Every tree of ``text``, constants too. Raises :class:`ModelError`."""
     header, *blocks = text.split("\nTree=")
     words = _fields(header)
     _check_header(words, header, features)
@@ -32,14 +111,10 @@ def read_booster(text: str, features: Sequence[Feature]) -> Ensemble:
     expected = len(words.get("tree_sizes", "").split())
     if len(blocks) != expected:
         raise ModelError(f"the model file holds {len(blocks)} trees where its head says {expected}")
-    trees, offset = [], 0.0
-    for number, block in enumerate(blocks):
-        tree = _tree(_fields(block.split("\nend of trees")[0]), number, len(features))
-        if len(tree.leaf_values) == 1:  # a constant
-            offset += float(tree.leaf_values[0])
-        else:
-            trees.append(tree)
-    return Ensemble(tuple(features), tuple(trees), offset)
+    return [
+        _tree(_fields(block.split("\nend of trees")[0]), number, len(features))
+        for number, block in enumerate(blocks)
+    ]
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -56,12 +131,25 @@ def _check_header(words: Mapping[str, str], header: str, features: Sequence[Feat
         raise ModelError("averaged outputs (random forests), accepted: gradient boosting")
     if words.get("num_tree_per_iteration") != "1" or words.get("num_class") != "1":
         raise ModelError("several outputs, accepted: one")
-    names = [name_in_file(feature.name) for feature in features]
+    names = names_in_file([feature.name for feature in features])
     found = words.get("feature_names", "").split()
     if found != names:
         strange = [n for n in found if n not in names] or [n for n in names if n not in found]
         what = f"e.g. {strange[0]!r}" if strange else "in another order"
         raise ModelError(f"trained on other features than those of this space ({what})")
+
+
+def names_in_file(names: Sequence[str]) -> list[str]:
+    """:func:`name_in_file` of each; a name that is taken (``3x3 conv``, ``3x3_conv``) is numbered."""
+    found: list[str] = []
+    for name in map(name_in_file, names):
+        found.append(next(n for n in _numbered(name) if n not in found))
+    return found
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{k}" for k in itertools.count(2))
 
 
 def name_in_file(name: str) -> str:
@@ -73,11 +161,12 @@ def _tree(words: Mapping[str, str], number: int, features: int) -> Tree:
     def numbers(key: str, kind: type, count: int) -> np.ndarray:
         try:
             values = np.array([kind(word) for word in words.get(key, "").split()])
-        except ValueError:
+            found = values.astype(np.int64 if kind is int else np.float64)
+        except (ValueError, OverflowError):
             raise ModelError(f"tree {number}: {key} is no list of numbers") from None
         if len(values) != count:
             raise ModelError(f"tree {number}: {len(values)} entries of {key}, accepted: {count}")
-        return values.astype(np.int64 if kind is int else np.float64)
+        return found
 
     if words.get("is_linear", "0") != "0":
         raise ModelError(f"tree {number}: linear leaves, accepted: constant leaves")
@@ -101,6 +190,8 @@ def _tree(words: Mapping[str, str], number: int, features: int) -> Tree:
         numbers("leaf_value", float, leaves),
     )  # fmt: skip
     _check_tree(tree, number, features)
+    if leaves > 1:
+        _counts(words, leaves, number)
     return tree
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import random_points
-from mathdesign.surrogate.booster import name_in_file
+from mathdesign.surrogate.booster import names_in_file
 from mathdesign.surrogate.features import features_of, matrix
 
 #: Random designs and rounds of the head start.
@@ -81,7 +81,7 @@ class Grower:
     ) -> Grower:
         """For the sample at ``points``."""
         features = features_of(space)
-        names = tuple(name_in_file(feature.name) for feature in features)
+        names = tuple(names_in_file([feature.name for feature in features]))
         return cls(names, matrix(features, points), shape, free, seed)
 
     def held_out(self, y: FloatArray, folds: IntArray) -> tuple[FloatArray, int]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,14 @@ from mathdesign.files import write_atomic
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Ensemble, SlotObjective, TableSum
+from mathdesign.spec.document import data_faults, dotted
 from mathdesign.surrogate.booster import ModelError, read_booster
 from mathdesign.surrogate.features import features_of
 
 FORMAT = 1
 LARGEST_FILE_BYTES = 1 << 28
+#: Levels, tables and figures: a level a labelled row at most.
+MOST_NODES = 5_000_000
 KINDS = ("trees", "tables")
 
 
@@ -112,6 +116,8 @@ class Predictor:
         """Read a folder. Raises :class:`ModelError`, also for what cannot be read."""
         try:
             data = json.loads(_text(folder / "predictor.json"))
+            for path, found, accepted in data_faults(data, most_nodes=MOST_NODES):
+                raise ModelError(f"{folder}: {dotted(path)}: found {found}; accepted: {accepted}")
             if data.get("format") != FORMAT or data["kind"] not in KINDS:
                 raise ModelError(f"{folder}: not a predictor of format {FORMAT}")
             levels = tuple((float(score), float(value)) for score, value in data["levels"])
@@ -120,16 +126,35 @@ class Predictor:
                 raise ModelError(f"{folder}: a number that is not finite")
             if not 0 <= int(data["members"]) <= 1000:
                 raise ModelError(f"{folder}: {data['members']} members, accepted: at most 1000")
+            if data["kind"] == "trees" and not int(data["members"]):
+                raise ModelError(f"{folder}: no members, accepted: at least one with kind trees")
+            scores = [score for score, _ in levels]
+            if not levels or scores != sorted(set(scores)):
+                raise ModelError(f"{folder}: levels are no rising list")
             members = range(int(data["members"]))
             return cls(
                 space=str(data["space"]), target=str(data["target"]), kind=str(data["kind"]),
-                levels=levels, quality=Quality(**data["quality"]),
+                levels=levels, quality=_quality(data["quality"]),
                 members=tuple(_text(folder / f"trees-{n}.txt") for n in members), tables=tables,
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except KeyError as error:
+            raise ModelError(f"{folder}: not a complete predictor ({error} is missing)") from None
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"{folder}: not a complete predictor ({error})") from None
+
+
+def _quality(data: Any) -> Quality:
+    """Raises ``ValueError`` or ``TypeError`` where a figure is no number."""
+    figures = {name: data[name] for name in ("rows", "tau", "pairwise", "rmse")}
+    rivals = dict(data["rivals"])
+    for name, value in (*figures.items(), *rivals.items()):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"quality.{name}: found {value!r}, accepted: a number")
+        if not math.isfinite(value):
+            raise ValueError(f"quality.{name}: a number that is not finite")
+    return Quality(**figures, rivals=rivals)
 
 
 def read_back(scores: FloatArray, levels: tuple[tuple[float, float], ...]) -> FloatArray:
@@ -141,6 +166,8 @@ def read_back(scores: FloatArray, levels: tuple[tuple[float, float], ...]) -> Fl
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path}: not a file")
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise ModelError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes")
         return path.read_text(encoding="utf-8")

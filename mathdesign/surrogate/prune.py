@@ -24,6 +24,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.portfolio import solve
+from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.predictor import Predictor
 
@@ -75,7 +76,7 @@ def attributions(predictor: Predictor, space: TableSpace, points: IntArray) -> F
     import lightgbm
 
     features = features_of(space)
-    booster = lightgbm.Booster(model_str=predictor.members[0])
+    booster = lightgbm.Booster(model_str=rewritten(predictor.members[0], features))
     shares = np.asarray(booster.predict(matrix(features, points), pred_contrib=True))[:, :-1]
     total = np.zeros((len(points), len(space.slots)))
     for column, feature in enumerate(features):

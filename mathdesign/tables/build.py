@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.spec.faults import SpecError
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
+from mathdesign.tables.pareto import on_front
 from mathdesign.tables.planning import helpers
 from mathdesign.tables.request import Keys
 from mathdesign.tables.runner import TableProgress, TableRun
 from mathdesign.tables.store import Result, Store
 from mathdesign.tables.sweep import PARETO, Sweep, make_sweep
 from mathdesign.tables.work import Answered
-from mathdesign.tables.workers import LocalWorkers, Workers
+from mathdesign.tables.workers import InProcess, LocalWorkers, Workers, refuse_without_guard
 from mathdesign.tables.writing import Entry, table_frame, write_folder, write_table
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Table:
     files: tuple[Path, ...]
     violations: tuple[Violation, ...]
     complete: bool
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    """Stored results that were not what their designs say, and why: they were sought again."""
 
     def frame(self) -> DataFrame:
         """The table as a typed pandas frame."""
@@ -61,8 +65,15 @@ def build_table(
     is asked only if something is missing. Raises ``SpecError`` (every fault, before anything is
     solved), ``StoreError``, ``OSError``.
     """
+    _check_front(sweep)
+    if not (out / STORE).exists():
+        # Nothing is written, not even the store, where the sweep is at fault.
+        checked = {id(row): spec for row, spec in sweep.validate(sweep.rows)}
+    else:
+        checked = {}
     with Store(out / STORE) as store:
-        requests, nestings = _requests(sweep, store)
+        dropped = store.drop_damaged()
+        requests, nestings = _requests(sweep, store, checked)
         folders = {request: row.folder for row, request in zip(sweep.rows, requests)}
         documents = {request: row.document for row, request in zip(sweep.rows, requests)}
         store.forget(["failed"])
@@ -81,7 +92,8 @@ def build_table(
                 complete = run.go()
             finally:
                 place.close()
-        return _finished(sweep, store, requests, out, title, html, plots, files, complete)
+        found = _finished(sweep, store, requests, out, title, html, plots, files, complete)
+        return replace(found, dropped=dropped)
 
 
 def design_table(
@@ -100,8 +112,9 @@ def design_table(
     resumed and written as ``mathdesign table`` does; else nothing stays. Columns and units:
     :mod:`mathdesign.tables.frame`. A row without a design has a ``status`` and a ``reason``.
 
-    Raises ``SpecError`` with every fault. As every program that starts processes, a script that
-    calls this needs ``if __name__ == "__main__":``.
+    Raises ``SpecError`` with every fault. ``jobs=1`` solves in this process; with more, as for
+    every program that starts processes, a script needs ``if __name__ == "__main__":`` around the
+    call, else ``NoGuard`` is raised.
     """
     from mathdesign.kinds.load import read_document
 
@@ -110,16 +123,34 @@ def design_table(
     else:
         base = dict(spec) if isinstance(spec, Mapping) else spec.to_dict()
     sweep = make_sweep(base, grid, rows, pareto)
+    if jobs > 1:
+        refuse_without_guard()
+    place = InProcess if jobs == 1 else None
     if out is not None:
-        return build_table(sweep, Path(out), jobs=jobs).frame()
+        return build_table(sweep, Path(out), jobs=jobs, workers=place).frame()
     with tempfile.TemporaryDirectory(prefix="mathdesign-") as folder:
-        return build_table(sweep, Path(folder), jobs=jobs, html=False, files=False).frame()
+        return build_table(
+            sweep, Path(folder), jobs=jobs, workers=place, html=False, files=False
+        ).frame()
 
 
-def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
+def _check_front(sweep: Sweep) -> None:
+    """Raise ``SpecError`` where a metric of the front will be no column of numbers."""
+    empty = [Entry(row, "", None) for row in sweep.rows]
+    try:
+        on_front(table_frame(empty, sweep.keys), sweep.pareto)
+    except ValueError as error:
+        found = str(error).removeprefix("pareto: ")
+        raise SpecError([sweep.places.fault(("pareto",), found, "columns of numbers")]) from None
+
+
+def _requests(
+    sweep: Sweep, store: Store, checked: Mapping[int, Specification]
+) -> tuple[list[str], dict[str, str]]:
     """Each row's request, and the nesting of every request in the table's order.
 
-    Documents that the store has seen and answered are not validated again.
+    Documents that the store has seen and answered, and rows that were ``checked`` (by identity),
+    are not validated again.
     """
     keys = Keys()
     raws = [keys.key(row.raw_sha256, row.document) for row in sweep.rows]
@@ -127,8 +158,9 @@ def _requests(sweep: Sweep, store: Store) -> tuple[list[str], dict[str, str]]:
     results = store.results()
     seen = {raw for raw in raws if results.get(known.get(raw, "")) is not None}
     fresh = [(raw, row) for raw, row in zip(raws, sweep.rows) if raw not in seen]
-    validated = sweep.validate([row for _, row in fresh])
-    new = {raw: spec for (raw, _), (_, spec) in zip(fresh, validated)}
+    unchecked = sweep.validate([row for _, row in fresh if id(row) not in checked])
+    specs = {**checked, **{id(row): spec for row, spec in unchecked}}
+    new = {raw: specs[id(row)] for raw, row in fresh}
     hashes = {raw: keys.key(spec.content_hash(), spec.to_dict()) for raw, spec in new.items()}
     if new:
         store.remember_requests(hashes.items())
@@ -150,7 +182,6 @@ def _takes_a_start(document: Mapping[str, Any]) -> bool:
     from mathdesign.kinds.load import validated
     from mathdesign.solvers import Ability, UnsupportedProblem, choose
     from mathdesign.spec.document import Document
-    from mathdesign.spec.faults import SpecError
 
     try:
         spec = validated(Document("row", dict(document)))

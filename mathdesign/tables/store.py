@@ -7,25 +7,35 @@ when its process is gone from this machine, or is not renewed (from any machine)
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import socket
 import sqlite3
 import time
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mathdesign.tables.frame import DESIGNED, STATUSES
+
 APPLICATION_ID = 0x6D645442
 """``mdTB``, in the header of every store."""
 FORMAT = 1
+#: Before a request: the name under which the digest of its row is kept.
+MARK = "row "
 MAGIC = b"SQLite format 3\0"
 #: A claim lasts this long unless renewed.
 CLAIM_S = 30.0
+#: A claim that ends later than this was made by no clock of ours.
+LONGEST_CLAIM_S = 2 * CLAIM_S
+#: A design takes some kilobytes; a longer one is none.
+LARGEST_DESIGN_BYTES = 1 << 26
 #: How long to wait for another process's transaction.
 BUSY_S = 30.0
 
@@ -87,7 +97,11 @@ class Store:
             _refuse_foreign(self.path)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self.connection.close()  # SQLite's own files beside it go with it
+                raise
 
     def _open(self) -> None:
         run = self.connection.execute
@@ -102,7 +116,8 @@ class Store:
             )
         (damage,) = run("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
-            raise StoreError(f"{self.path}: damaged ({damage}); restore it or name another --out")
+            words = " ".join(str(damage).split())
+            raise StoreError(f"{self.path}: damaged ({words}); restore it or name another --out")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         if not tables:
@@ -119,8 +134,10 @@ class Store:
     def close(self) -> None:
         """Give back this process's claims and close the file."""
         with self._errors():
-            self.connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
-            self.connection.close()
+            try:
+                self.connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+            finally:
+                self.connection.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -174,8 +191,9 @@ class Store:
                     break
                 owners = connection.execute(
                     "SELECT '' FROM results WHERE request = ? UNION ALL "
-                    "SELECT owner FROM claims WHERE request = ? AND lapses > ? AND owner <> ?",
-                    (request, request, now, self.owner),
+                    "SELECT owner FROM claims WHERE request = ? AND typeof(lapses) = 'real' "
+                    "AND lapses > ? AND lapses <= ? AND owner <> ?",
+                    (request, request, now, now + LONGEST_CLAIM_S, self.owner),
                 ).fetchall()
                 if any(not owner or _alive(owner) for (owner,) in owners):
                     continue
@@ -197,8 +215,10 @@ class Store:
             packed = zlib.compress(json.dumps(result.design, allow_nan=False).encode(), 6)
         values = [result.request, *(getattr(result, name) for name in FIGURES), packed]
         marks = ", ".join("?" * len(values))
+        mark = (MARK + result.request, digest_of(values))
         with self._transaction() as connection:
             connection.execute(f"INSERT OR REPLACE INTO results VALUES ({marks})", values)
+            connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", mark)
             connection.execute("DELETE FROM claims WHERE request = ?", (result.request,))
 
     def forget(self, statuses: Iterable[str]) -> None:
@@ -207,6 +227,23 @@ class Store:
             connection.executemany(
                 "DELETE FROM results WHERE status = ?", [(status,) for status in statuses]
             )
+
+    def drop_damaged(self) -> dict[str, str]:
+        """Forget the results that are not what was saved, or not what their designs say.
+
+        Request -> what is wrong; they are sought again.
+        """
+        columns = ", ".join(("request", *FIGURES, "design"))
+        with self._errors():
+            marks = dict(self.connection.execute("SELECT name, digest FROM written"))
+            found = {}
+            for row in self.connection.execute(f"SELECT {columns} FROM results"):
+                if marks.get(f"{MARK}{row[0]}") != digest_of(row) and (reason := _damage(row)):
+                    found[row[0]] = reason
+        with self._transaction() as connection:
+            gone = [(request,) for request in found]
+            connection.executemany("DELETE FROM results WHERE request = ?", gone)
+        return {str(request): reason for request, reason in found.items()}
 
     def results(self) -> dict[str, Result]:
         """Every result by its request, without the designs."""
@@ -224,10 +261,9 @@ class Store:
         if row is None or row[0] is None:
             return None
         try:
-            found: dict[str, Any] = json.loads(zlib.decompress(row[0]))
-        except (zlib.error, ValueError) as error:
+            return _unpacked(row[0])
+        except ValueError as error:
             raise StoreError(f"{self.path}: damaged design ({error}); restore it") from error
-        return found
 
     def folders(self) -> dict[str, str]:
         """Folder -> request of the design that was written there."""
@@ -253,14 +289,83 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (name, digest))
 
 
+def digest_of(row: Sequence[Any]) -> str:
+    """A hash of a row as it is stored."""
+    return hashlib.sha256(repr(tuple(row)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unpacked(packed: Any) -> dict[str, Any]:
+    """A design as it is stored. Raises ``ValueError``."""
+    if not isinstance(packed, bytes):
+        raise ValueError(f"found {type(packed).__name__}")
+    try:
+        reader = zlib.decompressobj()
+        text = reader.decompress(packed, LARGEST_DESIGN_BYTES)
+        if not reader.eof:
+            raise ValueError("cut short or too large")
+        found = json.loads(text)
+    except (zlib.error, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(found, dict):
+        raise ValueError("no mapping")
+    return found
+
+
+def _damage(row: Sequence[Any]) -> str:
+    """What is wrong with a stored row; empty where it is what its design says."""
+    request, *values, packed = row
+    figures = dict(zip(FIGURES, values))
+    status = figures["status"]
+    if not isinstance(request, str) or status not in STATUSES:
+        return f"status {status!r}"
+    if not (isinstance(figures["reason"], str) and isinstance(figures["backend"], str | None)):
+        return "a reason or a backend that is no text"
+    for name in FIGURES[2:-2]:
+        value = figures[name]
+        if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+            return f"{name} {value!r}"
+    if not _is_nesting(figures["nesting"]):
+        return "limits that are none"
+    if status not in DESIGNED:
+        return (
+            "" if packed is None and figures["objective"] is None else f"a design that is {status}"
+        )
+    from mathdesign.result import Design
+
+    try:
+        design = _unpacked(packed)
+        Design.from_dict(design).specification()
+        claimed, metrics = design["certificate"], design["metrics"]
+        said = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
+        said |= {name: metrics.get(name) for name in ("params", "macs", "blocks")}
+        said |= {"status": claimed["status"], "effectiveness": design.get("effectiveness")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"its design ({error})"
+    wrong = [name for name, value in said.items() if value != figures[name]]
+    return "" if not wrong else f"{wrong[0]} {figures[wrong[0]]!r}, its design {said[wrong[0]]!r}"
+
+
+def _is_nesting(text: Any) -> bool:
+    """Whether ``text`` is a group and its limits, or empty (:mod:`.nesting`)."""
+    if text == "":
+        return True
+    try:
+        group, limits = json.loads(text)
+        pairs = dict(limits)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    numbers = all(isinstance(v, int | float) for v in pairs.values())
+    return isinstance(group, str) and numbers and all(isinstance(name, str) for name in pairs)
+
+
 def _alive(owner: str) -> bool:
     """False if the claim's process ran on this machine and is gone."""
-    host, pid, _ = owner.split("/")
+    host, _, rest = str(owner).partition("/")
     if host != socket.gethostname():
         return True
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        os.kill(int(rest.partition("/")[0]), 0)
+    except (ProcessLookupError, ValueError, OverflowError):  # gone, or no process of ours
         return False
     except PermissionError:
         return True

@@ -15,13 +15,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
 from mathdesign.kinds.load import read_document, validated
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.document import Document
+from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
 from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
 from mathdesign.tables.pareto import Axis
@@ -30,6 +31,12 @@ KEYS = ("version", "base", "grid", "rows", "pareto")
 PARETO = ("macs", "objective")
 #: A grid with more rows than this is a slip of the pen.
 MOST_ROWS = 1_000_000
+MOST_VALUES = 10_000_000
+#: Names in a table's folder that no row's folder may take.
+RESERVED = (
+    "table.parquet", "table.csv", "table.md", "report.html", "pareto.png", "pareto.svg",
+    "store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "store.sqlite-journal",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class SweepRow:
     settings: Mapping[str, Any]
     folder: str
     document: Mapping[str, Any]
+    number: int | None = None
+    """Its place in `rows:`; ``None`` where the grid makes it."""
 
     @property
     def raw_sha256(self) -> str:
@@ -51,7 +60,7 @@ class SweepRow:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sweep:
     """The rows of a table in order, the keys that any of them sets, the metrics of its front.
 
@@ -87,13 +96,28 @@ class Sweep:
         return found
 
     def _placed(self, row: SweepRow, fault: Fault) -> Fault:
-        """The fault at the setting that caused it, where a setting did."""
+        """The fault at the setting that caused it, else at the row unless the base has it too."""
+        where: Place = ("grid",) if row.number is None else ("rows", row.number)
+        path = f"{row.name}: {fault.path}"
         for key in row.settings:
-            if fault.path == key or fault.path.startswith((key + ".", key + "[")):
-                place: Place = ("grid", key)
-                at = self.places.fault(place, fault.found, fault.accepted, fault.suggestion)
-                return replace(at, path=f"{row.name}: {fault.path}")
-        return replace(fault, path=f"{row.name}: {fault.path}")
+            inside = fault.path == key or fault.path.startswith((key + ".", key + "["))
+            if inside or key.startswith(fault.path + "."):
+                return replace(self._at((*where, key), fault), path=path)
+        if (fault.path, fault.found) in self._base_faults:
+            return replace(fault, path=path)
+        return replace(self._at(where, fault), path=path)
+
+    def _at(self, place: Place, fault: Fault) -> Fault:
+        return self.places.fault(place, fault.found, fault.accepted, fault.suggestion)
+
+    @cached_property
+    def _base_faults(self) -> set[tuple[str, str]]:
+        """The path and the finding of what is wrong with the base alone."""
+        try:
+            validated(Document(self.base.file, dict(self.base.data), self.base.positions))
+        except SpecError as error:
+            return {(fault.path, fault.found) for fault in error.faults}
+        return set()
 
 
 def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
@@ -125,6 +149,9 @@ def make_sweep(
 
 def _sweep(places: Document, folder: Path, allow_outside: bool) -> Sweep:
     data = places.data
+    hostile = [places.fault(*fault) for fault in data_faults(data, most_nodes=MOST_VALUES)]
+    if hostile:
+        raise SpecError(hostile)
     faults = list(_faults(places))
     base = Document(places.file)
     try:
@@ -148,7 +175,7 @@ def _faults(places: Document) -> Iterator[Fault]:
         if key not in KEYS:
             found = f"unknown key {quoted(key)}"
             yield places.fault((key,), found, ", ".join(KEYS), near_miss(str(key), KEYS))
-    if data.get("version", 1) != 1:
+    if data.get("version", 1) != 1 or isinstance(data.get("version"), bool):
         yield places.fault(("version",), quoted(data["version"]), "1")
     grid, rows = data.get("grid") or {}, data.get("rows") or []
     if not grid and not rows:
@@ -173,7 +200,7 @@ def _grid_faults(places: Document, grid: Any) -> Iterator[Fault]:
     for key, values in grid.items():
         if not (isinstance(values, list) and values):
             yield places.fault(("grid", key), quoted(values), "a list of at least one value")
-        elif len({json.dumps(v, sort_keys=True) for v in values}) < len(values):
+        elif len({json.dumps(v, sort_keys=True, default=str) for v in values}) < len(values):
             yield places.fault(("grid", key), "a value twice", "each value once")
         if problem := _key_problem(key):
             yield places.fault(("grid", key), quoted(key), problem)
@@ -220,6 +247,8 @@ def _base(places: Document, folder: Path, allow_outside: bool) -> Document:
     if not _is_word(base):
         accepted = "a specification's file name, or a specification"
         raise SpecError([places.fault(("base",), quoted(base), accepted)])
+    if "\0" in base:
+        raise SpecError([places.fault(("base",), quoted(base), "a file name")])
     target = (folder / base).resolve()
     if not allow_outside and not target.is_relative_to(folder.resolve()):
         accepted = "a file in the sweep's folder (or allow it: --allow-outside)"
@@ -234,16 +263,20 @@ def _rows(
 ) -> Iterator[SweepRow]:
     """The grid's product, the last key fastest, then the explicit rows."""
     products = itertools.product(*grid.values()) if grid else ()
-    wanted = [(None, dict(zip(grid, values))) for values in products]
-    wanted += [(r["name"], {k: v for k, v in r.items() if k != "name"}) for r in explicit]
-    taken: set[str] = set()
-    for name, settings in wanted:
+    wanted: list[tuple[int | None, str | None, dict[str, Any]]] = [
+        (None, None, dict(zip(grid, values))) for values in products
+    ]
+    wanted += [
+        (n, r["name"], {k: v for k, v in r.items() if k != "name"}) for n, r in enumerate(explicit)
+    ]
+    taken = set(RESERVED)
+    for number, name, settings in wanted:
         words = name if name is not None else "_".join(_part(k, v) for k, v in settings.items())
         folder = folder_name(words, taken)
         document = dict(base)
         for key, value in settings.items():
             _set(document, key.split("."), value)
-        yield SweepRow(words, settings, folder, document)
+        yield SweepRow(words, settings, folder, document, number)
 
 
 def _part(key: str, value: Any) -> str:

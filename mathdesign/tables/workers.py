@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 from mathdesign.tables.work import start_worker
@@ -26,6 +30,59 @@ class Workers(Protocol):
         """Stop at once; what is running is lost."""
 
 
+class InProcess:
+    """Calls run here, one after the other: no process is started, nothing is imported again."""
+
+    slots = 1
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Run ``call(*arguments)`` now."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*arguments))
+        except Exception as error:  # as a process would give it back
+            future.set_exception(error)
+        return future
+
+    def restart(self) -> None:
+        """Nothing to replace."""
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+class NoGuard(RuntimeError):
+    """Processes were asked for by a script that would run again in each of them."""
+
+
+def refuse_without_guard() -> None:
+    """Raise :class:`NoGuard` where the running script starts processes outside of its guard.
+
+    A new process imports the script. What stands outside of ``if __name__ == "__main__":`` runs
+    there again, so that each process would start the whole table anew.
+    """
+    frame: FrameType | None = sys._getframe()
+    script: FrameType | None = None
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>":
+            script = frame
+        frame = frame.f_back
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None or file is None or script.f_code.co_filename != file:
+        return
+    try:
+        statements = ast.parse(Path(file).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return
+    line = script.f_lineno
+    here = [s for s in statements if s.lineno <= line <= (s.end_lineno or s.lineno)]
+    if here and not any(isinstance(s, ast.If) and "__name__" in ast.unparse(s.test) for s in here):
+        raise NoGuard(
+            f'{file}:{line}: processes (jobs=2 or more) need `if __name__ == "__main__":` above '
+            "this line, for each of them imports the script; or leave jobs=1, which needs none"
+        )
+
+
 class LocalWorkers:
     """``jobs`` processes of this machine, one call each at a time.
 
@@ -35,6 +92,7 @@ class LocalWorkers:
     def __init__(
         self, jobs: int, prepare: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
     ) -> None:
+        refuse_without_guard()
         self.jobs = jobs
         self._prepare = (os.getpid(), prepare, given)
         self.slots = 2 * jobs  # one running and one waiting for each process

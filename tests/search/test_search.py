@@ -1,7 +1,9 @@
 """The search: exact proposals, resuming, failures, budgets, and fewer queries than the baselines."""
 
 import json
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from mathdesign.search.proposing import WEIGHTS, every_point, objective_of, prop
 from mathdesign.spaces.lists.named import nasbench201, nats_size
 from mathdesign.surrogate.growing import normal_scores
 from tests.surrogate.test_surrogate import landscape
+
+FIVE = SearchOptions(5)
 
 
 def problem_of(space, budgets=()):
@@ -101,19 +105,15 @@ def test_a_search_goes_on_where_it_was_killed(case, tmp_path):
 
         return measure
 
-    for limit in (10, 45):
+    for limit in (10, 13, 45, 47):
         log, measured = tmp_path / f"{limit}.jsonl", []
         with pytest.raises(Killed):
             search(problem, space, dies_at(limit), options, log=log)
         with log.open("a") as file:
             file.write('{"point": [0, ')  # the line that was being written
         rest = search(problem, space, values.__getitem__, options, log=log)
-        assert [q.point for q in rest][: limit - limit % 5] == [q.point for q in whole][
-            : limit - limit % 5
-        ]
-        assert len({q.point for q in rest}) == 50
-        if limit % 5 == 0:
-            assert rest == whole
+        assert rest == whole
+        assert len(measured) == limit  # what was measured before the kill is not measured again
 
 
 def test_failed_queries_are_recorded_and_survived(case, tmp_path):
@@ -139,15 +139,131 @@ def test_every_measured_design_keeps_the_budgets(case):
         assert problem.feasible_rows(np.array([q.point for q in found])).all()
 
 
-def test_a_log_of_another_space_is_refused(case, tmp_path):
+def test_a_log_of_another_search_is_refused_by_what_differs(case, tmp_path):
     space, problem, values = case
     log = tmp_path / "log.jsonl"
-    log.write_text('{"point": [0, 1], "value": 1.0, "reason": "", "proposed_by": "x"}\n')
-    with pytest.raises(LogError, match="another space"):
+    asked = {"target": "acc", "words": {"budgets": {"macs": 5}}}
+
+    def again(options=FIVE, problem=problem, request=asked):
+        return search(problem, space, values.__getitem__, options, log=log, request=request)
+
+    found = again()
+    before = log.read_bytes()
+    assert again() == found
+    tighter = problem_of(space, (Budget("macs", 40_000_000),))
+    for change, what in (
+        ({"request": {**asked, "target": "loss"}}, 'target "acc" \\(asked: "loss"'),
+        ({"request": {"target": "acc"}}, "words"),
+        ({"options": SearchOptions(5, seed=1)}, "seed 0 .asked: 1"),
+        ({"options": SearchOptions(5, batch=2)}, "batch 5 .asked: 2"),
+        ({"problem": tighter}, "space"),
+    ):
+        with pytest.raises(LogError, match=what):
+            again(**change)
+    assert log.read_bytes() == before
+    assert len(again(SearchOptions(8))) == 8  # more queries are the same search
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("nonsense", "not the request"),
+        ('{"point": [0, 1], "value": 1.0, "reason": "", "proposed_by": "x"}', "not the request"),
+        ("[" * 5000, "not the request"),
+    ],
+)
+def test_what_is_no_log_is_left_as_it_is(case, tmp_path, line, what):
+    space, problem, values = case
+    log = tmp_path / "log.jsonl"
+    log.write_text(line + "\n")
+    with pytest.raises(LogError, match=what):
         search(problem, space, values.__getitem__, SearchOptions(5), log=log)
-    log.write_text("nonsense\n")
-    with pytest.raises(LogError, match="not a measurement"):
+    assert log.read_text() == line + "\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"point": [0], "value": 1.0, "reason": "", "proposed_by": "x", "after": 0, "place": 0}',
+        '{"point": [0, 0, 0, 0, 0, 99], "value": 1, "reason": "", "proposed_by": "x", "after": 0, "place": 0}',
+        '{"point": [0, 0, 0, 0, 0, 0], "value": Infinity, "reason": "", "proposed_by": "x", "after": 0, "place": 0}',
+        '{"point": [0, 0, 0, 0, 0, 0], "value": 1, "reason": "", "proposed_by": "x", "after": 99, "place": 0}',
+        "5",
+    ],
+)
+def test_a_line_that_is_no_measurement_is_named(case, tmp_path, line):
+    space, problem, values = case
+    log = tmp_path / "log.jsonl"
+    search(problem, space, values.__getitem__, SearchOptions(2), log=log)
+    log.write_text(log.read_text() + line + "\n")
+    with pytest.raises(LogError, match=r"log\.jsonl:4"):
         search(problem, space, values.__getitem__, SearchOptions(5), log=log)
+
+
+def test_two_searches_on_one_log_are_told(case, tmp_path):
+    space, problem, values = case
+    log = tmp_path / "log.jsonl"
+
+    def measure(point):
+        with pytest.raises(LogError, match="another search is at work"):
+            search(problem, space, values.__getitem__, SearchOptions(5), log=log)
+        return values[point]
+
+    assert len(search(problem, space, measure, SearchOptions(3), log=log)) == 3
+
+
+KILLED = """
+import json, os, sys, time
+design = json.load(open(sys.argv[1]))
+time.sleep(0.05)
+with open("done.txt", "a") as file: file.write(json.dumps(design, sort_keys=True) + "\\n")
+print(len(design["a"]) + int(design["b"]))
+"""
+KILLED_SPACE = """
+space:
+  family: slots
+  slots:
+    - {name: a, options: [x, yy, zzz, wwww, vvvvv]}
+    - {name: b, options: [1, 2, 3, 4, 5, 6], ordered: true}
+"""
+
+
+def test_kills_lose_and_repeat_at_most_what_was_running(tmp_path):
+    """Ten kills: what the log holds is never measured again; only running ones may be lost."""
+    (tmp_path / "train.py").write_text(KILLED)
+    (tmp_path / "own.yaml").write_text(KILLED_SPACE)
+    code = (
+        "import sys; from mathdesign.search import loop, evaluating as e\n"
+        "from mathdesign.kinds.load import read_document, validated\n"
+        "from mathdesign.spaces.lists.pose import pose\n"
+        "from pathlib import Path\n"
+        "p = pose(validated(read_document('own.yaml'), aimless=True))\n"
+        "m = e.from_command(sys.executable + ' train.py {design}', p.space, Path('designs'), 60)\n"
+        "print(len(loop.search(p.program, p.space, m, loop.SearchOptions(24, 24, 8, 2), "
+        "log=Path('log.jsonl'), method='random')))\n"
+    )
+    command, lost = [sys.executable, "-c", code], 0
+    for seconds in (0.3, 0.2, 0.5, 0.4, 0.3, 0.6, 0.2, 0.5, 0.3, 0.4):
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+        before = lines(tmp_path / "log.jsonl")
+        end = time.monotonic() + 60
+        while process.poll() is None and len(lines(tmp_path / "log.jsonl")) <= before.__len__():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        time.sleep(seconds / 4)
+        process.kill()
+        process.wait()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "24", done.stderr
+    logged = [json.loads(line) for line in lines(tmp_path / "log.jsonl")[1:]]
+    assert len({tuple(q["point"]) for q in logged}) == len(logged) == 24
+    measured = lines(tmp_path / "done.txt")
+    lost = len(measured) - 24
+    assert 0 <= lost <= 2 * 10  # two run at once, ten kills
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
 
 
 SCRIPT = """

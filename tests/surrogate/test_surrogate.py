@@ -1,6 +1,8 @@
 """Fitting, the model's file and its faults, and the proven maximum of the fitted predictor."""
 
 import json
+import re
+from dataclasses import replace
 
 import lightgbm
 import numpy as np
@@ -11,9 +13,15 @@ from typer.testing import CliRunner
 import mathdesign
 from mathdesign.cli.main import app
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import Slot
+from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.lists.named import TableError, nasbench201, nats_size
-from mathdesign.surrogate.booster import ModelError, name_in_file, read_booster
+from mathdesign.surrogate.booster import (
+    ModelError,
+    name_in_file,
+    names_in_file,
+    read_booster,
+    rewritten,
+)
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.fit import fit, kendall, sample_of
 from mathdesign.surrogate.growing import normal_scores
@@ -259,3 +267,63 @@ def test_a_head_start_on_free_labels_is_tried_and_is_part_of_the_model():
     assert np.abs(theirs - found.objective(space).at(at)).max() < 1e-9
     with pytest.raises(TableError, match="no metric 'watts' to pre-train on; accepted: "):
         fit(sample, space, "acc", pretrain=("watts",))
+
+
+def test_a_text_of_ours_predicts_and_attributes_as_the_file_does(cells, trees):
+    space, points = cells[0], every_point(cells[0])[::37]
+    features = features_of(space)
+    columns = matrix(features, points)
+    theirs = lightgbm.Booster(model_str=trees.members[0])
+    ours = lightgbm.Booster(model_str=rewritten(trees.members[0], features))
+    assert np.array_equal(theirs.predict(columns), ours.predict(columns))
+    shares = [b.predict(columns, pred_contrib=True) for b in (theirs, ours)]
+    assert np.allclose(*shares, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: re.sub(r"leaf_weight=\S+", "leaf_weight=x", t),
+        lambda t: re.sub(r"tree_sizes=\d+", "tree_sizes=99999999", t),
+        lambda t: re.sub(r"max_feature_idx=\d+", "max_feature_idx=999999999", t),
+        lambda t: re.sub(r"feature_infos=.*", "feature_infos=x", t),
+        lambda t: re.sub(r"shrinkage=1\b", "shrinkage=x", t),
+        lambda t: t[: t.index("end of trees") + 12],
+        lambda t: t + "\nparameters:\n[objective: " + "x" * 9999,
+    ],
+)
+def test_what_ends_the_interpreter_never_reaches_lightgbm(cells, trees, change):
+    """None of these words is read by us: what is written again is the same ensemble."""
+    features = features_of(cells[0])
+    text = change(trees.members[0])
+    assert text != trees.members[0]
+    assert rewritten(text, features) == rewritten(trees.members[0], features)
+
+
+@pytest.mark.parametrize("value", ["x", "0", "1 2", "9" * 30, "-1", "nan", ""])
+def test_counts_of_rows_are_checked_too(cells, trees, value):
+    for key in ("leaf_count", "internal_count"):
+        text = re.sub(rf"{key}=.+", f"{key}={value}", trees.members[0], count=1)
+        with pytest.raises(ModelError, match="tree 0"):
+            read_booster(text, features_of(cells[0]))
+
+
+def test_names_that_coincide_in_the_file_are_numbered():
+    names = names_in_file(["3x3 conv", "3x3_conv", "macs", "macs", "3x3_conv_2"])
+    assert len(set(names)) == 5 and names[:2] == ["3x3_conv", "3x3_conv_2"]
+
+
+def test_a_slot_named_as_a_metric_and_options_written_alike_can_be_fitted():
+    slots = (
+        Slot("macs", ("1", "2", "3"), (1.0, 2.0, 3.0)),
+        Slot("op", ("3x3 conv", "3x3_conv")),
+    )
+    costs = TableSum(0, (np.array([1, 2, 3]), np.array([5, 6])))
+    space = TableSpace("own", slots, {"macs": costs})
+    points = every_point(space)
+    frame = pd.DataFrame([space.words(p) for p in points] * 4)
+    frame["acc"] = np.arange(len(frame)) % 7 + 0.1 * np.arange(len(frame))
+    sample = sample_of(frame, space, "acc", "mean")
+    sample = replace(sample, points=np.tile(points, (5, 1)), labels=np.arange(30) % 7 + 0.5)
+    found, _ = fit(sample, space, "acc", model="trees")
+    assert np.isfinite(found.predict(space, points)).all()

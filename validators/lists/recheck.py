@@ -1,7 +1,7 @@
 """Answers over option lists, checked by code that shares nothing with the solvers.
 
 Costs are summed in Python integers from the plain tables; the objective is asked of LightGBM
-itself, from the model's own text.
+itself, from the model as its text was read and written again.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def verify_list(
 def check_objective(booster_text: str, features: Any, objective: float) -> None:
     """Raise :class:`ObjectiveMismatch` unless LightGBM predicts ``objective`` for ``features``.
 
+    ``booster_text`` is never a file's own text, which can end the interpreter, but what
+    :func:`mathdesign.surrogate.booster.rewritten` makes of it.
     Left out silently where LightGBM is not installed: designing does not need it.
     """
     try:

@@ -18,6 +18,8 @@ from mathdesign.spaces.errors import NetworkError
 
 #: Integers in a network description above this are refused: no layer comes near it.
 LARGEST_VALUE = 2**20
+#: A description of more blocks is refused: they are counted one by one.
+MOST_BLOCKS = 2**16
 ROLES: tuple[str, ...] = get_args(StageRole)
 #: The flag that is no option of a family.
 IDENTITY = "identity_shortcut"
@@ -156,6 +158,9 @@ class Network:
             stage = _stage_from(entry, f"stages[{index}]", prev, resolution)
             stages.append(stage)
             prev, resolution = stage.width, stage.shape.resolution_out
+        blocks = sum(stage.choice.get("depth", 1) for stage in stages)
+        if blocks > MOST_BLOCKS:
+            raise NetworkError([f"stages: {blocks:,} blocks, accepted: at most {MOST_BLOCKS:,}"])
         return cls(fields["name"], channels, input_size, tuple(stages))
 
 

@@ -168,7 +168,9 @@ class SpaceSpec(Block):
     @classmethod
     def _preset(cls, data: Any) -> Any:
         """Stages of the family's preset where none are given."""
-        if isinstance(data, dict) and "stages" not in data and data.get("family") in BODY_FAMILIES:
+        if not isinstance(data, dict) or not isinstance(data.get("family"), str):
+            return data
+        if "stages" not in data and data["family"] in BODY_FAMILIES:
             return {**data, "stages": [dict(s) for s in FAMILIES[data["family"]].preset]}
         return data
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -38,6 +38,10 @@ from mathdesign.spaces.transformer.words import StackSpec, TransformerSpec
 from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
+#: What an entry of a frame's costs takes while it is posed, measured: a number, then arrays of them.
+NUMBER_BYTES = 40
+#: What posing may take where `solve.memory_limit` says nothing.
+MOST_BYTES = 8 << 30
 
 
 class NoFrame(ValueError):
@@ -180,6 +184,11 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
         pairs = itertools.product(space.image.size, space.image.patch)
         images = [Image(space.image.channels, s, p) for s, p in pairs if s % p == 0]
     runs = [_depth_runs(stack) for stack in space.stacks]
+    known = [
+        {width: tuple(_options(spec, stack, width)) for width in stack.width}
+        for stack in space.stacks
+    ]
+    _refuse_many(spec, len(images) * math.prod(map(len, runs)), known)
     for image, widths, depths in itertools.product(
         images,
         itertools.product(*(stack.width for stack in space.stacks)),
@@ -187,9 +196,7 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
     ):
         if space.monotone_width and list(widths) != sorted(widths):
             continue
-        options = [
-            tuple(_options(spec, stack, width)) for stack, width in zip(space.stacks, widths)
-        ]
+        options = [of[width] for of, width in zip(known, widths)]
         if not all(options):
             continue
         stacks = tuple(
@@ -210,6 +217,35 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
     if not count:
         why = "; ".join(dict.fromkeys(reasons)) or "no heads divide any width"
         raise NoFrame(f"no network can be built: {why}")
+
+
+def _refuse_many(
+    spec: TransformerSpec, others: int, known: Sequence[Mapping[int, tuple[LayerOption, ...]]]
+) -> None:
+    """Raise :class:`NoFrame` before anything is built that memory or patience would not hold.
+
+    ``others``: choices of image and depth beside each choice of widths.
+    """
+    # Choices of widths that leave options everywhere: by the last width, so that rules can be kept.
+    ways = {0: 1}
+    for of in known:
+        usable = sorted(width for width, options in of.items() if options)
+        if spec.space.monotone_width:
+            ways = {w: sum(n for v, n in ways.items() if v <= w) for w in usable}
+        else:
+            ways = dict.fromkeys(usable, sum(ways.values()))
+    count = others * sum(ways.values())
+    if count > MOST_FRAMES:
+        raise NoFrame(f"more than {MOST_FRAMES:,} choices of widths ({count:.3g}); coarsen them")
+    options = sum(max(map(len, of.values()), default=0) for of in known)
+    needed = count * options * (len(spec.columns()) + 2) * NUMBER_BYTES
+    limit = spec.solve.memory_limit or MOST_BYTES
+    if needed > limit:
+        raise NoFrame(
+            f"{count:,} choices of widths with up to {options:,} layers to choose from need about "
+            f"{needed / 2**30:.1f} GiB, accepted: {limit / 2**30:.1f} (solve.memory_limit); "
+            "coarsen them"
+        )
 
 
 def _depth_runs(stack: StackSpec) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mathdesign.spec.faults import quoted
+
 _BERT = {
     "family": "encoder", "vocabulary": 30522, "context": 512, "token_types": 2,
     "embedding_norm": True, "pooler": True, "norm_first": False,
@@ -87,8 +89,8 @@ def expanded(space: Any) -> Any:
         return space
     given = {key: value for key, value in space.items() if key != "preset"}
     name = space["preset"]
-    if name not in SPACES:
-        raise ValueError(f"no preset {name!r}; accepted: {', '.join(SPACES)}")
+    if not isinstance(name, str) or name not in SPACES:
+        raise ValueError(f"no preset {quoted(name)}; accepted: {', '.join(SPACES)}")
     preset = SPACES[name]
     if given.get("family", preset["family"]) != preset["family"]:
         raise ValueError(f"preset {name} is of family {preset['family']}")

@@ -1,0 +1,137 @@
+"""What disks, memory, pipes and terminals refuse: one line, a status, nothing half-written."""
+
+import errno
+import gzip
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mathdesign import files
+from mathdesign.cli import session as sessions
+from mathdesign.cli.main import app
+from mathdesign.files import STALE_S, write_atomic
+from tests.mutants import SPECS
+
+COMMANDS = {
+    "design": ["design", "spec.yaml", "--no-train", "-o", "out"],
+    "check": ["check", "spec.yaml", "-o", "out"],
+    "export": ["export", "design.json", "-o", "out"],
+    "compare": ["compare", "design.json", "design.json", "-o", "out"],
+    "families": ["families", "-o", "out"],
+    "schema": ["schema", "-o", "out"],
+    "fit": ["fit", "--table", "t.csv", "--space", "own.yaml", "--target", "acc", "-o", "out", "--model", "tables"],
+    "search": ["search", "--table", "t.csv", "--space", "own.yaml", "--target", "acc", "-o", "out", "--queries", "2", "--no-baselines"],
+    "calibrate": ["calibrate", "--table", "t.csv", "--space", "own.yaml", "--target", "acc", "-o", "out", "--labels", "20"],
+    "evidence": ["evidence", "--table", "t.csv", "--space", "own.yaml", "--target", "acc", "-o", "out", "--quantiles", "2"],
+    "validate": ["validate", "design.json", "-o", "out", "--epochs", "1", "--limit", "400"],
+    "bench": ["bench", "solvers", "--problems", "R18", "--backends", "anneal", "--evaluations", "10", "-o", "out"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    (folder / "spec.yaml").write_text(SPECS["chain"])
+    numbers = range(1, 9)
+    slots = "".join(
+        f"    - {{name: {n}, options: [{', '.join(map(str, numbers))}], ordered: true, "
+        f"costs: {{macs: [{', '.join(map(str, numbers))}]}}}}\n"
+        for n in "ab"
+    )
+    own = f"space:\n  family: slots\n  slots:\n{slots}objective: {{metric: macs}}\n"
+    (folder / "own.yaml").write_text(own)
+    rows = [f"{a},{b},{a * b + a}.5" for a in numbers for b in numbers]
+    (folder / "t.csv").write_text("\n".join(["a,b,acc", *rows]) + "\n")
+    done = CliRunner().invoke(
+        app, ["design", str(folder / "spec.yaml"), "--no-train", "-o", str(folder)]
+    )
+    assert done.exit_code == 0, done.output
+    import mathdesign
+
+    mathdesign.Design.load(folder / "design.yaml").save(folder / "design.json")
+    return folder
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_is_one_line_in_every_command(
+    good: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(good)
+    monkeypatch.setattr(files.tempfile, "mkstemp", full)
+    done = CliRunner().invoke(app, COMMANDS[name])
+    assert done.exit_code == 1, (done.output, done.exception)
+    assert isinstance(done.exception, SystemExit) and "No space left" in done.output
+    left = [p for p in good.glob("out/**/*") if p.is_file() and p.suffix != ".jsonl"]
+    assert not left
+
+
+def test_memory_that_runs_out_is_one_line(good: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(good)
+    for error in (MemoryError("5 GiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
+
+        def refuse(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("mathdesign.cli.validate.validate", refuse)
+        done = CliRunner().invoke(app, ["validate", "design.json"])
+        assert done.exit_code == 1 and "out of memory" in done.output
+
+
+def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch):
+    def wrong(**_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        sessions.guarded(wrong)()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+def test_a_terminal_without_utf_8_shows_what_it_can(good: Path, encoding: str):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    (good / "é.yaml").write_text("space: {family: basic}\nnamé: 1\n")
+    code = "from mathdesign.cli.main import main; main()"
+    for words, status in ((["families"], 0), (["check", "é.yaml"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=good, capture_output=True, env=environment
+        )
+        assert done.returncode == status, done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_pipe_that_closes_is_no_error_to_read_of(good: Path):
+    code = "from mathdesign.cli.main import main; main()"
+    command = f"{sys.executable} -c '{code}' schema | head -c 10"
+    done = subprocess.run(["bash", "-c", command], cwd=good, capture_output=True, timeout=60)
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 12, 40, -1])
+def test_a_compressed_table_that_was_cut_short(good: Path, tmp_path: Path, cut: int):
+    packed = gzip.compress((good / "t.csv").read_bytes())
+    (tmp_path / "t.csv.gz").write_bytes(packed[:cut])
+    words = [w.replace("t.csv", str(tmp_path / "t.csv.gz")) for w in COMMANDS["fit"]]
+    words = [w.replace("own.yaml", str(good / "own.yaml")) for w in words]
+    done = CliRunner().invoke(app, [*words[:-4], "-o", str(tmp_path / "out")])
+    assert done.exit_code == 2 and "t.csv.gz: " in done.output, done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_killed_processes_left_is_removed_when_it_is_old(tmp_path: Path):
+    old, young = tmp_path / ".a.txt.x1.tmp", tmp_path / ".a.txt.x2.tmp"
+    other = tmp_path / ".b.txt.x3.tmp"
+    for path in (old, young, other):
+        path.write_text("half")
+    past = time.time() - 2 * STALE_S
+    os.utime(old, (past, past))
+    os.utime(other, (past, past))
+    write_atomic(tmp_path / "a.txt", "whole")
+    assert not old.exists() and young.exists() and other.exists()
