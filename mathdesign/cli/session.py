@@ -69,6 +69,11 @@ class Session:
         if not (self.quiet or self.json):
             self.out.print(text, markup=False)
 
+    def warn(self, text: str) -> None:
+        """What a user has to know even where all went well: on stderr, also when quiet."""
+        if not self.json:
+            self.err.print(f"warning: {text}", markup=False)
+
     def result(self, document: Any) -> None:
         """The machine-readable result, where asked for."""
         if self.json:

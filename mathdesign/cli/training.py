@@ -91,6 +91,8 @@ def train_on_images(
         f"test accuracy {result.test_accuracy:.2%} after {words.epochs} epochs, "
         f"{result.seconds:.1f} s ({counts} training, validation, test images)"
     )
+    if result.warning is not None:
+        session.warn(result.warning)
     session.say("wrote " + ", ".join(str(path) for path in written))
     return 0, {**document, "files": [str(path) for path in written]}
 
@@ -136,4 +138,6 @@ def train_on_text(
     except TrainingDiverged as error:
         return session.fail(EXIT_FAILURE, str(error)), {"error": str(error)}
     session.say(f"{result.bits_per_byte:.4f} bits per byte after {words.steps} steps; wrote {path}")
+    if result.warning is not None:
+        session.warn(result.warning)
     return 0, {**document, "files": [str(path)]}

@@ -57,6 +57,10 @@ class Recipe:
         )
 
 
+#: The reason of a run that is done and whose accuracy guessing may well reach.
+AT_CHANCE = "at chance"
+
+
 @dataclass(frozen=True, slots=True)
 class StudyRun:
     """One network, one seed. ``status``: ``done``, ``stopped`` (by halving) or ``failed``.
@@ -263,8 +267,9 @@ def run_job(
         run = StudyRun(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, device)
     else:
         curve = tuple(asdict(epoch) for epoch in result.curve)
+        reason = "" if result.warning is None else AT_CHANCE
         run = StudyRun(
-            job.candidate, job.seed, "done", "", curve, result.test_accuracy, result.seconds,
+            job.candidate, job.seed, "done", reason, curve, result.test_accuracy, result.seconds,
             result.batch_size, result.device,
         )  # fmt: skip
     write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.convnet.recheck import count
+from mathdesign.validators.randomised import differing_images, randomised, variation
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from torch import Tensor, nn
+
+
+#: Random images a pass with random weights; draws before a parameter counts as idle.
+IMAGES, ATTEMPTS = 4, 3
 
 
 class RecountError(Exception):
@@ -70,25 +74,42 @@ def check_module(network: Network, module: nn.Module) -> ModuleCount:
 
 
 def check_gradients(module: nn.Module, channels: int, size: int, seed: int = 0) -> None:
-    """One forward and backward pass on two random images, in training mode.
+    """Forward and backward passes on random images: as the module begins, and with random weights.
 
     Raises :class:`RecountError` where an output or a gradient is not finite, or a parameter has
-    none. Gradients, batch statistics and mode of ``module`` are left as they were.
+    none; and, with random weights, where outputs do not depend on the image, or a parameter never
+    changes them. Gradients, batch statistics and mode of ``module`` are left as they were.
     """
     import copy
 
     import torch
 
-    module = copy.deepcopy(module).train()
     images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(seed))
+    _gradients(copy.deepcopy(module).train(), images)
+    idle: set[str] | None = None
+    for attempt in range(ATTEMPTS):  # a narrow layer may be switched off by chance
+        images = differing_images(IMAGES, channels, size, seed + attempt)
+        lively = randomised(module, images, seed + attempt)
+        output, gradients = _gradients(lively, images)
+        if not variation(output) > 0:
+            raise RecountError("the output does not depend on the image, whatever the weights")
+        still = {name for name, gradient in gradients.items() if not gradient.any()}
+        idle = still if idle is None else idle & still
+        if not idle:
+            return
+    raise RecountError(f"{min(idle or ())} has no influence on the output, whatever the weights")
+
+
+def _gradients(module: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Outputs, and the gradient of every parameter of the sum of their log-sum-exps."""
     output = module(images)
-    if not torch.isfinite(output).all():
+    if not output.isfinite().all():
         raise RecountError("the output of a forward pass is not finite")
     output.logsumexp(1).sum().backward()
+    gradients = {}
     for name, parameter in module.named_parameters():
-        if not _finite(parameter.grad):
+        gradient = parameter.grad
+        if gradient is None or not gradient.isfinite().all():
             raise RecountError(f"the gradient of {name} is missing or not finite")
-
-
-def _finite(gradient: torch.Tensor | None) -> bool:
-    return gradient is not None and bool(gradient.isfinite().all())
+        gradients[name] = gradient
+    return output.detach(), gradients

@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.validators.training.chance import accuracy_warning, guessed_accuracy
 from mathdesign.validators.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
 from mathdesign.validators.training.data import Split
 from mathdesign.validators.training.memory import fitting_batch
@@ -65,6 +66,10 @@ class TrainingResult:
     options: TrainingOptions
     device: str
     batch_size: int
+    chance: float
+    """Test accuracy of whoever always names the commonest class."""
+    warning: str | None
+    """Said of a test accuracy that is not distinguishable from chance."""
 
 
 class TrainingDiverged(Exception):
@@ -114,6 +119,7 @@ def train(
             if checkpoint is not None:
                 write_checkpoint(checkpoint, mark, run.state())
         test_loss, test_accuracy = run.evaluate(data.test)
+    chance = guessed_accuracy(data.images.labels[data.test])
     return TrainingResult(
         curve=tuple(run.curve),
         test_accuracy=test_accuracy,
@@ -125,6 +131,8 @@ def train(
         options=options,
         device=run.device,
         batch_size=run.batch_size,
+        chance=chance,
+        warning=accuracy_warning(test_accuracy, len(data.test), chance),
     )
 
 

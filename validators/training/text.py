@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mathdesign.validators.training.chance import context_free_bits, text_warning
 from mathdesign.validators.training.data import DataError
 from mathdesign.validators.training.images import (
     TrainingDiverged,
@@ -70,6 +71,10 @@ class TextResult:
     text_sha256: str
     encoding: str
     options: TextOptions
+    context_free_bits_per_byte: float
+    """Of a model that knows how often each token occurs, and no context."""
+    warning: str | None
+    """Said of a model that is no better than that."""
 
 
 def train_text(
@@ -125,6 +130,8 @@ def train_text(
                 losses.clear()
                 if on_check is not None:
                     on_check(curve[-1])
+    bits = context_free_bits(train.numpy(), held_out[1:].numpy(), encoding.vocabulary)
+    baseline = bits / bytes_a_token
     return TextResult(
         curve=tuple(curve),
         bits_per_byte=curve[-1].bits_per_byte,
@@ -135,6 +142,8 @@ def train_text(
         text_sha256=text.sha256,
         encoding=encoding.name,
         options=options,
+        context_free_bits_per_byte=baseline,
+        warning=text_warning(curve[-1].bits_per_byte, baseline),
     )
 
 

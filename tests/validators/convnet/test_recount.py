@@ -74,3 +74,56 @@ def test_numbers_that_are_not_finite_are_found_out():
     module.classifier.linear.weight.data.fill_(float("inf"))
     with pytest.raises(RecountError, match="not finite"):
         check_gradients(module, 3, 32)
+
+
+class Changed(nn.Module):
+    """The right weights and operations around something that loses what the image said."""
+
+    def __init__(self, inner, lose):
+        super().__init__()
+        self.inner, self.lose = inner, lose
+
+    def forward(self, images):
+        return self.lose(self.inner, images)
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return 0 * x
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda inner, images: inner(images * 0),
+        lambda inner, images: inner(images.mean(0, keepdim=True).expand_as(images)),
+        lambda inner, images: inner(images) * 0 + inner.classifier.linear.bias,
+    ],
+)
+@pytest.mark.parametrize("family", POINTS)
+def test_a_module_that_does_not_look_at_the_image_is_found_out(family, lose):
+    """Its parameters, multiply-adds and shapes are right, its gradients finite."""
+    module = Changed(build(network(family)), lose)
+    check_module(network(family), module)
+    with pytest.raises(RecountError, match=r"does not depend on the image|has no influence"):
+        check_gradients(module, 3, 32)
+
+
+def test_a_parameter_that_does_nothing_is_found_out():
+    """Zeros in a last norm are a beginning; a block that never adds what it computes is a fault."""
+    module = build(network())
+    block = module.stages[1][1]
+    block.norm3 = nn.Sequential(block.norm3, Nothing())
+    with pytest.raises(RecountError, match=r"stages\.1\.1\.\w+\.weight has no influence"):
+        check_gradients(module, 3, 32)
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(data=st.data())
+def test_every_parameter_of_any_network_has_an_influence(data):
+    space = data.draw(spaces())
+    try:
+        random = Network.from_point(space, data.draw(points(space)), "random")
+    except ValueError:
+        return
+    check_gradients(build(random), random.input_channels, random.input_size)

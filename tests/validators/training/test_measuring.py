@@ -12,10 +12,11 @@ from mathdesign.export.convnet import build
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.convnet import monte_carlo
 from mathdesign.validators.convnet.monte_carlo import EntropyMismatch, check_entropy, simulate
+from mathdesign.validators.randomised import differing_images, randomised, variation
 from mathdesign.validators.training import memory
 from mathdesign.validators.training.data import DataError, load
 from mathdesign.validators.training.latency import measure
-from mathdesign.validators.training.onnx_check import OnnxMismatch, check_onnx
+from mathdesign.validators.training.onnx_check import ConstantOutput, OnnxMismatch, check_onnx
 
 END = {"name": "end", "role": "classifier", "family": "classifier", "stride": 1, "width": 10,
        "depth": 1}  # fmt: skip
@@ -57,6 +58,25 @@ def test_a_wrong_closed_form_is_found(monkeypatch):
         check_entropy(NETWORKS["bottleneck"])
 
 
+@pytest.mark.parametrize(
+    "simulated", [(-math.inf, 0.1), (math.nan, 0.1), (1.0, math.nan), (1.0, math.inf)]
+)
+def test_a_simulation_that_says_nothing_is_no_agreement(monkeypatch, simulated):
+    """A signal that vanished, a single draw: no comparison with such numbers is ever false."""
+    found = monte_carlo.Simulation(*simulated, closed_form=1.0, layers=3)
+    monkeypatch.setattr(monte_carlo, "simulate", lambda net, seed: found)
+    with pytest.raises(EntropyMismatch, match="closed form"):
+        check_entropy(NETWORKS["basic"])
+
+
+def test_one_draw_has_no_error_and_so_shows_nothing(monkeypatch):
+    one = simulate(NETWORKS["basic"], draws=1)
+    assert not math.isfinite(one.error)
+    monkeypatch.setattr(monte_carlo, "simulate", lambda net, seed: one)
+    with pytest.raises(EntropyMismatch):
+        check_entropy(NETWORKS["basic"])
+
+
 def test_the_simulation_is_unbiased_over_seeds():
     errors = [
         (found.simulated - found.closed_form) / found.error
@@ -73,23 +93,60 @@ def test_onnxruntime_computes_the_same(family):
     assert check_onnx(build(NETWORKS[family]), 3, 16) < 1e-4
 
 
-def test_a_module_that_is_not_the_same_in_onnx_is_found(monkeypatch):
+@pytest.mark.parametrize("family", ["basic", "inverted_residual"])
+@pytest.mark.parametrize("changed", ["stages.0.0.conv.weight", "stages.1.2.conv2.weight"])
+def test_a_module_that_is_not_the_same_in_onnx_is_found(monkeypatch, family, changed):
+    """Also inside a block whose last norm begins at zero, where no output of a fresh module looks."""
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    module = build(NETWORKS["basic"])
+    module = build(NETWORKS[family])
     exported = torch.onnx.export
 
     def other(given, *arguments, **words):
+        weight = dict(given.named_parameters())[changed]
         with torch.no_grad():
-            next(given.parameters()).mul_(1.5)
+            weight.mul_(1.05)
         program = exported(given, *arguments, **words)
         with torch.no_grad():
-            next(given.parameters()).div_(2.0)
+            weight.div_(1.05)
         return program
 
     monkeypatch.setattr(torch.onnx, "export", other)
-    with pytest.raises(OnnxMismatch):
+    with pytest.raises(OnnxMismatch, match="differ"):
         check_onnx(module, 3, 16)
+
+
+class Forgetful(torch.nn.Module):
+    """Scores with the right shape, weights and operations, of no image in particular."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        return self.inner(images * 0)
+
+
+def test_a_constant_network_is_no_agreement():
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    with pytest.raises(ConstantOutput, match="the same output under random weights"):
+        check_onnx(Forgetful(build(NETWORKS["basic"])), 3, 16)
+
+
+def test_random_weights_leave_the_module_and_torch_as_they_were():
+    module = build(NETWORKS["inverted_residual"])
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.get_rng_state()
+    images = differing_images(4, 3, 16)
+    one, two = (randomised(module, images, seed) for seed in (0, 0))
+    assert torch.equal(one(images), two(images))
+    assert not torch.equal(one(images), randomised(module, images, 1)(images))
+    assert variation(one(images).detach()) > 0.1
+    assert variation(module.eval()(images).detach()[:1]) == 0
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(bool((p != 0).any()) for p in one.parameters())
 
 
 def test_latency_is_measured_and_memory_holds_weights_and_features():

@@ -16,6 +16,7 @@ from mathdesign.spaces.convnet.families.bottleneck import Bottleneck
 from mathdesign.spaces.convnet.families.classifier import Classifier
 from mathdesign.spaces.convnet.families.conv import Conv
 from mathdesign.spaces.convnet.families.convnext import ConvNeXt, NormedClassifier, Patchify
+from mathdesign.spaces.convnet.families.depthwise_separable import DepthwiseSeparable
 from mathdesign.spaces.convnet.families.inverted_residual import InvertedResidual
 from mathdesign.spaces.convnet.families.regnet import RegNet
 
@@ -41,6 +42,7 @@ FAMILIES: dict[str, Family] = {
         Basic(),
         ConvNeXt(),
         RegNet(),
+        DepthwiseSeparable(),
         Conv(),
         Classifier(),
         Patchify(),

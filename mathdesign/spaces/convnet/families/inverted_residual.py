@@ -1,4 +1,13 @@
-"""``inverted_residual``: 1x1, depthwise kxk, SE, 1x1 (K1DWSEK1 in the published code)."""
+"""``inverted_residual``: 1x1, depthwise kxk, SE, 1x1 (K1DWSEK1 in the published code).
+
+What is built differs from what profile ``tinynas`` counts in one place. The published code puts an
+activation behind every block, after the sum, and ``tinynas`` counts it (``width x area``
+multiply-adds) as that code does. We build the linear bottleneck of MobileNetV2 (arXiv 1801.04381,
+section 3.2): nothing follows the last norm or the sum. With SiLU after each sum and last norms that
+begin at zero, a small signal is halved in every block, and deep networks hardly begin to learn.
+Parameters, profile ``macs`` and entropy know no activations: for them the two are one block.
+A block that expands nothing, without the first 1x1, is family ``depthwise_separable``.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +89,10 @@ class InvertedResidual(Family):
         return (Derived("squeeze", "bottleneck", widths),)
 
     def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
-        """SE convolutions carry a batch norm; ``tinynas`` counts their params, not their MACs."""
+        """SE convolutions carry a batch norm; ``tinynas`` counts their params, not their MACs.
+
+        The last activation is the published code's; none is built (see the top of this file).
+        """
         width, inner, kernel = symbol("width"), symbol("bottleneck"), symbol("kernel_size")
         yield symbolic_conv(at.c_in, inner, at.area_in)
         yield symbolic_act(inner, at.area_in)
@@ -96,7 +108,7 @@ class InvertedResidual(Family):
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[tuple[UnrolledLayer, ...], ...]:
-        """Unrolled blocks."""
+        """Unrolled blocks; the last activation is counted, as published, and not built."""
         width, inner, kernel = choice["width"], choice["bottleneck"], choice["kernel_size"]
         blocks = []
         for index in range(choice["depth"]):
@@ -141,6 +153,8 @@ class InvertedResidual(Family):
         class InvertedResidualBlock(nn.Module):
             """1x1, depthwise kxk, squeeze-and-excitation, 1x1; identity shortcut if shapes agree.
 
+            The end is linear (arXiv 1801.04381, section 3.2): an activation after the sum would
+            halve small signals in every block, and deep stages would not train.
             ``squeeze`` is the inner width of the SE unit; 0 leaves the unit out.
             """
 
@@ -192,6 +206,6 @@ class InvertedResidual(Family):
                 if self.squeeze:
                     y = y * self.se(y)
                 y = self.norm3(self.conv3(y))
-                return self.act(y + x if self.residual else y)
+                return y + x if self.residual else y
 
         return InvertedResidualBlock

@@ -18,6 +18,8 @@ def domain(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, ...]]
 
 
 WORDS = {"group_width": st.sampled_from([1, 2, 4, 8, 16])}
+#: Families whose shortcut is the identity wherever it can be: there is none to ask for.
+ALWAYS_KEEP = ("inverted_residual", "depthwise_separable")
 KERNELS = domain(st.sampled_from([1, 3, 5, 7]))
 DEPTHS = domain(st.integers(1, 6))
 SIZES = st.integers(1, 65)
@@ -32,7 +34,7 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
     family = draw(st.sampled_from(BODY_FAMILIES))
     widths = draw(domain(MULTIPLES))
     stride = draw(st.sampled_from([1, 2]))
-    keeps = family != "inverted_residual" and stride == 1 and bool(set(widths) & set(prev))
+    keeps = family not in ALWAYS_KEEP and stride == 1 and bool(set(widths) & set(prev))
     shape = StageShape(
         stride=stride,
         resolution_in=resolution,
