@@ -1,11 +1,15 @@
-"""YAML text, file or quick form -> :class:`Spec`, or :class:`SpecError` with every fault at once."""
+"""YAML text, file or plain data -> a specification, or :class:`SpecError` with every fault at once."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import os
+import sys
 import types
 import typing
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,28 +22,40 @@ from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
 from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
 from mathdesign.spec.shared import shared_faults
 
+#: Stands for standard input where a file is asked for.
+STDIN = "-"
+#: The file by which a predictor's folder is known; longer paths than this are none.
+PREDICTOR, LONGEST_PATH = "predictor.json", 4096
+
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
     ("solve", "backend"): "auto, or a backend's name",
 }
 
 
-def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specification:
-    """The specification in a file, of the kind that its ``space.family`` names. ``solve`` replaces entries of its ``solve:`` block.
+def load(
+    path: Path | str | Mapping[str, Any], *, solve: Mapping[str, Any] | None = None
+) -> Specification:
+    """The specification in a file, of the kind that its ``space.family`` names.
 
-    Raises :class:`SpecError` with all faults; also where the file cannot be read.
+    Plain data in place of a path is such a file's content. ``solve`` replaces entries of its
+    ``solve:`` block. Raises :class:`SpecError` with all faults; also where the file cannot be read.
     """
-    return _specification(read_document(path), solve)
+    if isinstance(path, Mapping):
+        return specification(Document("<data>", copy.deepcopy(dict(path))), solve)
+    return specification(read_document(path), solve)
 
 
 def read_document(path: Path | str, name: str | None = None) -> Document:
     """The plain data in a YAML file, with positions; ``name`` stands for the file in messages.
 
+    ``-`` is standard input. A predictor's folder is taken relative to the file where it is there.
     Raises :class:`SpecError` where the file cannot be read or is no plain YAML mapping.
     """
-    name = name if name is not None else str(path)
+    stdin = str(path) == STDIN
+    name = name if name is not None else "<stdin>" if stdin else str(path)
     try:
-        with Path(path).open("rb") as file:
+        with contextlib.nullcontext(sys.stdin.buffer) if stdin else Path(path).open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -49,47 +65,37 @@ def read_document(path: Path | str, name: str | None = None) -> Document:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
-    return parse(text, name)
+    document = parse(text, name)
+    if not stdin:
+        _place_predictor(document, Path(path).parent)
+    return document
+
+
+def _place_predictor(document: Document, folder: Path) -> None:
+    """A predictor beside the file: its path from the working directory, as all others are."""
+    data = document.data
+    objective = data.get("objective") if isinstance(data, dict) else None
+    words = objective.get("predictor") if isinstance(objective, dict) else None
+    if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
+        return
+    inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts
+    if inside and folder != Path() and (folder / words / PREDICTOR).is_file():
+        objective["predictor"] = os.path.relpath(folder / words)
 
 
 def loads(
     text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None
 ) -> Specification:
     """The specification in ``text``; ``file`` names it in messages."""
-    return _specification(parse(text, file), solve)
+    return specification(parse(text, file), solve)
 
 
-def _specification(document: Document, solve: Mapping[str, Any] | None) -> Specification:
+def specification(document: Document, solve: Mapping[str, Any] | None = None) -> Specification:
+    """The specification that a document states; ``solve`` replaces entries of its ``solve:``."""
     if solve and isinstance(document.data, dict):
         block = document.data.get("solve") or {}
         document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
     return validated(document)
-
-
-def quick(
-    family: str,
-    input_shape: str,
-    budgets: Mapping[str, Any],
-    *,
-    classes: int = 1000,
-    name: str | None = None,
-    solve: Mapping[str, Any] | None = None,
-) -> Specification:
-    """The form without a file: ``quick("bottleneck", "3x224x224", {"macs": "1.8G"})``."""
-    parts = input_shape.lower().split("x")
-    if len(parts) != 3 or not all(p.isdecimal() for p in parts) or parts[1] != parts[2]:
-        raise SpecError.plain(f"input {input_shape!r}", "CxHxW with H = W, e.g. 3x224x224")
-    data = {
-        "name": name or family,
-        "space": {
-            "family": family,
-            "input": {"channels": int(parts[0]), "size": int(parts[1])},
-            "classes": classes,
-        },
-        "budgets": dict(budgets),
-        "solve": dict(solve or {}),
-    }
-    return validated(Document("command line", data))
 
 
 def json_schema() -> dict[str, Any]:
