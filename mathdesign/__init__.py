@@ -12,7 +12,6 @@ Names are imported on first use, so that ``import mathdesign`` costs nothing.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     if name == "__version__":
-        return importlib.metadata.version("mathdesign")
+        return importlib.import_module("mathdesign.extras").version()
     if name not in _HOME:
         raise AttributeError(f"module 'mathdesign' has no attribute {name!r}")
     return getattr(importlib.import_module(f"mathdesign.{_HOME[name]}"), name)

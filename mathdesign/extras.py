@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 #: Extra of ours -> the modules that come with it; of several extras the first is named.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
@@ -23,3 +25,8 @@ def how_to_install(error: ImportError) -> str:
     if extra is None:
         return f"cannot import {module or 'a module'}: {error}"
     return f"{module} is missing: pip install 'mathdesign[{extra}]'"
+
+
+def version() -> str:
+    """The version of the installed package."""
+    return importlib.metadata.version("mathdesign")

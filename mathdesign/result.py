@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.certificate import BudgetUse, Certificate
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
+from mathdesign.notebook import html_lines
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.spaces.kind import NamedNetwork, Recount
 
@@ -30,7 +31,7 @@ class DesignError(ValueError):
     """A file or mapping that is not a design; the message says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Design:
     """A network with its figures, budgets and certificate. ``request`` is the canonical spec.
 
@@ -60,6 +61,20 @@ class Design:
     def name(self) -> str:
         """The name given in the request."""
         return str(self.network.name)
+
+    def __repr__(self) -> str:
+        proof = self.certificate
+        metrics = [f"{name} {value:,}" for name, value in self.metrics.items() if value]
+        words = ", ".join([*metrics, f"objective {proof.objective:.6g}", proof.status])
+        return f"<Design {self.name}: {words}>"
+
+    def _repr_html_(self) -> str:
+        table, proof = self.kind.table(self.network), self.certificate
+        rows = [(name, f"{value:,}") for name, value in self.metrics.items()]
+        bound = "none" if proof.bound is None else f"{proof.bound:.6f}"
+        rows += [("objective", f"{proof.objective:.6f}"), ("bound", bound)]
+        rows += [("status", proof.status), ("backend", proof.backend)]
+        return html_lines(self.name, table.header, table.rows) + html_lines("", ("", ""), rows)
 
     @property
     def recount(self) -> Recount:

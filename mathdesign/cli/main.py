@@ -10,6 +10,7 @@ import typer
 
 from mathdesign.cli.session import EXIT_FAILURE, Session
 from mathdesign.extras import how_to_install
+from mathdesign.extras import version as installed
 
 app = typer.Typer(
     name="mathdesign",
@@ -28,9 +29,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from mathdesign import __version__
-
-        typer.echo(f"mathdesign {__version__}")
+        typer.echo(f"mathdesign {installed()}")
         raise typer.Exit()
 
 
@@ -523,4 +522,4 @@ def bench_solvers(
 
 def main() -> None:
     """Entry point of the ``mathdesign`` command."""
-    app()
+    app(prog_name="mathdesign")

@@ -43,10 +43,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
     )  # fmt: skip
     presets = {"TransformerSpaceSpec": ("stacks",)}
     picture = ("space", "image")
-    sizes = (
-        "macs", "params", "non_embedding_params", "token_macs", "kv_cache_bytes",
-        "activation_bytes",
-    )  # fmt: skip
+    sizes = ("macs", "params", "non_embedding_params", "token_macs", "kv_cache_bytes")
 
     def faults(self, spec: TransformerSpec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.transformer.faults`."""

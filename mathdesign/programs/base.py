@@ -23,6 +23,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from mathdesign.notebook import html_lines
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -30,6 +32,10 @@ Point = Sequence[int]
 
 #: Integers above this are refused: int64 arithmetic in the vectorised evaluators must not wrap.
 LARGEST_METRIC = 2**62
+
+
+#: How the sides of a limit are written.
+SIGNS = {"max": "<=", "min": ">="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,17 @@ class Program(abc.ABC):
 
     form: ClassVar[str]
     """The form's name in messages: ``chain``, ``slots`` or ``mixes``."""
+
+    def __repr__(self) -> str:
+        limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
+        words = [f"{self.size:.4g} designs {self.extent}", *limits]
+        return f"<{type(self).__name__} {self.name}: {', '.join(words)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("size", f"{self.size:.4g} designs {self.extent}"), ("form", self.form)]
+        rows += [("metrics", ", ".join(self.metric_names))]
+        rows += [(limit.metric, f"{SIGNS[limit.side]} {limit.bound:,}") for limit in self.limits]
+        return html_lines(self.name, ("program", ""), rows)
 
     # ---- what may be asked -----------------------------------------------------------------------
 

@@ -66,11 +66,12 @@ USUAL_EFFECTIVENESS = 0.3
 STEM: Mapping[str, str] = {"convnext": "16..192/16", "inverted_residual": "8..40/8"}
 USUAL_STEM = "8..64/8"
 HEADS: Mapping[str, list[int]] = {"inverted_residual": [320, 640, 960, 1280]}
-#: Multiply-adds a weight at 224x224 pixels: a tenth above the published (ResNet-50: 4.1 G / 25.6 M).
+#: Multiply-adds a weight where the last maps have 7x7 pixels: a tenth above the published (ResNet-50: 4.1 G / 25.6 M).
 #: Weights alone do not say how wide the early stages are, which have few of them.
 MACS_A_WEIGHT: Mapping[str, int] = {
     "bottleneck": 180, "inverted_residual": 95, "basic": 180, "convnext": 170, "regnet": 140,
 }  # fmt: skip
+LAST = 7
 IMAGE = (3, 224)
 CLASSES = 1000
 
@@ -103,7 +104,7 @@ def quick_words(
     most = most.get("max") if isinstance(most, Mapping) else most
     if most is not None and "macs" not in budgets:
         try:
-            scale = Fraction(size, IMAGE[1]) ** 2 * MACS_A_WEIGHT[family]
+            scale = Fraction(last_size(size, strides), LAST) ** 2 * MACS_A_WEIGHT[family]
             limits["macs"] = int(scale * count(most))
         except ValueError:
             pass  # the limit's own fault is told where it stands
@@ -116,8 +117,15 @@ def quick_words(
 
 def strides_for(size: int, stages: int) -> list[int]:
     """Strides of the stages: the last maps keep four pixels a side or more, where they can."""
-    left = -(-size // 2) if size >= STEM_HALVES_FROM else size
-    halvings = 0
+    left, halvings = last_size(size, []), 0
     while halvings < min(4, stages) and left >= 8:
         left, halvings = -(-left // 2), halvings + 1
     return [1] * (stages - halvings) + [2] * halvings
+
+
+def last_size(size: int, strides: list[int]) -> int:
+    """Pixels a side of the last maps, after the stem and stages of these strides."""
+    left = -(-size // 2) if size >= STEM_HALVES_FROM else size
+    for stride in strides:
+        left = -(-left // stride)
+    return left

@@ -1,22 +1,28 @@
 """What a transformer of which only a family and a size are known is made of: the quick form's space.
 
 One width for all layers, heads of 64 channels, as many key/value heads as heads, feed-forward parts
-of two to four times the width: GPT-2, BERT, T5 and ViT lie inside, from a hundredth to a hundred
-times their size. Depth stays below a fortieth of the width, as in published models of good shape
-(arXiv 2001.08361, section 3.2: between 1/20 and 1/200 costs little).
+of the usual width: GPT-2, BERT, T5 and ViT lie inside, from a hundredth to a hundred times their
+size. Depth stays below a fortieth (ViT: a thirtieth) of the width; shapes near it cost little
+(arXiv 2001.08361, section 3.2).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from mathdesign.spaces.transformer.shape import VISION
+from mathdesign.spaces.transformer.shape import GENERATES, VISION
+from mathdesign.spec.values import size_bytes
 
 HEAD_SIZE = 64
 EFFECTIVENESS = 0.025
-#: Pooling stages widen while they are short: their depth / width is that of the widest stack.
-POOLED_EFFECTIVENESS = 0.0625
+#: Vision transformers are deeper for their width: ViT-S has 12 layers of 384 channels.
+DEEPER = {"vit": 0.0334, "hierarchical_vit": 0.0625}
+#: Feed-forward width / width; three matrices of 3 hold about as much as two of 4.
+GATED, PLAIN = 3, 4
+#: Weights of a layer over width^2: queries, keys, values, output; the feed-forward part.
+A_LAYER = 4 + 3 * GATED
 WIDTHS = "64..1024/64"
 WIDE = [1152, 1280, 1408, 1536, 1792, 2048, 2560, 3072, 4096]
 TEXT: Mapping[str, Mapping[str, Any]] = {
@@ -45,17 +51,37 @@ def quick_words(
     space |= TEXT.get(family, {})
     stack = {
         "width": [WIDTHS, *WIDE], "depth": "2..48", "head_size": HEAD_SIZE,
-        "ffn_ratio": [2, 3, 4], "layers": "shared",
+        "ffn_ratio": GATED if family in GENERATES else PLAIN, "layers": "shared",
     }  # fmt: skip
     space["stacks"] = [stack]
-    effectiveness = EFFECTIVENESS
     if family == "encoder_decoder":
         space["monotone_width"] = True
-        space["stacks"] = [{**stack, "width": WIDTHS, "depth": depth} for depth in ("2..24",) * 2]
+        space["stacks"] = [{**stack, "width": WIDTHS, "depth": d} for d in ("6..12", "4..8")]
     if family == "hierarchical_vit":
-        space["stacks"], effectiveness = _pooled(), POOLED_EFFECTIVENESS
+        space["stacks"] = _pooled()
         space["monotone_width"] = True
-    return {"space": space, "effectiveness": effectiveness, "budgets": dict(budgets)}
+    return {
+        "space": space,
+        "effectiveness": DEEPER.get(family, EFFECTIVENESS),
+        "budgets": {**_weights_for_cache(budgets, space.get("context", 0)), **budgets},
+    }
+
+
+def _weights_for_cache(budgets: Mapping[str, Any], context: int) -> dict[str, Any]:
+    """A cache alone does not say how wide layers are: weights of the deepest shape that it allows.
+
+    ``layers * width`` channels are cached, 4 bytes each a token; depth / width is the limit's.
+    """
+    most = budgets.get("kv_cache_bytes")
+    most = most.get("max") if isinstance(most, Mapping) else most
+    if most is None or any("params" in metric or "macs" in metric for metric in budgets):
+        return {}
+    try:
+        channels = size_bytes(most) // (4 * context)
+    except ValueError:
+        return {}  # the limit's own fault is told where it stands
+    width = math.sqrt(channels / EFFECTIVENESS)
+    return {"non_embedding_params": max(1, int(1.1 * A_LAYER * channels * width))}
 
 
 def patch_of(size: int, *, pooled: bool) -> int:
@@ -68,11 +94,11 @@ def patch_of(size: int, *, pooled: bool) -> int:
 
 def _pooled() -> list[dict[str, Any]]:
     """Windows early, pooling between stages, global attention late, as in the preset pooled-vit."""
-    depths = ("1..3", "1..4", "2..16", "1..4")
+    depths = ("1..3", "2..4", "4..16", "2..4")
     stacks: list[dict[str, Any]] = []
     for i, depth in enumerate(depths):
         local = {"attention": "window", "window": 64 // 4**i} if i < 2 else {}
-        own = {"width": [width * 2**i for width in (32, 64, 96, 128)], "head_size": 32}
-        ratio = {"ffn_ratio": [2, 3, 4], "depth": depth, "pool": 4 if i else 1}
+        own = {"width": [width * 2**i for width in (32, 64, 96)], "head_size": 32}
+        ratio = {"ffn_ratio": PLAIN, "depth": depth, "pool": 4 if i else 1}
         stacks.append({**own, **ratio, "layers": "shared", **local})
     return stacks
