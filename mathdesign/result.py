@@ -18,6 +18,7 @@ from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.notebook import html_lines
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.spaces.kind import NamedNetwork, Recount
+from mathdesign.spec.recognise import DESIGN, instead
 
 if TYPE_CHECKING:
     from torch import nn
@@ -109,6 +110,8 @@ class Design:
     @classmethod
     def from_dict(cls, data: object) -> Design:
         """Inverse of :meth:`to_dict`; raises :class:`DesignError`."""
+        if other := instead(data, DESIGN):
+            raise DesignError(f"{other}; accepted: {DESIGN}")
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             raise DesignError(
                 f"not a design of format {FORMAT}: run `mathdesign design` to make one"

@@ -56,12 +56,17 @@ class Request:
         """
         changes = {"backend": self.backend, "time_limit": self.time_limit}
         overrides = {key: value for key, value in changes.items() if value is not None}
-        options = self._options()
         if self.spec is not None:
             document = read_document(self.spec)
+            try:
+                options = self._options()
+            except SpecError as error:
+                document.faults += error.faults
+                return specification(document, overrides)
             for line in options.override(document):
                 say(line)
             return specification(document, overrides)
+        options = self._options()
         asked = options.budgets()
         if self.family is None and not asked:
             raise SpecError.plain(

@@ -8,18 +8,19 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
-from mathdesign.kinds import KINDS, families, kind_of
+from mathdesign.kinds import KINDS, AnyKind, families, kind_of
 from mathdesign.solvers.portfolio import names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
-from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
+from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
 
 #: Stands for standard input where a file is asked for.
@@ -132,18 +133,111 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
 
     ``aimless``: only its space is wanted, so that it need not say what is maximised.
     """
-    kind = kind_of(document.data)
+    if other := instead(document.data, SPECIFICATION):
+        raise SpecError([document.fault((), other, SPECIFICATION)])
+    kind = _meant(document.data)
     model: type[Specification] = kind.spec
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
-        raise SpecError(_faults(document, error, model)) from None
-    found = [*kind.faults(spec), *shared_faults(spec, names(kind.program))]
-    if aimless:
-        found = [fault for fault in found if fault[0] != ("objective",)]
-    if found:
-        raise SpecError([document.fault(*fault) for fault in found])
+        schema = _faults(document, error, model)
+        more = [document.fault(*fault) for fault in _beyond(document, error, aimless)]
+        raise SpecError([*document.faults, *_without_twins(schema, document.faults), *more]) from None
+    found = _cross_faults(kind, spec, aimless)
+    if found or document.faults:
+        raise SpecError([*document.faults, *(document.fault(*fault) for fault in found)])
     return spec
+
+
+def _without_twins(found: list[Fault], known: list[Fault]) -> list[Fault]:
+    """Those that are not at the place of a known one (a refused value reads as nothing)."""
+    places = {(fault.line, fault.path) for fault in known}
+    return [fault for fault in found if (fault.line, fault.path) not in places]
+
+
+def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[CrossFault]:
+    """What only shows when several parts are read together."""
+    found = [*kind.faults(spec), *shared_faults(spec, names(kind.program))]
+    return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
+
+
+def _meant(data: Any) -> AnyKind:
+    """The kind of a document; of a family that does not exist, that of the nearest name."""
+    space = data.get("space") if isinstance(data, dict) else None
+    family = space.get("family") if isinstance(space, dict) else None
+    if isinstance(family, str) and family not in families():
+        return kind_of({"space": {"family": near_miss(family, list(families()))}})
+    return kind_of(data)
+
+
+#: With more faults than this, or in a larger file, what only shows between parts has to wait.
+MOST_REPAIRED, LARGEST_REPAIRED = 40, 20_000
+GONE = object()
+#: What stands in for a value at fault, tried in order: that its key is not there, then values of
+#: every type that a specification has.
+STAND_INS: tuple[Any, ...] = (
+    GONE, 8, 64, 1, 0.5, 0, "8", "auto", "macs", True, [1], [8, 64], [0.5], {}, {"max": 64}, "a", ["a"],
+)  # fmt: skip
+
+
+def _beyond(document: Document, error: ValidationError, aimless: bool) -> list[CrossFault]:
+    """Faults between the parts that are sound, while others are not.
+
+    Each value at fault is replaced, in two ways where two can stand there; what is found in both
+    documents, neither at such a place nor around it, does not come from a replacement.
+    """
+    model = _meant(document.data).spec
+    paths = list(dict.fromkeys(_path_in(document.data, e["loc"], model) for e in error.errors()))
+    if len(paths) > MOST_REPAIRED or len(document.positions) > LARGEST_REPAIRED:
+        return []
+    found: list[list[CrossFault]] = []
+    for order in (STAND_INS, (GONE, *reversed(STAND_INS[1:]))):
+        data = copy.deepcopy(document.data)
+        for path in paths:
+            _repair(data, path, order, model)
+        try:
+            spec = _meant(data).spec.model_validate(data)
+        except (ValidationError, ValueError, TypeError):
+            return []
+        found.append(_cross_faults(_meant(data), spec, aimless))
+    inside = [f for f in found[0] if f in found[1]]
+
+    def touches(place: tuple[str | int, ...]) -> bool:
+        return any(place[: len(path)] == path or path[: len(place)] == place for path in paths)
+
+    return [fault for fault in inside if not touches(fault[0])]
+
+
+def _repair(
+    data: Any, path: tuple[str | int, ...], order: Sequence[Any], model: type[BaseModel]
+) -> None:
+    """Put what can stand at ``path`` there, the first of ``order`` that makes its faults vanish."""
+    if not path:
+        return
+    here = data
+    for part in path[:-1]:
+        here = here[part] if not isinstance(here, dict) else here.setdefault(part, {})
+    last: Any = path[-1]
+    if path == ("space", "family"):
+        known = list(families())
+        given = here.get(last) if isinstance(here, dict) else None
+        hint = near_miss(given, known) if isinstance(given, str) else ""
+        order = (hint,) if hint else KINDS[0].families[:: 1 if order[1] == STAND_INS[1] else -1]
+    for value in order:
+        if value is GONE:
+            if not isinstance(here, dict):
+                continue
+            here.pop(last, None)
+        elif isinstance(here, dict) or (isinstance(here, list) and isinstance(last, int)):
+            here[last] = copy.deepcopy(value)
+        try:
+            model.model_validate(data)
+        except ValidationError as error:
+            if any(_path_in(data, e["loc"], model)[: len(path)] == path for e in error.errors()):
+                continue
+        except (ValueError, TypeError):
+            continue
+        return
 
 
 def _faults(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Fault]:

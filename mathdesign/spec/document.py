@@ -19,6 +19,7 @@ from mathdesign.spec.faults import Fault, SpecError, quoted
 LARGEST_FILE_BYTES = 1 << 20
 MOST_NODES = 50_000
 DEEPEST_NESTING = 20
+TOO_MANY = "too many nested or repeated nodes"
 
 TAG = "tag:yaml.org,2002:"
 SCALARS = {"str", "int", "float", "bool", "null", "timestamp", "merge"}
@@ -34,6 +35,8 @@ class Document:
     file: str
     data: Any = None
     positions: dict[Path, Position] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    """What is wrong with the text itself, where the rest can be read all the same."""
 
     def fault(self, path: Path, found: str, accepted: str, suggestion: str = "") -> Fault:
         """A fault at ``path``, or at its nearest ancestor that has a position."""
@@ -53,7 +56,10 @@ def dotted(path: Path) -> str:
 
 
 def parse(text: str, file: str) -> Document:
-    """The document in ``text``. Raises :class:`SpecError` with every structural fault."""
+    """The document in ``text``, with its structural faults.
+
+    Raises :class:`SpecError` where it cannot be read at all.
+    """
     document = Document(file)
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE_BYTES:
         raise _single(document, f"more than {LARGEST_FILE_BYTES} bytes", "a specification file")
@@ -72,8 +78,9 @@ def parse(text: str, file: str) -> Document:
         raise _single(document, "no mapping at the top level", "`version: 1`, `space:`, ...")
     walk = _Walk(document)
     document.data = walk.visit(root, ())
-    if walk.faults:
+    if any(fault.found == TOO_MANY for fault in walk.faults):
         raise SpecError(walk.faults)
+    document.faults += walk.faults
     return document
 
 
@@ -99,8 +106,8 @@ class _Walk:
         self.document.positions.setdefault(path, position)
         self.nodes += 1
         if self.nodes > MOST_NODES or len(path) > DEEPEST_NESTING:
-            if not self.faults or self.faults[-1].found != "too many nested or repeated nodes":
-                self._fault(path, "too many nested or repeated nodes", "a plain specification")
+            if not self.faults or self.faults[-1].found != TOO_MANY:
+                self._fault(path, TOO_MANY, "a plain specification")
             return None
         tag = (node.tag or "").removeprefix(TAG)
         if isinstance(node, MappingNode) and tag == "map":

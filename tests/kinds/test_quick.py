@@ -75,7 +75,7 @@ def test_options_override_a_file_and_say_so():
     document = read_document(ROOT / "examples/03_digits_tiny/design.yaml")
     said = Options("basic", (3, 64), 7, {"params": "90k"}, {"macs": "1M"}).override(document)
     assert [line.split(": ", 1)[1] for line in said] == [
-        "space.family: basic -> basic", "space.input.channels: 1 -> 3", "space.input.size: 32 -> 64",
+        "space.family: basic -> basic", "space.input.channels: 1 -> 3", "space.input.size: 8 -> 64",
         "space.classes: 10 -> 7", "budgets.params: 100k -> 90k", "budgets.macs.min: nothing -> 1M",
     ]  # fmt: skip
     spec = load(document.data)
