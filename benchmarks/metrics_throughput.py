@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mathdesign.kinds.load import quick
+from mathdesign.kinds.quick import quick
 from mathdesign.programs.evaluate import CHUNK, Evaluator
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import to_program

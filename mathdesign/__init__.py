@@ -15,9 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from mathdesign.api import Hooks, Infeasible, NoDesignFound, design, problem, solve
     from mathdesign.certificate import Certificate
-    from mathdesign.kinds.load import load, loads, quick
+    from mathdesign.kinds.load import load, loads
+    from mathdesign.kinds.quick import quick
     from mathdesign.programs.chain import DesignProblem
     from mathdesign.result import Design
     from mathdesign.solvers import Solution, SolveOptions
@@ -42,7 +44,7 @@ _HOME = {
     "SpecError": "spec.faults",
     "load": "kinds.load",
     "loads": "kinds.load",
-    "quick": "kinds.load",
+    "quick": "kinds.quick",
     "design_table": "tables.build",
     "pareto": "tables.pareto",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "SolveOptions",
     "Spec",
     "SpecError",
+    "__version__",
     "design",
     "design_table",
     "load",
@@ -71,6 +74,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
+    if name == "__version__":
+        return importlib.import_module("mathdesign.extras").version()
     if name not in _HOME:
         raise AttributeError(f"module 'mathdesign' has no attribute {name!r}")
     return getattr(importlib.import_module(f"mathdesign.{_HOME[name]}"), name)

@@ -16,6 +16,7 @@ from mathdesign.certificate import BudgetUse, Certificate
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.kinds.load import validated
+from mathdesign.notebook import html_lines
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.spaces.kind import NamedNetwork, Recount
 from mathdesign.spec.blocks import Specification
@@ -29,6 +30,7 @@ from mathdesign.spec.document import (
     parse,
 )
 from mathdesign.spec.faults import SpecError, quoted
+from mathdesign.spec.recognise import DESIGN, instead
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +44,7 @@ class DesignError(ValueError):
     """A file or mapping that is not a design; the message says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Design:
     """A network with its figures, budgets and certificate. ``request`` is the canonical spec.
 
@@ -80,6 +82,20 @@ class Design:
         except SpecError as error:
             raise DesignError("; ".join(str(error).splitlines())) from None
 
+    def __repr__(self) -> str:
+        proof = self.certificate
+        metrics = [f"{name} {value:,}" for name, value in self.metrics.items() if value]
+        words = ", ".join([*metrics, f"objective {proof.objective:.6g}", proof.status])
+        return f"<Design {self.name}: {words}>"
+
+    def _repr_html_(self) -> str:
+        table, proof = self.kind.table(self.network), self.certificate
+        rows = [(name, f"{value:,}") for name, value in self.metrics.items()]
+        bound = "none" if proof.bound is None else f"{proof.bound:.6f}"
+        rows += [("objective", f"{proof.objective:.6f}"), ("bound", bound)]
+        rows += [("status", proof.status), ("backend", proof.backend)]
+        return html_lines(self.name, table.header, table.rows) + html_lines("", ("", ""), rows)
+
     @property
     def recount(self) -> Recount:
         """What the design claims, as the independent checks take it."""
@@ -113,6 +129,8 @@ class Design:
     @classmethod
     def from_dict(cls, data: object) -> Design:
         """Inverse of :meth:`to_dict`; raises :class:`DesignError`."""
+        if other := instead(data, DESIGN):
+            raise DesignError(f"{other}; accepted: {DESIGN}")
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             raise DesignError(
                 f"not a design of format {FORMAT}: run `mathdesign design` to make one"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
+from mathdesign.notebook import html_lines
 from mathdesign.programs.base import Program
 
 #: A point whose bound is this close (relative) is called optimal: double-precision arithmetic
@@ -95,7 +96,7 @@ class SolveOptions:
     should_stop: Callable[[], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Solution:
     """A backend's answer. ``point`` is one of the program's; ``bound`` is an upper bound on the
     objective over all feasible points (``inf`` if the backend proves nothing).
@@ -115,6 +116,23 @@ class Solution:
     def gap(self) -> float:
         """``(bound - objective) / max(|objective|, 1)``, infinite without a point."""
         return relative_gap(self.objective, self.bound)
+
+    def _shown(self) -> list[tuple[str, str]]:
+        rows = [("status", self.status.value), ("termination", self.termination.value)]
+        if self.objective is not None:
+            rows.append(("objective", f"{self.objective:.10g}"))
+        if math.isfinite(self.bound):
+            rows.append(("bound", f"{self.bound:.10g}"))
+        if math.isfinite(self.gap):
+            rows.append(("gap", f"{self.gap:.4%}"))
+        return [*rows, ("nodes", f"{self.nodes:,}"), ("seconds", f"{self.seconds:.2f}")]
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{name} {text}" for name, text in self._shown())
+        return f"<Solution by {self.backend}: {words}>"
+
+    def _repr_html_(self) -> str:
+        return html_lines(f"solution by {self.backend}", ("", ""), self._shown())
 
 
 class UnsupportedProblem(ValueError):

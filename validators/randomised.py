@@ -10,6 +10,7 @@ import copy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 #: Outputs that vary by less than this share of their greatest value count as constant.
@@ -46,15 +47,15 @@ def randomised(module: nn.Module, images: Tensor, seed: int = 0) -> nn.Module:
     return module.eval()
 
 
-def _draw(name: str, parameter: Tensor, generator: object) -> None:
+def _draw(name: str, parameter: Tensor, generator: torch.Generator) -> None:
     """Matrices keep the size of a signal; vectors scale by about one, or shift a little."""
     if parameter.ndim > 1:
         deviation = (2 / max(1, parameter[0].numel())) ** 0.5
-        parameter.normal_(0, deviation, generator=generator)  # type: ignore[call-overload]
+        parameter.normal_(0, deviation, generator=generator)
     elif name.endswith("bias"):
-        parameter.normal_(0, 0.2, generator=generator)  # type: ignore[call-overload]
+        parameter.normal_(0, 0.2, generator=generator)
     else:
-        parameter.uniform_(0.5, 1.5, generator=generator)  # type: ignore[call-overload]
+        parameter.uniform_(0.5, 1.5, generator=generator)
 
 
 def differing_images(count: int, channels: int, size: int, seed: int = 0) -> Tensor:

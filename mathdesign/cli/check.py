@@ -21,7 +21,7 @@ def check(session: Session, request: Request, out: Path | None) -> int:
     from mathdesign.solvers import UnsupportedProblem, choose
 
     try:
-        spec = request.read()
+        spec = request.read(session.say)
         kind = kind_of_spec(spec)
         posed = kind.pose(spec)
         program = posed.program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,41 +17,101 @@ from mathdesign.cli.session import (
 )
 from mathdesign.counts import rough
 from mathdesign.files import refuse_folder
-from mathdesign.kinds.load import load, quick
+from mathdesign.kinds import kind_of_spec
+from mathdesign.kinds.load import read_document, specification
+from mathdesign.kinds.quick import Options, quick, shape_of
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import SpecError
+from mathdesign.spec.faults import Fault, SpecError
 
 DEFAULT_OUT = Path("runs")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for: a file, or the quick form without one."""
+    """What the command line asks for: a file and what overrides it, or the quick form."""
 
     spec: Path | None
-    family: str | None
-    input_shape: str | None
+    dials: Mapping[str, str | None]
     maximum: tuple[str, ...]
-    classes: int
+    minimum: tuple[str, ...]
+    family: str | None = None
+    input_shape: str | None = None
+    classes: int | None = None
     backend: str | None = None
     time_limit: str | None = None
 
-    def read(self) -> Specification:
-        """The specification. Raises :class:`SpecError` with every fault."""
+    @classmethod
+    def of(
+        cls, spec: Path | None, dials: Mapping[str, str | None],
+        maximum: Sequence[str] | None, minimum: Sequence[str] | None, **rest: Any,
+    ) -> Request:  # fmt: skip
+        """From options as typer gives them."""
+        return cls(spec, dials, tuple(maximum or ()), tuple(minimum or ()), **rest)
+
+    def read(
+        self, say: Callable[[str], None] = lambda _: None, *, sized: bool = False
+    ) -> Specification:
+        """The specification; ``say`` hears what of a file was overridden.
+
+        ``sized``: the quick form needs a limit that gives the network a size. Raises
+        :class:`SpecError` with every fault.
+        """
         changes = {"backend": self.backend, "time_limit": self.time_limit}
         overrides = {key: value for key, value in changes.items() if value is not None}
         if self.spec is not None:
-            return load(self.spec, solve=overrides)
-        if self.family is None:
-            raise SpecError.plain("nothing to design: name a YAML file, or --family and --max")
-        budgets = {}
-        for item in self.maximum:
-            metric, equals, limit = item.partition("=")
-            if not equals:
-                raise SpecError.plain(f"--max {item}: expected metric=limit, e.g. macs=1.8G")
-            budgets[metric.strip()] = limit.strip()
-        shape = self.input_shape or "3x224x224"
-        return quick(self.family, shape, budgets, classes=self.classes, solve=overrides)
+            document = read_document(self.spec)
+            try:
+                options = self._options()
+            except SpecError as error:
+                document.faults += error.faults
+                return specification(document, overrides)
+            for line in options.override(document):
+                say(line)
+            return specification(document, overrides)
+        options = self._options()
+        asked = options.budgets()
+        if self.family is None and not asked:
+            raise SpecError.plain(
+                "nothing to design", "a YAML file, or a size such as --macs 300M or --params 5M"
+            )
+        found = quick(self.family, self.input_shape, asked, classes=self.classes, solve=overrides)
+        sizes = kind_of_spec(found).sizes
+        if sized and not any(metric in sizes for metric in options.maximum):
+            words = ", ".join(f"--max {metric}=..." for metric in sizes)
+            raise SpecError.plain("no limit that gives the network a size", f"one of {words}")
+        return found
+
+    def _options(self) -> Options:
+        """Raises :class:`SpecError` with everything that cannot be read."""
+        faults = []
+        sides: dict[str, dict[str, str]] = {"max": {}, "min": {}}
+        given = [(f"--{m}", "max", m, limit) for m, limit in self.dials.items() if limit]
+        for side, items in (("max", self.maximum), ("min", self.minimum)):
+            for item in items:
+                metric, equals, limit = (part.strip() for part in item.partition("="))
+                if not (equals and metric and limit):
+                    accepted = f"metric=limit, e.g. --{side} macs=1.8G"
+                    faults.append(_fault(f"--{side} {item}", accepted))
+                    continue
+                given.append((f"--{side} {item}", side, metric, limit))
+        for option, side, metric, limit in given:
+            if sides[side].get(metric, limit) != limit:
+                faults.append(
+                    _fault(f"{option} beside {sides[side][metric]}", "one limit a metric")
+                )
+            sides[side][metric] = limit
+        image = None
+        try:
+            image = None if self.input_shape is None else shape_of(self.input_shape)
+        except SpecError as error:
+            faults += error.faults
+        if faults:
+            raise SpecError(faults)
+        return Options(self.family, image, self.classes, sides["max"], sides["min"])
+
+
+def _fault(found: str, accepted: str) -> Fault:
+    return Fault("command line", 0, 0, "", found, accepted)
 
 
 def refuse_data(source: str) -> None:
@@ -73,8 +134,11 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
     from mathdesign.solvers import UnsupportedProblem
     from mathdesign.validators.errors import RecheckError
 
+    overridden: list[str] = []
     try:
-        spec = request.read()
+        spec = request.read(overridden.append, sized=True)
+        for line in overridden:
+            session.say(line)
         words = getattr(spec, "training", None)
         if train and words is not None:
             refuse_data(words.data)
@@ -116,6 +180,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         "design": found.to_dict(),
         "files": [str(path) for path in written],
     }
+    if overridden:
+        document["overridden"] = overridden
     code = 0
     if train and words is not None:
         from mathdesign.cli.training import train_briefly

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mathdesign.cli.session import Session, guarded, plain_output
+from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
+from mathdesign.extras import how_to_install
+from mathdesign.extras import version as installed
 
 
 class Commands(typer.Typer):
@@ -31,40 +33,82 @@ app = Commands(
         "5 a check failed, 6 a table has rows without a design, 1 anything else."
     ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mathdesign {installed()}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and leave."),
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
+def _end(session: Session, command: Callable[[], int]) -> NoReturn:
+    """Leave with what a command returns; what can end any command ends it in words."""
+    try:
+        code = command()
+    except KeyboardInterrupt:
+        code = session.fail(EXIT_FAILURE, "stopped: every file that is there is whole")
+    except ImportError as error:
+        code = session.fail(EXIT_FAILURE, how_to_install(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        code = session.fail(EXIT_FAILURE, f"{place}{error.strerror or error}")
+    raise typer.Exit(code)
+
+
 SpecFile = Annotated[
-    Path | None, typer.Argument(help="The specification, a YAML file.", show_default=False)
+    Path | None,
+    typer.Argument(help="The specification, a YAML file; -: standard input.", show_default=False),
 ]
-DesignFile = Annotated[Path, typer.Argument(help="A design.yaml written by `mathdesign design`.")]
+DesignFile = Annotated[
+    Path,
+    typer.Argument(help="A design.yaml written by `mathdesign design`; -: standard input."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)
 ]
 FamilyName = Annotated[
-    str | None, typer.Option("--family", help="Without a file: the family, by its preset.")
+    str | None, typer.Option("--family", help="The family; without a file and this: regnet.")
 ]
-InputShape = Annotated[
-    str | None, typer.Option("--input", help="Without a file: CxHxW, e.g. 3x224x224.")
-]
+InputShape = Annotated[str | None, typer.Option("--input", help="Images: CxHxW, e.g. 3x224x224.")]
 Maximum = Annotated[
     list[str] | None,
-    typer.Option("--max", help="Without a file: a budget, e.g. macs=1.8G. Repeatable."),
+    typer.Option("--max", help="An upper limit, e.g. macs=1.8G. Repeatable."),
 ]
-Classes = Annotated[int, typer.Option("--classes", help="Without a file: number of classes.")]
+Minimum = Annotated[
+    list[str] | None,
+    typer.Option("--min", help="A lower limit, e.g. params=1M. Repeatable."),
+]
+Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
+Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
+Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
 
 
 @app.command()
 def design(
     spec: SpecFile = None,
     family: FamilyName = None,
-    input_shape: InputShape = None,
+    macs: Macs = None,
+    params: Params = None,
     maximum: Maximum = None,
-    classes: Classes = 1000,
+    minimum: Minimum = None,
+    input_shape: InputShape = None,
+    classes: Classes = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Force a backend instead of `solve.backend`.")
     ] = None,
@@ -80,26 +124,35 @@ def design(
 ) -> None:
     """Design a network: solve, check, write design.yaml, model.py and report.html, train briefly.
 
-    Example: mathdesign design examples/01_resnet18_budget/design.yaml
+    Beside a file, options override what it says, and a line tells what.
 
-    Example: mathdesign design --family bottleneck --input 3x224x224 --max macs=1.8G
+    Example: mathdesign design examples/01_resnet18_budget/design.yaml --max macs=1G
+
+    Example: mathdesign design --macs 300M
+
+    Example: mathdesign design --params 100M --family decoder_lm
     """
     from mathdesign.cli import design as designing
 
     session = Session(json, quiet)
-    request = designing.Request(
-        spec, family, input_shape, tuple(maximum or ()), classes, backend, time_limit
-    )
-    raise typer.Exit(designing.design(session, request, out, train))
+    dials = {"macs": macs, "params": params}
+    request = designing.Request.of(
+        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
+        backend=backend, time_limit=time_limit,
+    )  # fmt: skip
+    _end(session, lambda: designing.design(session, request, out, train))
 
 
 @app.command()
 def check(
     spec: SpecFile = None,
     family: FamilyName = None,
-    input_shape: InputShape = None,
+    macs: Macs = None,
+    params: Params = None,
     maximum: Maximum = None,
-    classes: Classes = 1000,
+    minimum: Minimum = None,
+    input_shape: InputShape = None,
+    classes: Classes = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -112,8 +165,11 @@ def check(
     from mathdesign.cli.design import Request
 
     session = Session(json, quiet)
-    request = Request(spec, family, input_shape, tuple(maximum or ()), classes)
-    raise typer.Exit(checking.check(session, request, out))
+    dials = {"macs": macs, "params": params}
+    request = Request.of(
+        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes
+    )
+    _end(session, lambda: checking.check(session, request, out))
 
 
 @app.command()
@@ -148,7 +204,7 @@ def fit(
     session = Session(json, quiet)
     free = tuple(dict.fromkeys(pretrain or ()))
     request = fitting.FitRequest(table, space, target, out, model, ensemble, free, duplicates, seed)
-    raise typer.Exit(fitting.fit(session, request))
+    _end(session, lambda: fitting.fit(session, request))
 
 
 @app.command()
@@ -208,7 +264,7 @@ def search(
         wanted,
         scheduler,
     )
-    raise typer.Exit(searching.search(session, request))
+    _end(session, lambda: searching.search(session, request))
 
 
 @app.command()
@@ -231,7 +287,9 @@ def evidence(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    raise typer.Exit(evidencing.evidence(session, table, space, target, budget, quantiles, out))
+    _end(
+        session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out)
+    )
 
 
 @app.command()
@@ -254,7 +312,7 @@ def calibrate(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    raise typer.Exit(evidencing.calibrate(session, table, space, target, labels, seed, out))
+    _end(session, lambda: evidencing.calibrate(session, table, space, target, labels, seed, out))
 
 
 @app.command()
@@ -276,18 +334,20 @@ def prune(
     """
     from mathdesign.cli import fit as fitting
 
-    raise typer.Exit(fitting.prune(Session(json, quiet), spec, table, most, out))
+    session = Session(json, quiet)
+    _end(session, lambda: fitting.prune(session, spec, table, most, out))
 
 
 @app.command()
-def why(design: DesignFile, json: Json = False, quiet: Quiet = False) -> None:
+def why(design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """For each slot of a design over option lists: what choosing otherwise costs, proven.
 
-    Example: mathdesign why runs/cell/design.yaml
+    Example: mathdesign why runs/cell/design.yaml --out runs/cell
     """
     from mathdesign.cli import why as reasons
 
-    raise typer.Exit(reasons.why(Session(json, quiet), design))
+    session = Session(json, quiet)
+    _end(session, lambda: reasons.why(session, design, out))
 
 
 @app.command()
@@ -320,7 +380,7 @@ def table(
 
     session = Session(json, quiet)
     request = tabling.TableRequest(sweep, out, jobs, scheduler, strict, html, plots, allow_outside)
-    raise typer.Exit(tabling.table(session, request))
+    _end(session, lambda: tabling.table(session, request))
 
 
 @app.command()
@@ -337,7 +397,8 @@ def compare(
     """
     from mathdesign.cli import compare as comparing
 
-    raise typer.Exit(comparing.compare(Session(json, quiet), first, second, out))
+    session = Session(json, quiet)
+    _end(session, lambda: comparing.compare(session, first, second, out))
 
 
 @app.command()
@@ -348,7 +409,8 @@ def export(design: DesignFile, out: Out = None, json: Json = False, quiet: Quiet
     """
     from mathdesign.cli import export as exporting
 
-    raise typer.Exit(exporting.export(Session(json, quiet), design, out))
+    session = Session(json, quiet)
+    _end(session, lambda: exporting.export(session, design, out))
 
 
 @app.command()
@@ -410,7 +472,7 @@ def validate(
     }  # fmt: skip
     rivals = tuple(word.strip() for word in (against or "").split(",") if word.strip())
     asked = Against(rivals, seeds, jobs, halving) if against is not None else None
-    raise typer.Exit(validating.validate(session, design, changes, train, out, asked, measure))
+    _end(session, lambda: validating.validate(session, design, changes, train, out, asked, measure))
 
 
 @app.command()
@@ -421,7 +483,8 @@ def families(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """
     from mathdesign.cli import families as listing
 
-    raise typer.Exit(listing.families(Session(json, quiet), out))
+    session = Session(json, quiet)
+    _end(session, lambda: listing.families(session, out))
 
 
 @app.command()
@@ -432,7 +495,8 @@ def schema(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """
     from mathdesign.cli import families as listing
 
-    raise typer.Exit(listing.schema(Session(json, quiet), out))
+    session = Session(json, quiet)
+    _end(session, lambda: listing.schema(session, out))
 
 
 bench = Commands(help="Measure mathdesign on this machine.", no_args_is_help=True)
@@ -465,12 +529,13 @@ def bench_solvers(
 
     session = Session(json, quiet)
     limits = (time_limit, gap)
-    raise typer.Exit(
-        command.bench_solvers(session, problems, backends, limits, seeds, evaluations, out)
+    _end(
+        session,
+        lambda: command.bench_solvers(session, problems, backends, limits, seeds, evaluations, out),
     )
 
 
 def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
-    app()
+    app(prog_name="mathdesign")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mathdesign.tables.runner import TableProgress
     from mathdesign.validators.training.images import TrainingProgress
 
+#: Columns of a pipe.
+PIPE = 250
+
 EXIT_FAILURE = 1
 """Something unforeseen, or a file that could not be read or written."""
 EXIT_BAD_INPUT = 2
@@ -53,9 +56,10 @@ class Session:
         """Where results go."""
         from rich.console import Console
 
-        # A pipe has no width: tables must not be cut there.
-        width = None if sys.stdout.isatty() else 250
-        return Console(soft_wrap=True, highlight=False, width=width)
+        # A pipe has no width of its own: tables are broken there only where COLUMNS asks for it.
+        given = os.environ.get("COLUMNS", "")
+        wide = None if sys.stdout.isatty() or given.isdecimal() else PIPE
+        return Console(soft_wrap=True, highlight=False, width=wide)
 
     @property
     def err(self) -> Console:

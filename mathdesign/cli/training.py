@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
+from mathdesign.report.files import write_training
+from mathdesign.report.html import Trained
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages, ReadsText
 from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
@@ -78,6 +80,8 @@ def train_on_images(
         document = asdict(result)
         text = json_module.dumps(document, indent=2) + "\n"
         written = [curve, write_atomic(folder / "training.json", text)]
+        trained = Trained(document, curve.read_bytes())
+        written += write_training(design, folder, trained)
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
     except (data.DataError, SpecError, CheckpointError) as error:

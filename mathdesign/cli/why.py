@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.files import write_atomic
 
 
-def why(session: Session, path: Path) -> int:
-    """The ``why`` command; returns the exit status."""
+def why(session: Session, path: Path, out: Path | None = None) -> int:
+    """The ``why`` command; with ``out`` also ``why.json``; returns the exit status."""
     from mathdesign.alternatives import NoSlots, alternatives
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
@@ -36,5 +38,9 @@ def why(session: Session, path: Path) -> int:
             for a in sorted(found, key=lambda a: -1e300 if a.loss is None else -a.loss)
         ]  # fmt: skip
         print_table(session.out, f"{design.name}: what choosing otherwise costs", header, rows, 3)
-    session.result({"design": design.name, "slots": [asdict(a) for a in found]})
+    document = {"design": design.name, "slots": [asdict(a) for a in found]}
+    if out is not None:
+        text = json_module.dumps(document, indent=2) + "\n"
+        session.say(f"wrote {write_atomic(out / 'why.json', text)}")
+    session.result(document)
     return 0

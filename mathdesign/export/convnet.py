@@ -7,10 +7,12 @@ are data, one row each. No generated text is ever executed here, and printing im
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.export.printed import Printed, printed
+from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.validators.convnet.recheck import count
 
@@ -66,9 +68,39 @@ def build(network: Network) -> nn.Module:
     Initialised from torch's global generator. Same state dictionary as the exported file's.
     """
     rows = [(depth, _made(stage), every, first) for depth, stage, every, first in _rows(network)]
-    classifier = _made(network.stages[-1])
-    module: nn.Module = _network_class(classifier)(network.input_channels, rows, network.classes)
+    last = network.stages[-1]
+    whole = whole_class(last.family, last.block.block_maker(last.shape).__name__)
+    module: nn.Module = whole(network.input_channels, rows, network.classes)
     return module
+
+
+@functools.cache
+def block_class(family: str, method: str) -> type[nn.Module]:
+    """The block that a method of a family defines: one class a process, so that it pickles."""
+    block = FAMILIES[family]
+    return _picklable(getattr(block, method)(), block_class, family, method)
+
+
+@functools.cache
+def whole_class(family: str, method: str) -> type[nn.Module]:
+    """``Network`` with that classifier."""
+    return _picklable(_network_class(block_class(family, method)), whole_class, family, method)
+
+
+def _picklable(made: type[nn.Module], maker: Any, *arguments: Any) -> type[nn.Module]:
+    """``made``, whose instances are remembered by how to make their class, and by their state."""
+
+    def reduce(self: nn.Module) -> tuple[Any, ...]:
+        return _empty, (maker, *arguments), self.__dict__
+
+    made.__reduce__ = reduce  # type: ignore[method-assign,assignment]
+    return made
+
+
+def _empty(maker: Any, *arguments: Any) -> Any:
+    """A module to be filled by its state, as ``pickle`` makes one."""
+    made = maker(*arguments)
+    return made.__new__(made)
 
 
 def source(network: Network, *, objective: float | None = None) -> str:
@@ -142,7 +174,7 @@ def _row(stage: NetworkStage) -> Row:
 
 def _made(stage: NetworkStage) -> Any:
     """The class of a stage's block."""
-    return stage.block.block_maker(stage.shape)(stage.block)
+    return block_class(stage.family, stage.block.block_maker(stage.shape).__name__)
 
 
 def _block(stage: NetworkStage) -> Printed:

@@ -14,6 +14,7 @@ from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
+from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
 from mathdesign.spec.faults import CrossFault, posing
@@ -38,6 +39,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
+    sizes = ("macs", "params")
     draws = True
     starts = True
     rivals = True
@@ -59,6 +61,13 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             }
             for family in map(FAMILIES.__getitem__, BODY_FAMILIES)
         ]
+
+    def quick(
+        self, family: str, image: tuple[int, int] | None, classes: int | None,
+        budgets: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """See :mod:`mathdesign.spaces.convnet.quick`."""
+        return quick_words(family, image, classes, budgets)
 
     def pose(self, spec: Spec) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""

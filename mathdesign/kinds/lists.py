@@ -14,10 +14,11 @@ from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
-from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.validators.lists.recheck import (
@@ -39,6 +40,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     spec = ListSpec
     program = SlotProblem
     starts = True
+    sizes = ("macs", "params")
     layout = (
         "format", "name", "options", "metrics", "budgets", "predictor", "certificate", "request",
     )  # fmt: skip
@@ -67,6 +69,25 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             )
         own = {"name": "slots", "summary": "slots, options and costs spelled out in the file"}
         return [*found, {**own, "block": "slots", "decisions": [], "preset": {}}]
+
+    def quick(
+        self, family: str, image: tuple[int, int] | None, classes: int | None,
+        budgets: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Only widths have an objective that needs no measurements."""
+        if family != "nats_size":
+            raise SpecError.plain(
+                f"family {family} without a file",
+                "a file with `objective: {predictor: FOLDER}`; `mathdesign fit` makes the folder",
+            )
+        if image is not None or classes is not None:
+            raise SpecError.plain("--input or --classes", f"neither: {family} is one super-network")
+        # ln of each width, as often as it enters a convolution of the longest path.
+        return {
+            "space": {"family": family},
+            "objective": {"log_values": list(PATH)},
+            "budgets": dict(budgets),
+        }
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""

@@ -1,23 +1,33 @@
-"""YAML text, file or quick form -> :class:`Specification`, or :class:`SpecError` with every fault at once."""
+"""YAML text, file or plain data -> a specification, or :class:`SpecError` with every fault at once."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import os
 import stat
+import sys
 import types
 import typing
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
-from mathdesign.kinds import KINDS, families, kind_of
+from mathdesign.kinds import KINDS, AnyKind, families, kind_of
 from mathdesign.solvers.portfolio import names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
-from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
+from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
+
+#: Stands for standard input where a file is asked for.
+STDIN = "-"
+#: The file by which a predictor's folder is known; longer paths than this are none.
+PREDICTOR, LONGEST_PATH = "predictor.json", 4096
 
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
@@ -25,25 +35,32 @@ PATTERNS: dict[tuple[str | int, ...], str] = {
 }
 
 
-def load(path: Path | str, *, solve: Mapping[str, Any] | None = None) -> Specification:
-    """The specification in a file, of the kind that its ``space.family`` names. ``solve`` replaces entries of its ``solve:`` block.
+def load(
+    path: Path | str | Mapping[str, Any], *, solve: Mapping[str, Any] | None = None
+) -> Specification:
+    """The specification in a file, of the kind that its ``space.family`` names.
 
-    Raises :class:`SpecError` with all faults; also where the file cannot be read.
+    Plain data in place of a path is such a file's content. ``solve`` replaces entries of its
+    ``solve:`` block. Raises :class:`SpecError` with all faults; also where the file cannot be read.
     """
-    return _specification(read_document(path), solve)
+    if isinstance(path, Mapping):
+        return specification(Document("<data>", copy.deepcopy(dict(path))), solve)
+    return specification(read_document(path), solve)
 
 
 def read_document(path: Path | str, name: str | None = None) -> Document:
     """The plain data in a YAML file, with positions; ``name`` stands for the file in messages.
 
+    ``-`` is standard input. A predictor's folder is taken relative to the file where it is there.
     Raises :class:`SpecError` where the file cannot be read or is no plain YAML mapping.
     """
-    name = name if name is not None else str(path)
+    stdin = str(path) == STDIN
+    name = name if name is not None else "<stdin>" if stdin else str(path)
     try:
-        mode = Path(path).stat().st_mode
+        mode = 0 if stdin else Path(path).stat().st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-            raise SpecError([Fault(name, 0, 0, "", "a pipe", "a file")])
-        with Path(path).open("rb") as file:
+            raise SpecError([Fault(name, 0, 0, "", "a pipe", "a file, or `-` for standard input")])
+        with contextlib.nullcontext(sys.stdin.buffer) if stdin else Path(path).open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -53,47 +70,42 @@ def read_document(path: Path | str, name: str | None = None) -> Document:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
-    return parse(text, name)
+    document = parse(text, name)
+    if not stdin:
+        _place_predictor(document, Path(path).parent)
+    return document
+
+
+def _place_predictor(document: Document, folder: Path) -> None:
+    """A predictor beside the file: its path from the working directory, as all others are."""
+    data = document.data
+    objective = data.get("objective") if isinstance(data, dict) else None
+    words = objective.get("predictor") if isinstance(objective, dict) else None
+    if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
+        return
+    inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts
+    if (
+        isinstance(objective, dict)
+        and inside
+        and folder != Path()
+        and (folder / words / PREDICTOR).is_file()
+    ):
+        objective["predictor"] = os.path.relpath(folder / words)
 
 
 def loads(
     text: str, file: str = "<text>", *, solve: Mapping[str, Any] | None = None
 ) -> Specification:
     """The specification in ``text``; ``file`` names it in messages."""
-    return _specification(parse(text, file), solve)
+    return specification(parse(text, file), solve)
 
 
-def _specification(document: Document, solve: Mapping[str, Any] | None) -> Specification:
+def specification(document: Document, solve: Mapping[str, Any] | None = None) -> Specification:
+    """The specification that a document states; ``solve`` replaces entries of its ``solve:``."""
     if solve and isinstance(document.data, dict):
         block = document.data.get("solve") or {}
         document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
     return validated(document)
-
-
-def quick(
-    family: str,
-    input_shape: str,
-    budgets: Mapping[str, Any],
-    *,
-    classes: int = 1000,
-    name: str | None = None,
-    solve: Mapping[str, Any] | None = None,
-) -> Specification:
-    """The form without a file: ``quick("bottleneck", "3x224x224", {"macs": "1.8G"})``."""
-    parts = input_shape.lower().split("x")
-    if len(parts) != 3 or not all(p.isdecimal() for p in parts) or parts[1] != parts[2]:
-        raise SpecError.plain(f"input {input_shape!r}", "CxHxW with H = W, e.g. 3x224x224")
-    data = {
-        "name": name or family,
-        "space": {
-            "family": family,
-            "input": {"channels": int(parts[0]), "size": int(parts[1])},
-            "classes": classes,
-        },
-        "budgets": dict(budgets),
-        "solve": dict(solve or {}),
-    }
-    return validated(Document("command line", data))
 
 
 def json_schema() -> dict[str, Any]:
@@ -138,20 +150,115 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
 
     ``aimless``: only its space is wanted, so that it need not say what is maximised.
     """
-    kind = kind_of(document.data)
+    if other := instead(document.data, SPECIFICATION):
+        raise SpecError([document.fault((), other, SPECIFICATION)])
+    kind = _meant(document.data)
     model: type[Specification] = kind.spec
     if hostile := list(data_faults(document.data)):
         raise SpecError([document.fault(*fault) for fault in hostile])
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
-        raise SpecError(_faults(document, error, model)) from None
-    found = [*kind.faults(spec), *shared_faults(spec, names(kind.program))]
-    if aimless:
-        found = [fault for fault in found if fault[0] != ("objective",)]
-    if found:
-        raise SpecError([document.fault(*fault) for fault in found])
+        schema = _faults(document, error, model)
+        more = [document.fault(*fault) for fault in _beyond(document, error, aimless)]
+        raise SpecError(
+            [*document.faults, *_without_twins(schema, document.faults), *more]
+        ) from None
+    found = _cross_faults(kind, spec, aimless)
+    if found or document.faults:
+        raise SpecError([*document.faults, *(document.fault(*fault) for fault in found)])
     return spec
+
+
+def _without_twins(found: list[Fault], known: list[Fault]) -> list[Fault]:
+    """Those that are not at the place of a known one (a refused value reads as nothing)."""
+    places = {(fault.line, fault.path) for fault in known}
+    return [fault for fault in found if (fault.line, fault.path) not in places]
+
+
+def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[CrossFault]:
+    """What only shows when several parts are read together."""
+    found = [*kind.faults(spec), *shared_faults(spec, names(kind.program))]
+    return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
+
+
+def _meant(data: Any) -> AnyKind:
+    """The kind of a document; of a family that does not exist, that of the nearest name."""
+    space = data.get("space") if isinstance(data, dict) else None
+    family = space.get("family") if isinstance(space, dict) else None
+    if isinstance(family, str) and family not in families():
+        return kind_of({"space": {"family": near_miss(family, list(families()))}})
+    return kind_of(data)
+
+
+#: With more faults than this, or in a larger file, what only shows between parts has to wait.
+MOST_REPAIRED, LARGEST_REPAIRED = 40, 20_000
+GONE = object()
+#: What stands in for a value at fault, tried in order: that its key is not there, then values of
+#: every type that a specification has.
+STAND_INS: tuple[Any, ...] = (
+    GONE, 8, 64, 1, 0.5, 0, "8", "auto", "macs", True, [1], [8, 64], [0.5], {}, {"max": 64}, "a", ["a"],
+)  # fmt: skip
+
+
+def _beyond(document: Document, error: ValidationError, aimless: bool) -> list[CrossFault]:
+    """Faults between the parts that are sound, while others are not.
+
+    Each value at fault is replaced, in two ways where two can stand there; what is found in both
+    documents, neither at such a place nor around it, does not come from a replacement.
+    """
+    model = _meant(document.data).spec
+    paths = list(dict.fromkeys(_path_in(document.data, e["loc"], model) for e in error.errors()))
+    if len(paths) > MOST_REPAIRED or len(document.positions) > LARGEST_REPAIRED:
+        return []
+    found: list[list[CrossFault]] = []
+    for order in (STAND_INS, (GONE, *reversed(STAND_INS[1:]))):
+        data = copy.deepcopy(document.data)
+        for path in paths:
+            _repair(data, path, order, model)
+        try:
+            spec = _meant(data).spec.model_validate(data)
+        except (ValidationError, ValueError, TypeError):
+            return []
+        found.append(_cross_faults(_meant(data), spec, aimless))
+    inside = [f for f in found[0] if f in found[1]]
+
+    def touches(place: tuple[str | int, ...]) -> bool:
+        return any(place[: len(path)] == path or path[: len(place)] == place for path in paths)
+
+    return [fault for fault in inside if not touches(fault[0])]
+
+
+def _repair(
+    data: Any, path: tuple[str | int, ...], order: Sequence[Any], model: type[BaseModel]
+) -> None:
+    """Put what can stand at ``path`` there, the first of ``order`` that makes its faults vanish."""
+    if not path:
+        return
+    here = data
+    for part in path[:-1]:
+        here = here[part] if not isinstance(here, dict) else here.setdefault(part, {})
+    last: Any = path[-1]
+    if path == ("space", "family"):
+        known = list(families())
+        given = here.get(last) if isinstance(here, dict) else None
+        hint = near_miss(given, known) if isinstance(given, str) else ""
+        order = (hint,) if hint else KINDS[0].families[:: 1 if order[1] == STAND_INS[1] else -1]
+    for value in order:
+        if value is GONE:
+            if not isinstance(here, dict):
+                continue
+            here.pop(last, None)
+        elif isinstance(here, dict) or (isinstance(here, list) and isinstance(last, int)):
+            here[last] = copy.deepcopy(value)
+        try:
+            model.model_validate(data)
+        except ValidationError as error:
+            if any(_path_in(data, e["loc"], model)[: len(path)] == path for e in error.errors()):
+                continue
+        except (ValueError, TypeError):
+            continue
+        return
 
 
 def _faults(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Fault]:

@@ -34,6 +34,7 @@ from mathdesign.spaces.transformer.pose import (
     pose,
 )
 from mathdesign.spaces.transformer.presets import SPACES
+from mathdesign.spaces.transformer.quick import quick_words
 from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
@@ -58,6 +59,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
     )  # fmt: skip
     presets = {"TransformerSpaceSpec": ("stacks",)}
+    picture = ("space", "image")
+    sizes = ("macs", "params", "non_embedding_params", "token_macs", "kv_cache_bytes")
 
     def faults(self, spec: TransformerSpec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.transformer.faults`."""
@@ -86,6 +89,13 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             }
             for family in self.families
         ]
+
+    def quick(
+        self, family: str, image: tuple[int, int] | None, classes: int | None,
+        budgets: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """See :mod:`mathdesign.spaces.transformer.quick`."""
+        return quick_words(family, image, classes, budgets)
 
     def pose(self, spec: TransformerSpec) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""

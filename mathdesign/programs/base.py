@@ -24,6 +24,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from mathdesign.notebook import html_lines
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -44,6 +46,10 @@ EFFECTIVENESS_TOLERANCE = 1e-9
 
 class TooLarge(ValueError):
     """Numbers that a program cannot hold exactly; the message names them and the way out."""
+
+
+#: How the sides of a limit are written.
+SIGNS = {"max": "<=", "min": ">="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,17 @@ class Program(abc.ABC):
 
     form: ClassVar[str]
     """The form's name in messages: ``chain``, ``slots`` or ``mixes``."""
+
+    def __repr__(self) -> str:
+        limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
+        words = [f"{self.size:.4g} designs {self.extent}", *limits]
+        return f"<{type(self).__name__} {self.name}: {', '.join(words)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("size", f"{self.size:.4g} designs {self.extent}"), ("form", self.form)]
+        rows += [("metrics", ", ".join(self.metric_names))]
+        rows += [(limit.metric, f"{SIGNS[limit.side]} {limit.bound:,}") for limit in self.limits]
+        return html_lines(self.name, ("program", ""), rows)
 
     # ---- what may be asked -----------------------------------------------------------------------
 

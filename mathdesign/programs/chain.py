@@ -18,7 +18,7 @@ EFFECTIVENESS = "effectiveness"
 """The real-valued limit of a chain, beside its integer budgets."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DesignProblem(Chain, Program):
     """The whole program. Immutable; every backend reads it and none changes it.
 

@@ -97,7 +97,7 @@ class Frame:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MixProblem(Program):
     """The whole program: maximise the objective under ``budgets`` on ``metrics``.
 

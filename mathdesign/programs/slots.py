@@ -242,7 +242,7 @@ class SlotObjective:
         return total
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SlotProblem(Program):
     """The whole program. Immutable; every slot backend reads it and none changes it.
 

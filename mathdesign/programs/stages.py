@@ -241,7 +241,7 @@ class Objective:
     metric_weights: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Chain:
     """What there is to know of a chain: stages, objective, limits. The program over it is
     :class:`mathdesign.programs.chain.DesignProblem`.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
 from mathdesign.result import Design
+
+#: Figures that mean something only beside the same objective.
+OF_OBJECTIVE = frozenset({"objective", "bound", "entropy", "depth_penalty"})
+LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,43 @@ def comparison(first: Design, second: Design) -> list[Line]:
     return [*_figures(first, second), *_stages(first, second)]
 
 
+def objectives_differ(first: Design, second: Design) -> str:
+    """Why the two objectives cannot be compared; empty where they can."""
+    if first.kind.name != second.kind.name:
+        return f"one design is of {first.kind.name}, the other of {second.kind.name}"
+    what = "objective", "counting", "at", "linear_metrics"
+    asked = [{key: design.request.get(key) for key in what} for design in (first, second)]
+    for key in what:
+        if asked[0][key] != asked[1][key]:
+            return f"`{key}:` differs: {_short(asked[0][key])} and {_short(asked[1][key])}"
+    return ""
+
+
+def _short(words: Any) -> str:
+    text = json.dumps(words, default=str, sort_keys=True)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
 def _figures(first: Design, second: Design) -> list[Line]:
     a, b = _numbers(first), _numbers(second)
+    alike = not objectives_differ(first, second)
     lines = []
     for name in dict.fromkeys([*a, *b]):
         left, right = a.get(name), b.get(name)
         change = ""
-        if isinstance(left, int | float) and isinstance(right, int | float) and left:
-            change = f"{(right - left) / abs(left):+.2%}" if right != left else ""
+        comparable = alike or name not in OF_OBJECTIVE
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if not comparable and left is not None and right is not None:
+            change = "another objective"
+        elif numbers and left:
+            change = f"{_relative(left, right):+.2%}" if right != left else ""
         lines.append(Line("figures", name, _text(left), _text(right), change))
     return lines
+
+
+def _relative(left: Any, right: Any) -> float:
+    """What ``right`` adds, of ``left``; exact until the division (integers may be of any size)."""
+    return float((Fraction(right) - Fraction(left)) / abs(Fraction(left)))
 
 
 def _numbers(design: Design) -> dict[str, Any]:

@@ -45,12 +45,21 @@ def asset(package: str, name: str) -> str:
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Cells as text, escaped here; the first column is flush left."""
+    """Cells as text, escaped here; the first column is flush left.
+
+    On a narrow screen each row stands for itself, its cells below each other with their headers.
+    """
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+
+    def cells(row: Sequence[str]) -> str:
+        return "".join(
+            f'<td data-label="{escape(label)}"{"" if cell else " class=empty"}>{escape(cell)}</td>'
+            for label, cell in zip(header, row)
+        )
+
+    body = "".join(f"<tr>{cells(row)}</tr>" for row in rows)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(header[0])}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<table class="{"pairs" if len(header) == 2 else "records"}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -19,7 +19,7 @@ from mathdesign.programs.base import Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import CrossFault
+from mathdesign.spec.faults import CrossFault, SpecError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -153,6 +153,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
     """Whether :meth:`starting_point` makes a point of a neighbouring design."""
     rivals: bool = False
     """Whether fair rivals of its designs exist (:mod:`mathdesign.evidence.baselines`)."""
+    picture: tuple[str, ...] = ("space", "input")
+    """Where a specification says what images are read."""
+    sizes: tuple[str, ...] = ()
+    """Metrics of which an upper limit alone makes a network of some size."""
     draws: bool = False
     """Whether a drawing to scale of its networks exists, and with it a page."""
 
@@ -165,6 +169,16 @@ class Kind(abc.ABC, Generic[S, P, N]):
     @abc.abstractmethod
     def described(self) -> list[dict[str, Any]]:
         """Each family in words: name, summary, block, decisions, preset."""
+
+    def quick(
+        self, family: str, image: tuple[int, int] | None, classes: int | None,
+        budgets: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Blocks of a specification of which only this is known, sound defaults for the rest.
+
+        ``image`` is ``(channels, size)``. Raises ``SpecError`` where a family needs more.
+        """
+        raise SpecError.plain(f"family {family} without a file", "a file: its space is the user's")
 
     # ---- program ---------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Document:
     file: str
     data: Any = None
     positions: dict[Path, Position] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    """What is wrong with the text itself, where the rest can be read all the same."""
 
     def fault(self, path: Path, found: str, accepted: str, suggestion: str = "") -> Fault:
         """A fault at ``path``, or at its nearest ancestor that has a position."""
@@ -78,7 +80,10 @@ class _CountingComposer(Composer):
 
 
 def parse(text: str, file: str, *, most_nodes: int = MOST_NODES) -> Document:
-    """The document in ``text``. Raises :class:`SpecError` with every structural fault."""
+    """The document in ``text``, with its structural faults.
+
+    Raises :class:`SpecError` where it cannot be read at all.
+    """
     document = Document(file)
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE_BYTES:
         raise _single(document, f"more than {LARGEST_FILE_BYTES} bytes", "a specification file")
@@ -101,8 +106,9 @@ def parse(text: str, file: str, *, most_nodes: int = MOST_NODES) -> Document:
         raise _single(document, "no mapping at the top level", "`version: 1`, `space:`, ...")
     walk = _Walk(document, most_nodes)
     document.data = walk.visit(root, ())
-    if walk.faults:
+    if any(fault.found == TOO_MANY for fault in walk.faults):
         raise SpecError(walk.faults)
+    document.faults += walk.faults
     return document
 
 

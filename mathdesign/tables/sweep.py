@@ -25,6 +25,7 @@ from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
 from mathdesign.spec.faults import Fault, SpecError, near_miss, quoted
+from mathdesign.spec.recognise import SPECIFICATION, SWEEP, instead, what
 from mathdesign.tables.pareto import Axis
 
 KEYS = ("version", "base", "grid", "rows", "pareto")
@@ -37,6 +38,8 @@ RESERVED = (
     "table.parquet", "table.csv", "table.md", "report.html", "pareto.png", "pareto.svg",
     "store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "store.sqlite-journal",
 )  # fmt: skip
+#: So many rows of a sweep with faults of its own are looked at.
+MOST_TRIED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +152,58 @@ def make_sweep(
 
 def _sweep(places: Document, folder: Path, allow_outside: bool) -> Sweep:
     data = places.data
+    if other := instead(data, SWEEP):
+        raise SpecError([places.fault((), other, SWEEP)])
     hostile = [places.fault(*fault) for fault in data_faults(data, most_nodes=MOST_VALUES)]
     if hostile:
         raise SpecError(hostile)
-    faults = list(_faults(places))
+    faults = [*places.faults, *_faults(places)]
     base = Document(places.file)
     try:
         base = _base(places, folder, allow_outside)
+        if base.file != places.file:
+            faults += base.faults
+        if other := instead(base.data, SPECIFICATION):
+            faults.append(places.fault(("base",), other, SPECIFICATION))
     except SpecError as error:
         faults += error.faults
     if faults:
-        raise SpecError(faults)
+        raise SpecError([*faults, *_of_sound_rows(places, base)])
     grid: dict[str, list[Any]] = data.get("grid") or {}
     explicit: list[dict[str, Any]] = data.get("rows") or []
     rows = tuple(_rows(base.data, grid, explicit))
     keys = tuple(dict.fromkeys(key for row in rows for key in row.settings))
     pareto = tuple(data.get("pareto") or PARETO)
     return Sweep(places.file, rows, keys, pareto, base, places)
+
+
+def _of_sound_rows(places: Document, base: Document) -> Sequence[Fault]:
+    """Faults of the rows that the sound part of a sweep at fault states; some rows stand for many."""
+    data = places.data
+    if not isinstance(base.data, dict) or what(base.data) != SPECIFICATION:
+        return ()
+    grid = {
+        key: values
+        for key, values in (data["grid"].items() if isinstance(data.get("grid"), dict) else ())
+        if isinstance(values, list) and values and not _key_problem(key)
+    }
+    explicit = [
+        row
+        for row in (data["rows"] if isinstance(data.get("rows"), list) else ())
+        if isinstance(row, dict)
+        and _is_word(row.get("name"))
+        and not any(_key_problem(key) for key in row if key != "name")
+    ]
+    one_by_one = [{"name": "base"}, *explicit]
+    one_by_one += [{"name": f"{k}", k: value} for k, values in grid.items() for value in values]
+    rows = tuple(_rows(base.data, {}, one_by_one[:MOST_TRIED]))
+    keys = tuple(dict.fromkeys(key for row in rows for key in row.settings))
+    try:
+        Sweep(places.file, rows, keys, PARETO, Document(base.file, base.data, base.positions), places
+              ).validate(rows)  # fmt: skip
+    except SpecError as error:
+        return error.faults
+    return ()
 
 
 def _faults(places: Document) -> Iterator[Fault]:

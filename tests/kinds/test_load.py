@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathdesign.kinds import KINDS, families
-from mathdesign.kinds.load import json_schema, load, loads, quick
+from mathdesign.kinds.load import json_schema, load, loads
 from mathdesign.programs.reach import count
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.spec.values import choices, compact, interval, ratios, seconds, share, size_bytes
@@ -60,7 +60,7 @@ def test_omitted_stages_are_the_family_preset():
         ("basic", 4),
         ("convnext", 4),
     ):
-        spec = quick(family, "3x224x224", {"macs": "1.8G"})
+        spec = load({"space": {"family": family}, "budgets": {"macs": "1.8G"}})
         assert len(spec.space.stages) == stages
         assert count(to_program(spec).program) > 1e9
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from rich.console import Console
 
-from mathdesign.report.comparison import comparison
+from mathdesign.report.comparison import comparison, objectives_differ
 from mathdesign.report.drawing import drawing, stages_of
-from mathdesign.report.files import files_of, write_design
-from mathdesign.report.html import page
+from mathdesign.report.files import files_of, write_design, write_training
+from mathdesign.report.html import Trained, page
 from mathdesign.report.rows import budget_rows, figure_rows, gap_text, number, status_words
 from mathdesign.report.terminal import print_design
 from mathdesign.result import Design
@@ -119,3 +119,29 @@ def test_designs_of_two_kinds_are_compared_by_what_both_have():
     lines = comparison(Design.load(CHAIN), Design.load(ROOT / "tests/saved/decoder.yaml"))
     both = {line.what: line for line in lines}
     assert both["params"].differs and both["objective"].differs
+
+
+def test_the_page_holds_what_came_of_training(tmp_path):
+    design = Design.load(CHAIN)
+    found = {
+        "test_accuracy": 0.9944, "test_loss": 0.02, "data": "<digits>", "images": [3, 2, 1],
+        "options": {"epochs": 5, "seed": 0}, "batch_size": 64, "seconds": 69.04, "device": "cpu",
+    }  # fmt: skip
+    trained = Trained(found, b"\x89PNG")
+    assert write_training(design, tmp_path, trained) == []  # no page to add to
+    write_design(design, tmp_path)
+    (path,) = write_training(design, tmp_path, trained)
+    text = path.read_text()
+    assert "99.44%" in text and "&lt;digits&gt;" in text and "data:image/png;base64,iVBORw" in text
+    assert "Training" not in page(design)
+
+
+def test_other_objectives_are_not_compared():
+    design = Design.load(CHAIN)
+    request = {**design.request, "objective": {"entropy": {"variant": "paper", "weights": [1]}}}
+    other = dataclasses.replace(design, request=request)
+    assert "`objective:` differs" in objectives_differ(design, other)
+    lines = {line.what: line.change for line in comparison(design, other)}
+    assert lines["objective"] == "another objective" and lines["params"] == ""
+    assert objectives_differ(design, design) == ""
+    assert "convnet" in objectives_differ(design, Design.load(ROOT / "tests/saved/decoder.yaml"))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mathdesign.kinds.load import load, loads, quick
+from mathdesign.kinds.load import load, loads
+from mathdesign.kinds.quick import quick
 from mathdesign.spec.faults import SpecError
 
 GOOD = """\

@@ -3,7 +3,7 @@
 import pytest
 
 from mathdesign.export.printed import printed
-from mathdesign.kinds.load import json_schema, loads, quick
+from mathdesign.kinds.load import json_schema, load, loads
 from mathdesign.spaces.convnet.families import (
     BODY_FAMILIES,
     FAMILIES,
@@ -38,7 +38,7 @@ def test_words_of_one_name_are_of_one_kind():
 
 @pytest.mark.parametrize("name", BODY_FAMILIES)
 def test_presets_are_specifications(name):
-    spec = quick(name, "3x224x224", {"macs": "1G"})
+    spec = load({"space": {"family": name}, "budgets": {"macs": "1G"}})
     assert len(spec.space.stages) == len(FAMILIES[name].preset)
     assert to_program(spec).program.size > 1e6
 

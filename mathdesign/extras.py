@@ -1,0 +1,32 @@
+"""Packages that not every installation has, and the line that brings them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+#: Extra of ours -> the modules that come with it; of several extras the first is named.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "torch": ("torch",),
+    "exact": ("numba", "llvmlite"),
+    "predictor": ("lightgbm",),
+    "table": ("pandas", "pyarrow", "plotly", "matplotlib"),
+    "validate": ("sklearn", "PIL"),
+    "solvers": ("pyomo", "pyscipopt", "cvxpy", "clarabel"),
+    "cluster": ("distributed", "dask"),
+    "text": ("tokenizers",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+}
+
+
+def how_to_install(error: ImportError) -> str:
+    """What is missing and the line of pip that mends it; other errors in their own words."""
+    module = (error.name or "").partition(".")[0]
+    extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+    if extra is None:
+        return f"cannot import {module or 'a module'}: {error}"
+    return f"{module} is missing: pip install 'mathdesign[{extra}]'"
+
+
+def version() -> str:
+    """The version of the installed package."""
+    return importlib.metadata.version("mathdesign")
