@@ -14,8 +14,8 @@ from mathdesign.cli.session import (
     EXIT_NO_DESIGN,
     Session,
 )
-from mathdesign.counts import rough
 from mathdesign.kinds.load import load, quick
+from mathdesign.programs.counts import rough
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import SpecError
 
