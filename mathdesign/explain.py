@@ -225,8 +225,9 @@ def _alone(program: Program, limit: Limit, options: SolveOptions) -> Reach:
         or program.reach(limit.metric, largest=largest) is not None
     ):
         return reach
-    sides = {"lower": int(bound)} if largest else {"upper": int(bound)}
-    asked = program.with_budgets([Budget(limit.metric, **sides)])
+    side = int(bound)
+    budget = Budget(limit.metric, None if largest else side, side if largest else None)
+    asked = program.with_budgets([budget])
     within = extreme(asked, limit.metric, largest=largest, options=options)
     return reach if within.value is None else within
 
