@@ -138,3 +138,10 @@ def test_many_slots_of_one_option_are_enumerated():
     problem = SlotProblem("many", slots, values, {"cost": TableSum(0, tables)})
     problem = problem.with_budgets([Budget("cost", 2, 2)])
     assert solve(problem, EXACT, "scan").objective == 2.0
+
+
+def test_a_solver_that_prints_much_keeps_its_time_limit():
+    """Pyomo's pipe for what a solver prints was full, and both waited for ever."""
+    pytest.importorskip("pyscipopt")
+    found = backend("pyomo:scip").solve(hard_program(1582), SolveOptions(gap=0.0, time_limit_s=3))
+    assert found.seconds < 15 and found.status is not Status.INFEASIBLE
