@@ -37,7 +37,7 @@ LARGEST = 400
 UNITS = (1, 1, 7, 1000, 10**6, 10**9, 10**12, 10**15, 2**50)
 WEIGHTS = (0.0, 1e-12, 1e-9, 1e-6, 0.37, 1.0, 1.0, 8.0, 1e6)
 EXTREME_DEPTHS = ((1,), (2,), (1, 2), (1, 2, 3), (2, 7, 18), (1, 4, 35), (3, 56), (1, 90))
-FORMS = (DesignProblem, SlotProblem, MixProblem)
+FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
 #: Of each hundred programs: networks, bare chains, slots, mixes.
 SHARES = (0.3, 0.3, 0.2, 0.2)
 
@@ -52,6 +52,12 @@ def hard_program(seed: int) -> Program:
         except ValueError as error:
             if "can exceed" not in str(error):  # costs that are refused by name: drawn again
                 raise
+
+
+def form_of(seed: int) -> str:
+    """The form of the program of a seed, without making it."""
+    at = int(np.random.default_rng(seed).choice(len(SHARES), p=SHARES))
+    return (DesignProblem.form, *FORMS)[at]
 
 
 def random_point(rng: np.random.Generator, program: Program) -> tuple[int, ...]:

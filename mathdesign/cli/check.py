@@ -8,8 +8,8 @@ from typing import Any
 
 from mathdesign.cli.design import Request
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, Session
-from mathdesign.counts import rough, told
 from mathdesign.files import write_atomic
+from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
 
 

@@ -15,11 +15,11 @@ from mathdesign.cli.session import (
     EXIT_NO_DESIGN,
     Session,
 )
-from mathdesign.counts import rough
 from mathdesign.files import refuse_folder
 from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import read_document, specification
 from mathdesign.kinds.quick import Options, quick, shape_of
+from mathdesign.programs.counts import rough
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import Fault, SpecError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.counts import rough
 from mathdesign.files import refuse_folder
+from mathdesign.programs.counts import rough
 
 HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")

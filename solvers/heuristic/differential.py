@@ -13,7 +13,7 @@ from random import Random
 
 import numpy as np
 
-from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers.base import (
@@ -148,6 +148,6 @@ class _Batch:
                     excess = sign * (metrics[budget.metric] - side) / max(abs(side), 1)
                     violation += np.maximum(excess, 0.0)
         if self.problem.effectiveness is not None and self.problem.effectiveness.limit > 0:
-            ratio = np.maximum(effectiveness / self.problem.effectiveness.limit, 1.0)
-            violation += np.log(ratio)
+            limit = self.problem.effectiveness.limit * (1 + EFFECTIVENESS_TOLERANCE)
+            violation += np.log(np.maximum(effectiveness / limit, 1.0))
         return violation

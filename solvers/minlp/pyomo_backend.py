@@ -42,6 +42,8 @@ NONLINEAR = frozenset(
 )  # fmt: skip
 #: Solvers whose Pyomo interface of this name needs a program that a Python package replaces.
 INSTEAD = {"scip": "scip_direct"}
+#: Pyomo reads what a solver prints from a pipe that fills while SCIP runs: then both wait for ever.
+SILENT = {"scip": {"display/verblevel": 0}, "scip_direct": {"display/verblevel": 0}}
 DEFAULT = "highs"
 
 
@@ -168,16 +170,21 @@ def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outc
 
     interface = _find(solver)
     assert interface is not None, "asked for in refuses()"
-    call = _call_present if isinstance(interface, SolverBase) else _call_older
-    return call(interface, model, options, max(clock.remaining_s, 0.01))
+    limit_s = max(clock.remaining_s, 0.01)
+    if isinstance(interface, SolverBase):
+        return _call_present(interface, model, options, limit_s, SILENT.get(solver, {}))
+    return _call_older(interface, model, options, limit_s)
 
 
-def _call_present(interface: Any, model: Any, options: SolveOptions, limit_s: float) -> _Outcome:
+def _call_present(
+    interface: Any, model: Any, options: SolveOptions, limit_s: float, own: dict[str, Any]
+) -> _Outcome:
     from pyomo.contrib.solver.common.results import TerminationCondition as Condition
 
     fresh_threads()  # the solver may be HiGHS under any of its names
     settings: dict[str, Any] = {"time_limit": limit_s, "threads": options.threads}
     settings |= {"rel_gap": options.gap / 2, "abs_gap": 0.0}
+    settings |= {"solver_options": own} if own else {}
     results = interface.solve(
         model,
         load_solutions=False,

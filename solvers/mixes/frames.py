@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from mathdesign.counts import rough
 from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.counts import rough
 from mathdesign.programs.mixes import Frame, MixProblem, stacked
 from mathdesign.solvers.base import (
     Ability,

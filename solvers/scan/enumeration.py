@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from mathdesign.counts import rough
 from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.counts import rough
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import (

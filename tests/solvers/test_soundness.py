@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 
 import mathdesign
-from benchmarks.soundness import WRONG, answered, truth
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, LARGEST_OBJECTIVE, Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.slots import Slot, SlotObjective, SlotProblem, TableSum
 from mathdesign.programs.stages import DepthPenalty, Objective
-from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
+from mathdesign.solvers import SolveOptions, Status, backend
 from mathdesign.solvers.portfolio import cannot, solve
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.validators.convnet import recheck
 from tests import points
 from tests.hard import hard_program
+from tests.judging import PROVING, WRONG, answered, truth
 from tests.small import two_stage_problem
 
-PROVING = [name for name in BACKENDS if Ability.PROVES in backend(name).abilities]
 EXACT = SolveOptions(gap=0.0, time_limit_s=30)
 
 #: ``exp(variance)`` of depths: 1e81 of it, which nothing else is seen beside.
@@ -139,3 +138,10 @@ def test_many_slots_of_one_option_are_enumerated():
     problem = SlotProblem("many", slots, values, {"cost": TableSum(0, tables)})
     problem = problem.with_budgets([Budget("cost", 2, 2)])
     assert solve(problem, EXACT, "scan").objective == 2.0
+
+
+def test_a_solver_that_prints_much_keeps_its_time_limit():
+    """Pyomo's pipe for what a solver prints was full, and both waited for ever."""
+    pytest.importorskip("pyscipopt")
+    found = backend("pyomo:scip").solve(hard_program(1582), SolveOptions(gap=0.0, time_limit_s=3))
+    assert found.seconds < 15 and found.status is not Status.INFEASIBLE

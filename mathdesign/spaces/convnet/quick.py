@@ -107,7 +107,9 @@ def quick_words(
     most = most.get("max") if isinstance(most, Mapping) else most
     if most is not None and "macs" not in budgets:
         try:
-            scale = Fraction(last_size(size, strides), LAST) ** 2 * MACS_A_WEIGHT.get(family, USUAL_MACS_A_WEIGHT)
+            scale = Fraction(last_size(size, strides), LAST) ** 2 * MACS_A_WEIGHT.get(
+                family, USUAL_MACS_A_WEIGHT
+            )
             limits["macs"] = int(scale * count(most))
         except ValueError:
             pass  # the limit's own fault is told where it stands
