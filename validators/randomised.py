@@ -7,20 +7,24 @@ same scores to every image: two programs that agree on those agree on nothing.
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+#: Draws before a parameter counts as idle: a narrow layer may be switched off by chance.
+ATTEMPTS = 3
 #: Outputs that vary by less than this share of their greatest value count as constant.
 LEAST_VARIATION = 1e-3
 
 
-def randomised(module: nn.Module, images: Tensor, seed: int = 0) -> nn.Module:
-    """A copy on the CPU, in evaluation mode: every weight drawn, statistics near those of ``images``.
+def randomised(module: nn.Module, *inputs: Tensor, seed: int = 0) -> nn.Module:
+    """A copy on the CPU, in evaluation mode: every weight drawn, statistics near those of ``inputs``.
 
-    Statistics are first those of the images and then moved, since arbitrary ones would let deep
+    Statistics are first those of the inputs and then moved, since arbitrary ones would let deep
     networks overflow or die out. The module itself is left as it was.
     """
     import torch
@@ -36,7 +40,7 @@ def randomised(module: nn.Module, images: Tensor, seed: int = 0) -> nn.Module:
         for norm in norms:
             norm.momentum = 1.0
         if norms:
-            module.train()(images)
+            module.train()(*inputs)
         for norm, momentum in zip(norms, kept):
             norm.momentum = momentum
             mean, variance = norm.running_mean, norm.running_var
@@ -75,3 +79,50 @@ def variation(outputs: Tensor) -> float:
     """
     spread = float((outputs - outputs.mean(0)).abs().max())
     return spread if spread > LEAST_VARIATION * float(outputs.abs().max()) else 0.0
+
+
+class DoesNotWork(Exception):
+    """A module that gives no numbers, or whose output something has no part in."""
+
+
+def gradients(module: nn.Module, *inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Output (the first of several), and the gradient of every parameter of a function of all.
+
+    Raises :class:`DoesNotWork` where an output or a gradient is not finite, or there is none.
+    """
+    found = module(*inputs)
+    outputs: tuple[Tensor, ...] = found if isinstance(found, tuple) else (found,)
+    if not all(output.isfinite().all() for output in outputs):
+        raise DoesNotWork("the output of a forward pass is not finite")
+    loss = outputs[0].logsumexp(-1).sum()
+    for output in outputs[1:]:
+        loss = loss + output.logsumexp(-1).sum()
+    loss.backward()  # type: ignore[no-untyped-call]
+    of = {name: parameter.grad for name, parameter in module.named_parameters()}
+    for name, gradient in of.items():
+        if gradient is None or not gradient.isfinite().all():
+            raise DoesNotWork(f"the gradient of {name} is missing or not finite")
+    return outputs[0].detach(), {name: g for name, g in of.items() if g is not None}
+
+
+def check_influence(
+    module: nn.Module, draw: Callable[[int], tuple[Tensor, ...]], idle_by_design: str = ""
+) -> None:
+    """With random weights, inputs and every parameter have an influence on the output.
+
+    ``draw(seed)`` gives inputs whose rows differ; parameters whose names match
+    ``idle_by_design`` (a regular expression, where given) need not have one. Raises :class:`DoesNotWork`.
+    """
+    idle: set[str] | None = None
+    for seed in range(ATTEMPTS):
+        inputs = draw(seed)
+        output, of = gradients(randomised(module, *inputs, seed=seed), *inputs)
+        if not variation(output) > 0:
+            raise DoesNotWork("the output does not depend on the input, whatever the weights")
+        still = {name for name, gradient in of.items() if not gradient.any()}
+        if idle_by_design:
+            still = {name for name in still if not re.search(idle_by_design, name)}
+        idle = still if idle is None else idle & still
+        if not idle:
+            return
+    raise DoesNotWork(f"{min(idle or ())} has no influence on the output, whatever the weights")

@@ -40,6 +40,7 @@ from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpe
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.transformer.recheck import verify_transformer
+from mathdesign.validators.transformer.running import LARGEST, check_runs
 
 LAYER_HEADER = ("stack", "layers", "width", "heads", "kv heads", "head size", "ffn", "attention")
 DECISIONS = ("width", "depth", "heads", "kv_heads", "head_size", "ffn", "attention")
@@ -157,6 +158,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             params = claimed.metrics.get("params")
             found = f"{built:,}, {params:,} claimed"
             yield Check("params of the built module", built == params, found)
+            if built <= LARGEST:
+                check_runs(network, module.build(network))
+                words = "every weight and token has an influence"
+                yield Check("forward and backward", True, words)
 
     def words_of(self, network: Transformer) -> dict[str, Any]:
         """One key, the network."""

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from mathdesign import api
 from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import OURS, candidates
 from mathdesign.evidence.card import card, write_card
-from mathdesign.evidence.study import Recipe, run_study, survivors
+from mathdesign.evidence.study import AT_CHANCE, Recipe, run_study, survivors
 from mathdesign.evidence.verdict import Verdict, holm, verdicts
 from mathdesign.kinds.load import load
 from mathdesign.validators.training import images as training
@@ -102,6 +103,17 @@ def test_failures_are_rows_and_the_others_are_kept(rivals, recipe, images, tmp_p
     found = shown.document("d", wild, [0], rivals, runs)
     assert all(v["verdict"] == "no finished run: no verdict" for v in found["verdicts"])
     json.dumps(found, allow_nan=False)
+
+
+def test_a_run_at_chance_says_so_in_its_row(rivals, recipe, images, tmp_path):
+    """Labels in any order teach nothing."""
+    order = np.random.default_rng(0).permutation(len(images.labels))
+    runs = run_study(
+        rivals[:1], [0], recipe, replace(images, labels=images.labels[order]), tmp_path
+    )
+    assert [(r.status, r.reason) for r in runs] == [("done", AT_CHANCE)]
+    (row,) = shown.table_rows(shown.summary(rivals[:1], runs))
+    assert row[-1].endswith("at chance")
 
 
 def test_halving_keeps_the_design_and_the_better_half(rivals, recipe, images, tmp_path):

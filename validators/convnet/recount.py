@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.convnet.recheck import count
-from mathdesign.validators.randomised import differing_images, randomised, variation
+from mathdesign.validators.randomised import (
+    DoesNotWork,
+    check_influence,
+    differing_images,
+    gradients,
+)
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
-#: Random images a pass with random weights; draws before a parameter counts as idle.
-IMAGES, ATTEMPTS = 4, 3
+#: Images of a pass with random weights.
+IMAGES = 4
 
 
 class RecountError(Exception):
@@ -85,31 +90,8 @@ def check_gradients(module: nn.Module, channels: int, size: int, seed: int = 0) 
     import torch
 
     images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(seed))
-    _gradients(copy.deepcopy(module).train(), images)
-    idle: set[str] | None = None
-    for attempt in range(ATTEMPTS):  # a narrow layer may be switched off by chance
-        images = differing_images(IMAGES, channels, size, seed + attempt)
-        lively = randomised(module, images, seed + attempt)
-        output, gradients = _gradients(lively, images)
-        if not variation(output) > 0:
-            raise RecountError("the output does not depend on the image, whatever the weights")
-        still = {name for name, gradient in gradients.items() if not gradient.any()}
-        idle = still if idle is None else idle & still
-        if not idle:
-            return
-    raise RecountError(f"{min(idle or ())} has no influence on the output, whatever the weights")
-
-
-def _gradients(module: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Outputs, and the gradient of every parameter of the sum of their log-sum-exps."""
-    output = module(images)
-    if not output.isfinite().all():
-        raise RecountError("the output of a forward pass is not finite")
-    output.logsumexp(1).sum().backward()
-    gradients = {}
-    for name, parameter in module.named_parameters():
-        gradient = parameter.grad
-        if gradient is None or not gradient.isfinite().all():
-            raise RecountError(f"the gradient of {name} is missing or not finite")
-        gradients[name] = gradient
-    return output.detach(), gradients
+    try:
+        gradients(copy.deepcopy(module).train(), images)
+        check_influence(module, lambda n: (differing_images(IMAGES, channels, size, seed + n),))
+    except DoesNotWork as error:
+        raise RecountError(str(error)) from None

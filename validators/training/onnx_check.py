@@ -42,7 +42,7 @@ def check_onnx(module: nn.Module, channels: int, size: int, seed: int = 0) -> fl
     import torch
 
     images = differing_images(IMAGES, channels, size, seed)
-    module = randomised(module, images, seed)
+    module = randomised(module, images, seed=seed)
     with torch.no_grad():
         expected = torch.cat([module(image[None]) for image in images])
     scale = variation(expected)

@@ -139,9 +139,9 @@ def test_random_weights_leave_the_module_and_torch_as_they_were():
     before = {name: value.clone() for name, value in module.state_dict().items()}
     state = torch.get_rng_state()
     images = differing_images(4, 3, 16)
-    one, two = (randomised(module, images, seed) for seed in (0, 0))
+    one, two = (randomised(module, images, seed=seed) for seed in (0, 0))
     assert torch.equal(one(images), two(images))
-    assert not torch.equal(one(images), randomised(module, images, 1)(images))
+    assert not torch.equal(one(images), randomised(module, images, seed=1)(images))
     assert variation(one(images).detach()) > 0.1
     assert variation(module.eval()(images).detach()[:1]) == 0
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
