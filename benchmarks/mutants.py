@@ -4,7 +4,7 @@
 
 Prints a line a room as it ends and writes ``mutants.json``: rooms with their counts, the slowest
 mutant, and every mutant that was treated badly with its seed. A process that dies (abort,
-segmentation fault, out of memory) or takes more than 60 s for a mutant is killed, counted, and
+segmentation fault, out of memory) or takes more than 180 s for a mutant is killed, counted, and
 replaced. Every process may take 8 GiB of address space beyond what it has when it starts.
 """
 
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-KILLED_S = 60.0
+KILLED_S = 180.0
 ROOM_BYTES = 8 << 30
 
 

@@ -212,3 +212,15 @@ def test_a_wide_space_of_transformers_is_counted_before_it_is_built():
     with pytest.raises(SpecError, match=r"memory_limit"):
         mathdesign.problem(loads(narrow + "\nsolve: {memory_limit: 1 MiB}"))
     assert time.process_time() - start < 10
+
+
+def test_a_stage_of_thousands_of_widths_is_counted_one_width_after_the_other():
+    """Bottlenecks that follow from widths: 8,000 allowed pairs of 26 million."""
+    stage = "{width: 1..4096, expansion: [2, 3], kernel_size: [3, 5], depth: 1..2}"
+    text = (
+        f"space: {{family: inverted_residual, input: {{size: 16}}, classes: 5, stages: [{stage}]}}"
+    )
+    program = mathdesign.problem(loads(text))
+    start = time.process_time()
+    assert program.count() == 4 * 2 * 4096 - 16
+    assert time.process_time() - start < 15

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,14 +184,30 @@ def _extreme_options(problem: Chain, s: int, largest: bool) -> Symbols:
     domains = [
         d.values if d.name in ruled else (d.values[-1 if largest else 0],) for d in stage.decisions
     ]
-    grid = np.meshgrid(*(np.array(d, dtype=np.int64) for d in domains), indexing="ij")
-    options = {d.name: g.ravel() for d, g in zip(stage.decisions, grid)}
-    keep = _rules_hold(problem, s, options)
-    options = {name: values[keep] for name, values in options.items()}
+    names = [d.name for d in stage.decisions]
+    parts = list(_within_rules(problem, s, dict(zip(names, domains))))
+    options = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    order = np.lexsort([options[name] for name in reversed(names)])
+    options = {name: values[order] for name, values in options.items()}
     for derived in stage.derived:
         position = np.searchsorted(np.array(stage.domain(derived.source)), options[derived.source])
         options[derived.name] = np.array(derived.values, dtype=np.int64)[position]
     return options
+
+
+def _within_rules(
+    problem: Chain, s: int, domains: Mapping[str, Sequence[int]]
+) -> Iterator[Symbols]:
+    """The choices of ``domains`` that the rules of stage ``s`` allow, one width after the other.
+
+    A rule such as bottleneck = ratio * width leaves few of the many pairs: they are never all held.
+    """
+    for width in domains[WIDTH]:
+        own = [np.array([width] if n == WIDTH else d, dtype=np.int64) for n, d in domains.items()]
+        grid = np.meshgrid(*own, indexing="ij")
+        options = {name: g.ravel() for name, g in zip(domains, grid)}
+        keep = _rules_hold(problem, s, options)
+        yield {name: values[keep] for name, values in options.items()}
 
 
 def _rules_hold(problem: Chain, s: int, options: Symbols) -> BoolArray:
@@ -216,11 +233,8 @@ def _ways_within(problem: Chain, s: int) -> list[int]:
     stage = problem.stages[s]
     ruled = _ruled(problem, s)
     free = math.prod(len(d.values) for d in stage.decisions if d.name not in ruled)
-    names = [d.name for d in stage.decisions if d.name in ruled]
-    grid = np.array(list(itertools.product(*(stage.domain(n) for n in names))), dtype=np.int64)
-    options = {name: grid[:, i] for i, name in enumerate(names)}
-    keep = _rules_hold(problem, s, options)
-    return [free * int((keep & (options[WIDTH] == w)).sum()) for w in stage.domain(WIDTH)]
+    domains = {d.name: d.values for d in stage.decisions if d.name in ruled}
+    return [free * len(part[WIDTH]) for part in _within_rules(problem, s, domains)]
 
 
 def _traced(steps: list[tuple[IntArray, IntArray, IntArray]], end: int) -> tuple[int, ...]:
