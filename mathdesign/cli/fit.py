@@ -83,6 +83,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
     from mathdesign.programs.slots import SlotProblem
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.prune import prune as prune_options
+    from mathdesign.surrogate.reading import with_slots
 
     try:
         spec = load(path)
@@ -94,7 +95,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
             )
         space = posed.space
         found = prune_options(
-            posed.predictor, space, space.points(read_table(table)), posed.program, most=most,
+            posed.predictor, space, space.points(with_slots(read_table(table), space)), posed.program, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
@@ -171,8 +172,10 @@ def read_table(path: Path) -> Any:
     """The frame in a CSV (perhaps compressed) or Parquet file."""
     import pandas as pd
 
+    from mathdesign.surrogate.reading import read_frame
+
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return read_frame(path)
     except OSError as error:
         raise BadRequest(f"{path}: {error.strerror or error}") from None
     except (ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
