@@ -94,7 +94,9 @@ class Request:
                 given.append((f"--{side} {item}", side, metric, limit))
         for option, side, metric, limit in given:
             if sides[side].get(metric, limit) != limit:
-                faults.append(_fault(f"{option} beside {sides[side][metric]}", "one limit a metric"))
+                faults.append(
+                    _fault(f"{option} beside {sides[side][metric]}", "one limit a metric")
+                )
             sides[side][metric] = limit
         image = None
         try:

@@ -58,7 +58,8 @@ def _end(session: Session, command: Callable[[], int]) -> NoReturn:
 
 
 SpecFile = Annotated[
-    Path | None, typer.Argument(help="The specification, a YAML file; -: standard input.", show_default=False)
+    Path | None,
+    typer.Argument(help="The specification, a YAML file; -: standard input.", show_default=False),
 ]
 DesignFile = Annotated[
     Path,
@@ -236,8 +237,8 @@ def search(
 
     Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
 
-    Example: mathdesign search --space own.yaml --table measured.csv --target loss --minimise \\
-    --evaluate "python train.py {design}" --out runs/s
+    Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
+    --table measured.csv --target loss --minimise
     """
     from mathdesign.cli import search as searching
 
@@ -282,7 +283,9 @@ def evidence(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    _end(session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out))
+    _end(
+        session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out)
+    )
 
 
 @app.command()

@@ -142,7 +142,9 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
     except ValidationError as error:
         schema = _faults(document, error, model)
         more = [document.fault(*fault) for fault in _beyond(document, error, aimless)]
-        raise SpecError([*document.faults, *_without_twins(schema, document.faults), *more]) from None
+        raise SpecError(
+            [*document.faults, *_without_twins(schema, document.faults), *more]
+        ) from None
     found = _cross_faults(kind, spec, aimless)
     if found or document.faults:
         raise SpecError([*document.faults, *(document.fault(*fault) for fault in found)])

@@ -63,5 +63,7 @@ def page(design: Design, training: Trained | None = None) -> str:
         sections += ["<h2>Training</h2>", html_table(("figure", "value"), training_rows(training))]
         if training.curve:
             data = base64.b64encode(training.curve).decode()
-            sections.append(f'<img alt="accuracy and loss by epoch" src="data:image/png;base64,{data}">')
+            sections.append(
+                f'<img alt="accuracy and loss by epoch" src="data:image/png;base64,{data}">'
+            )
     return document(design.name, f'<main class="text">{"".join(sections)}</main>')

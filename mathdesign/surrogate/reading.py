@@ -76,7 +76,10 @@ def _plain(column: Series) -> Series:
     """A column of numbers as numbers, any other as words."""
     import pandas as pd
 
-    if not len(column) or not column.str.strip().map(lambda t: NUMBER.fullmatch(t) is not None).all():
+    if (
+        not len(column)
+        or not column.str.strip().map(lambda t: NUMBER.fullmatch(t) is not None).all()
+    ):
         return column
     numbers = pd.to_numeric(column, errors="coerce")
     whole = column.str.strip().str.fullmatch(r"[+-]?\d+").all()

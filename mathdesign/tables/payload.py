@@ -32,8 +32,17 @@ KINDS = {
 }  # fmt: skip
 #: Columns that an opened row shows and the table at first does not.
 HIDDEN = frozenset(
-    {"reason", "bound", "backend", "request_sha256", "folder", "effectiveness", "pareto",
-     "entropy", "depth_penalty"}
+    {
+        "reason",
+        "bound",
+        "backend",
+        "request_sha256",
+        "folder",
+        "effectiveness",
+        "pareto",
+        "entropy",
+        "depth_penalty",
+    }
 )
 #: Columns of the answer; all others are what was asked, except those of the row itself.
 FIGURES = ("objective", "bound", "gap", "params", "macs", "blocks", "effectiveness", "solve_s")

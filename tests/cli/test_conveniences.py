@@ -43,7 +43,9 @@ def test_completion_proposes_commands():
 
 def test_standard_input_stands_for_a_file():
     assert "270 designs" in run("check", "-", given=TINY.read_text()).stdout
-    done = run("export", "-", "-o", "/dev/null/x", given=(ROOT / "tests/saved/chain.yaml").read_text())
+    done = run(
+        "export", "-", "-o", "/dev/null/x", given=(ROOT / "tests/saved/chain.yaml").read_text()
+    )
     assert done.returncode == 1 and "cannot write" in done.stderr
     bad = run("check", "-", given="space: 3")
     assert bad.returncode == 2 and bad.stderr.startswith("<stdin>:1:1: space:")

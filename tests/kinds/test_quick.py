@@ -28,7 +28,7 @@ USUAL = {
 def test_one_dial_sizes_every_family(family):
     import mathdesign
 
-    (dial, limit), = USUAL[family].items()
+    ((dial, limit),) = USUAL[family].items()
     spec = quick(family, None, {dial: limit}, solve={"gap": "1%", "time_limit": "60 s"})
     design = mathdesign.design(spec)
     (use,) = [use for use in design.budgets if use.metric == dial]

@@ -18,7 +18,9 @@ def written(tmp_path, text: str, name: str = "t.csv"):
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_separators_headers_and_marks_of_order(tmp_path, mark):
-    frame = written(tmp_path, mark.join(["\ufeff a ", " val acc "]) + "\n" + mark.join(["1", "93.5"]))
+    frame = written(
+        tmp_path, mark.join(["\ufeff a ", " val acc "]) + "\n" + mark.join(["1", "93.5"])
+    )
     assert list(frame.columns) == ["a", "val acc"] and frame["val acc"].tolist() == [93.5]
 
 

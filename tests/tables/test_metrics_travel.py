@@ -42,7 +42,9 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("base", "grid", "names", "front"), CASES, ids=["decoder", "chain", "slots"])
+@pytest.mark.parametrize(
+    ("base", "grid", "names", "front"), CASES, ids=["decoder", "chain", "slots"]
+)
 def test_every_metric_is_everywhere(tmp_path, base, grid, names, front):
     found = build_table(make_sweep(base, grid, None, front), tmp_path)
     frame, csv = found.frame(), pd.read_csv(tmp_path / "table.csv")
