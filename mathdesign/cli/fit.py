@@ -87,6 +87,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
     from mathdesign.programs.slot_space import TableError
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.prune import prune as prune_options
+    from mathdesign.surrogate.reading import with_slots
 
     if out is not None:
         refuse_folder(out)
@@ -99,7 +100,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
         found = prune_options(
-            posed.predictor, space, space.points(read_table(table)), posed.program, most=most,
+            posed.predictor, space, space.points(with_slots(read_table(table), space)), posed.program, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
@@ -174,12 +175,12 @@ def read_list_spec(name: str) -> Any:
 
 def read_table(path: Path) -> Any:
     """The frame in a CSV (perhaps compressed) or Parquet file."""
-    import pandas as pd
+    from mathdesign.surrogate.reading import read_frame
 
     if path.exists() and not path.is_file():
         raise BadRequest(f"{path}: not a file; accepted: CSV or Parquet")
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return read_frame(path)
     except OSError as error:
         raise BadRequest(f"{path}: {error.strerror or error}") from None
     except (EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:

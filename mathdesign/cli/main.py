@@ -219,9 +219,13 @@ def search(
         typer.Option("--evaluate", help="A command with {design}; prints the value last."),
     ] = None,
     table: Annotated[
-        Path | None, typer.Option("--table", help="Instead: a table of measured designs.")
+        Path | None,
+        typer.Option("--table", help="Measured designs: the start; alone: they answer queries."),
     ] = None,
     target: Annotated[str | None, typer.Option("--target", help="Column of --table.")] = None,
+    minimise: Annotated[
+        bool, typer.Option("--minimise", help="The least value is the best: losses, latencies.")
+    ] = False,
     queries: Annotated[int, typer.Option("--queries", min=1, help="Measurements in all.")] = 200,
     start: Annotated[int, typer.Option("--start", min=1, help="Random ones at first.")] = 40,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Between two fits.")] = 5,
@@ -244,11 +248,14 @@ def search(
     Example: mathdesign search --space nasbench201 --table nb201.csv --target val_acc --out runs/s
 
     Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
+
+    Example: mathdesign search --space own.yaml --evaluate "python train.py {design}" --out runs/s
+    --table measured.csv --target loss --minimise
     """
     from mathdesign.cli import search as searching
 
     session = Session(json, quiet)
-    wanted = baselines if baselines is not None else table is not None
+    wanted = baselines if baselines is not None else table is not None and evaluate is None
     request = searching.SearchRequest(
         space,
         out,
@@ -263,6 +270,7 @@ def search(
         timeout,
         wanted,
         scheduler,
+        minimise,
     )
     _end(session, lambda: searching.search(session, request))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from mathdesign.files import refuse_folder
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
+    from mathdesign.tables.store import Result
     from mathdesign.tables.workers import Workers
 
 HOW_TO_INSTALL = "tables need the extra packages: pip install 'mathdesign[table]'"
@@ -130,17 +131,31 @@ def _report(session: Session, found: Any) -> int:
 def _show(session: Session, found: Any) -> None:
     from mathdesign.report.terminal import print_table
 
-    header = ("row", "status", "objective", "gap", "params", "macs")
+    shown = found.entries[:MOST_SHOWN]
+    metrics = _metrics([entry.result for entry in shown if entry.result is not None])
+    header = ("row", "status", "objective", "gap", *metrics)
     rows = []
-    for entry in found.entries[:MOST_SHOWN]:
+    for entry in shown:
         result = entry.result
         if result is None or result.objective is None:
-            rows.append((entry.row.name, result.status if result else "pending", "", "", "", ""))
+            status = result.status if result else "pending"
+            rows.append((entry.row.name, status, *("" for _ in header[2:])))
             continue
         gap = "-" if result.gap is None else f"{result.gap:.2%}"
-        counts = ("" if n is None else f"{n:,}" for n in (result.params, result.macs))
+        counts = (_count(result.metrics.get(name)) for name in metrics)
         rows.append((entry.row.name, result.status, f"{result.objective:.3f}", gap, *counts))
     print_table(session.out, "designs", header, rows, left=2)
     for entry in found.entries:
         if entry.result is not None and entry.result.objective is None:
             session.say(f"{entry.row.name}: {entry.result.status}: {entry.result.reason}")
+
+
+def _metrics(results: Sequence[Result]) -> list[str]:
+    """The integer metrics of the designs, those that are 0 in all left out."""
+    names = dict.fromkeys(name for result in results for name in result.metrics)
+    values = {name: [result.metrics.get(name) for result in results] for name in names}
+    return [name for name in names if any(isinstance(v, int) and v for v in values[name])]
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{value:,}"

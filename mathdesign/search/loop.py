@@ -69,6 +69,17 @@ class SearchOptions:
     batch: int = 5
     jobs: int = 1
     seed: int = 0
+    minimise: bool = False
+
+    def score(self, query: Query) -> float:
+        """A measured value as one that is maximised."""
+        assert query.value is not None
+        return -query.value if self.minimise else query.value
+
+    def best(self, queries: Sequence[Query]) -> Query | None:
+        """The best of the measured, the first of equals."""
+        good = [query for query in queries if query.value is not None]
+        return max(good, key=self.score) if good else None
 
 
 def search(
@@ -82,29 +93,34 @@ def search(
     on_query: Callable[[int, Query], None] = lambda *_: None,
     done: Callable[[Query], bool] = lambda _: False,
     request: Mapping[str, Any] | None = None,
+    known: Sequence[Query] = (),
 ) -> list[Query]:
     """Measure designs until ``options.queries`` are spent, none is left, or ``done`` says so.
 
     ``method`` is ``models``, or the baselines ``random`` and ``evolution`` (regularised evolution,
-    arXiv 1802.01548: population 100, tournaments of 10, one slot changed). Values are maximised.
-    ``request`` is what the log must be of beside the space, the method and the options: the target,
+    arXiv 1802.01548: population 100, tournaments of 10, one slot changed). Values are maximised
+    (``options.minimise``: minimised). ``known`` are designs measured elsewhere: the search starts
+    from them, and neither asks for them again nor counts them. ``request`` is what the log must be of beside the space, the method and the options: the target,
     the budgets. Raises :class:`LogError`.
     """
     asked = {
         **(request or {}), "method": method, "space": digest_of(problem), "seed": options.seed,
-        "start": options.start, "batch": options.batch,
+        "start": options.start, "batch": options.batch, "minimise": options.minimise,
+        "known": len(known),
     }  # fmt: skip
     journal = Journal(log, asked) if log is not None else None
     with journal or nullcontext():
         queries = journal.read(space) if journal is not None else []
-        start = _start(problem, options)
+        # Designs measured elsewhere stand for as many random ones.
+        random = replace(options, start=max(0, options.start - len(known)))
+        start = _start(problem, random) if random.start else []
         # A batch that was cut short is proposed again, from what was known when it began.
         number = queries[-1].after if queries else 0
         while len(queries) < options.queries:
-            seen = [query.point for query in queries[:number]]
+            every = [*known, *queries[:number]]
+            seen = [query.point for query in every]
             wanted = min(options.batch, options.queries - number)
-            known = queries[:number]
-            batch, who = _next(problem, space, known, seen, start, wanted, options, method)
+            batch, who = _next(problem, space, every, seen, start, wanted, options, method)
             taken = {query.point for query in queries[number:]}
             drafts = [
                 Query(point, None, "", who, number, place)
@@ -156,13 +172,14 @@ def _next(
     if method == "random":
         return _random(problem, rng, wanted, known), method
     if method == "evolution":
-        return _mutated(problem, rng, queries, known), method
+        return _mutated(problem, rng, queries, known, options), method
     good = [query for query in queries if query.value is not None]
     if len(good) < 10 or len({query.value for query in good}) < 2:
         return _random(problem, rng, wanted, known), "random"
-    worst = min(query.value for query in good if query.value is not None)  # failures count as that
+    worst = min(map(options.score, good))  # failures count as that
     points = np.array(seen, dtype=np.int64)
-    labels = np.array([worst if q.value is None else q.value for q in queries], dtype=float)
+    scores = [worst if query.value is None else options.score(query) for query in queries]
+    labels = np.array(scores, dtype=float)
     return propose(problem, space, points, labels, seen, wanted, options.seed + len(seen)), method
 
 
@@ -235,15 +252,16 @@ def _scattered(
 
 
 def _mutated(
-    problem: SlotProblem, rng: np.random.Generator, queries: Sequence[Query], known: set[Point]
-) -> list[Point]:
+    problem: SlotProblem, rng: np.random.Generator, queries: Sequence[Query], known: set[Point],
+    options: SearchOptions,
+) -> list[Point]:  # fmt: skip
     """One child of the best of a tournament among the youngest; known children are redrawn."""
     alive = [q for q in queries if q.value is not None][-POPULATION:]
     for _ in range(1000):
         if not alive:
             break
         chosen = rng.integers(0, len(alive), min(TOURNAMENT, len(alive)))
-        parent = max((alive[i] for i in chosen), key=lambda q: q.value or 0.0).point
+        parent = max((alive[i] for i in chosen), key=options.score).point
         slot = int(rng.integers(len(parent)))
         child = (
             *parent[:slot],

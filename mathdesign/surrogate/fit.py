@@ -16,8 +16,10 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableError, TableSpace
+from mathdesign.spec.faults import near_miss
 from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
 from mathdesign.surrogate.predictor import Predictor, Quality, read_back
+from mathdesign.surrogate.reading import numbers_of, with_slots
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,9 +47,10 @@ class Sample:
 
 
 def sample_of(
-    table: DataFrame, space: TableSpace, target: str, duplicates: str = "refuse"
-) -> Sample:
-    """The measured designs in ``table``.
+    table: DataFrame, space: TableSpace, target: str, duplicates: str = "refuse",
+    fewest: int = FEWEST_ROWS,
+) -> Sample:  # fmt: skip
+    """The measured designs in ``table``, at least ``fewest`` of them.
 
     ``duplicates="mean"`` averages the labels of a design that occurs with several. Raises
     :class:`TableError` with every fault: columns, cells, labels, a constant target, duplicates.
@@ -55,15 +58,15 @@ def sample_of(
     faults: list[str] = []
     points, labels = np.zeros((0, len(space.slots)), dtype=np.int64), np.zeros(0)
     try:
-        points = space.points(table)
+        points = space.points(with_slots(table, space))
     except TableError as error:
         faults.append(str(error))
     try:
         labels = _labels(table, target)
     except TableError as error:
         faults.append(str(error))
-    if not faults and len(table) < FEWEST_ROWS:
-        faults.append(f"{len(table)} rows, accepted: at least {FEWEST_ROWS}")
+    if not faults and len(table) < fewest:
+        faults.append(f"{len(table)} rows, accepted: at least {fewest}")
     if faults:
         raise TableError("\n".join(faults))
     unique, inverse, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
@@ -83,19 +86,13 @@ def sample_of(
 
 
 def _labels(table: DataFrame, target: str) -> FloatArray:
-    import pandas as pd
-
     if target not in table:
-        known = ", ".join(map(str, table.columns[:20]))
-        raise TableError(f"no column {target!r} to predict; found: {known}")
-    labels = pd.to_numeric(table[target], errors="coerce").to_numpy(dtype=float)
-    if not np.isfinite(labels).all():
-        rows = np.flatnonzero(~np.isfinite(labels))
-        raise TableError(
-            f"{target}: {len(rows)} cells are no finite numbers (first in row {rows[0] + 1}); "
-            "drop those rows"
-        )
-    if len(labels) and np.ptp(labels) == 0:
+        names = [*map(str, table.columns)]
+        hint = near_miss(target, names)
+        cure = f"; did you mean {hint}?" if hint else ""
+        raise TableError(f"no column {target!r} to predict; found: {', '.join(names[:20])}{cure}")
+    labels = numbers_of(table, target)
+    if len(labels) > 1 and np.ptp(labels) == 0:
         raise TableError(
             f"{target}: every row has the value {float(labels[0])!r}; nothing can be learned"
         )

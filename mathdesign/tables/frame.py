@@ -1,8 +1,9 @@
 """A table as a pandas frame: the columns, their types and units, and what may differ between runs.
 
 One row a request, in the order of the sweep. After ``name``, ``status`` and ``reason`` comes one
-column for each key of the grid (``budgets.macs``), then the answer. Counts are exact integers
-(``Int64``), reals are ``float64``; a missing value is ``<NA>`` or ``NaN``.
+column for each key of the grid (``budgets.macs``), then the answer with every metric that a design of
+the table has (``kv_cache_bytes``, a row of the user's own). Counts are exact integers (``Int64``),
+reals are ``float64``; a missing value is ``<NA>`` or ``NaN``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ ANSWER: Mapping[str, str] = {
 COLUMNS: Mapping[str, str] = {**LEADING, **ANSWER}
 """Every column but those of the grid, with its type."""
 
+LAST_METRIC = "effectiveness"
+"""Of those in :data:`ANSWER`; the others of a table's designs stand after it."""
+#: Metrics that have a column only where some design has a value, or where there is no design.
+SOMETIMES = ("blocks", "effectiveness")
+
 #: Columns that differ between two runs of one sweep: in the store and the Parquet file, but
 #: neither in the CSV nor in the Markdown file, which are the same bytes after any interruption.
 VARYING = ("solve_s",)
@@ -57,11 +63,13 @@ def column_of(key: str) -> str:
 
 
 def make_frame(
-    columns: Mapping[str, Sequence[Any]], settings: Sequence[Mapping[str, Any]], keys: Sequence[str]
-) -> DataFrame:
+    columns: Mapping[str, Sequence[Any]], settings: Sequence[Mapping[str, Any]], keys: Sequence[str],
+    metrics: Sequence[Mapping[str, Any]] = (),
+) -> DataFrame:  # fmt: skip
     """The frame of ``columns`` (names as in :data:`COLUMNS`; equally long) and grid ``settings``.
 
-    ``settings`` holds for each row the value of each of ``keys`` that it sets.
+    ``settings`` holds for each row the value of each of ``keys`` that it sets, ``metrics`` all
+    metrics of its design.
     """
     import pandas as pd
 
@@ -70,9 +78,29 @@ def make_frame(
         found[name] = pd.Series(columns[name], dtype=dtype)
     for key in keys:
         found[column_of(key)] = _typed([row.get(key) for row in settings])
+    more = [name for name in dict.fromkeys(n for row in metrics for n in row) if name not in ANSWER]
+    some = any(metrics)
     for name, dtype in ANSWER.items():
-        found[name] = pd.Series(columns[name], dtype=dtype)
+        empty = some and name in SOMETIMES and all(value is None for value in columns[name])
+        if not empty:
+            found[name] = pd.Series(columns[name], dtype=dtype)
+        if name == LAST_METRIC:
+            break
+    for name in more:
+        # A metric may have the name of a column, or of a key.
+        column = name if name not in {*COLUMNS, *found} else f"metric.{name}"
+        found[column] = _counted([row.get(name) for row in metrics])
+    for name, dtype in ANSWER.items():
+        if name not in found and name not in SOMETIMES:
+            found[name] = pd.Series(columns[name], dtype=dtype)
     return pd.DataFrame(found)
+
+
+def _counted(values: list[Any]) -> Series:
+    """A metric: exact integers; beyond 64 bits as digits."""
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        values = [None if value is None else str(value) for value in values]
+    return _typed(values)
 
 
 def _typed(values: list[Any]) -> Series:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 #: What more of is better. Everything else (macs, params, latency_ms ...) costs something.
-MAXIMISED = frozenset({"objective", "bound", "entropy", "accuracy", "test_accuracy"})
+MAXIMISED = frozenset(
+    {"objective", "bound", "entropy", "accuracy", "test_accuracy", "predicted", "linear_layers"}
+)
 DIRECTIONS = {"min": False, "max": True}
 
 

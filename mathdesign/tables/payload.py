@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,17 @@ KINDS = {
 }  # fmt: skip
 #: Columns that an opened row shows and the table at first does not.
 HIDDEN = frozenset(
-    {"reason", "bound", "backend", "request_sha256", "folder", "effectiveness", "pareto"}
+    {
+        "reason",
+        "bound",
+        "backend",
+        "request_sha256",
+        "folder",
+        "effectiveness",
+        "pareto",
+        "entropy",
+        "depth_penalty",
+    }
 )
 #: Columns of the answer; all others are what was asked, except those of the row itself.
 FIGURES = ("objective", "bound", "gap", "params", "macs", "blocks", "effectiveness", "solve_s")
@@ -77,12 +87,14 @@ def payload(
     shown = frame.iloc[chosen]
     architectures, certificates = Interned(), Interned()
     architecture_of, certificate_of, budgets = [], [], []
+    answers = set(FIGURES)
     for design in _designs(shown, designs):
         if design is None:
             architecture_of.append(-1)
             certificate_of.append(-1)
             budgets.append("[]")
             continue
+        answers |= _metrics(design)
         line = _architecture(design.get("network"))
         architecture_of.append(architectures.place(line))
         certificate = _certificate(design.get("certificate"))
@@ -95,8 +107,8 @@ def payload(
         "colours": {family: colour_of(family) for family in FAMILIES},
         "axes": [{"column": a.column, "maximise": a.maximise} for a in map(Axis.parse, metrics)],
         "columns": [
-            *(_column(str(name), shown[name]) for name in shown.columns if name != FRONT),
-            _words(FRONT, ["yes" if flag else "" for flag in front[chosen]]),
+            *(_column(str(n), shown[n], answers) for n in shown.columns if n != FRONT),
+            _words(FRONT, ["yes" if flag else "" for flag in front[chosen]], answers),
         ],
         "architecture": architecture_of,
         "certificate": certificate_of,
@@ -123,29 +135,37 @@ def _designs(
     ]
 
 
-def _column(name: str, values: Series) -> dict[str, Any]:
+def _metrics(design: Mapping[str, Any]) -> set[str]:
+    """The columns that a design's metrics and figures have."""
+    given = design.get("metrics")
+    names = {str(name) for name in given} if isinstance(given, Mapping) else set()
+    names |= {str(k) for k, v in design.items() if isinstance(v, float)} | {"predicted"}
+    return names | {f"metric.{name}" for name in names}
+
+
+def _column(name: str, values: Series, answers: Collection[str]) -> dict[str, Any]:
     """A column as numbers, or as distinct words and their codes."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if name == "folder":
-        return _words(name, [inside(value) for value in values.tolist()])
+        return _words(name, [inside(value) for value in values.tolist()], answers)
     plain = [None if _missing(value) else value for value in values.tolist()]
     numeric = is_numeric_dtype(values) and not is_bool_dtype(values)
     if numeric or (any(v is not None for v in plain) and all(map(_number_or_none, plain))):
         numbers = [_finite(value) for value in plain]
         kind = KINDS.get(name) or _kind(numbers)
-        return {**_about(name), "kind": kind, "values": numbers}
-    return _words(name, ["" if value is None else str(value) for value in plain])
+        return {**_about(name, answers), "kind": kind, "values": numbers}
+    return _words(name, ["" if value is None else str(value) for value in plain], answers)
 
 
-def _words(name: str, values: Sequence[str]) -> dict[str, Any]:
+def _words(name: str, values: Sequence[str], answers: Collection[str]) -> dict[str, Any]:
     words = Interned()
     codes = [words.place(value) for value in values]
-    return {**_about(name), "kind": "text", "words": words.values, "codes": codes}
+    return {**_about(name, answers), "kind": "text", "words": words.values, "codes": codes}
 
 
-def _about(name: str) -> dict[str, Any]:
-    part = "answer" if name in FIGURES else "row" if name in OF_THE_ROW else "request"
+def _about(name: str, answers: Collection[str]) -> dict[str, Any]:
+    part = "answer" if name in answers else "row" if name in OF_THE_ROW else "request"
     return {
         "name": name,
         "part": part,

@@ -43,7 +43,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (
     request TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, objective REAL,
     bound REAL, gap REAL, gap_target REAL, params INTEGER, macs INTEGER, blocks INTEGER,
-    effectiveness REAL, solve_s REAL, backend TEXT, nesting TEXT NOT NULL, design BLOB
+    effectiveness REAL, solve_s REAL, backend TEXT, nesting TEXT NOT NULL, design BLOB,
+    metrics TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS requests (raw TEXT PRIMARY KEY, request TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (
@@ -83,7 +84,21 @@ class Result:
     solve_s: float | None = None
     backend: str | None = None
     nesting: str = ""
+    metrics: Mapping[str, int | float] = field(default_factory=dict)
+    """Every metric and figure of the design."""
     design: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+def metrics_of(design: Mapping[str, Any]) -> dict[str, int | float]:
+    """Every metric of a design as plain data, and the numbers that its kind reports beside them."""
+    found: dict[str, int | float] = dict(design.get("metrics") or {})
+    for name, value in design.items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "format":
+            found.setdefault(name, value)
+    predictor = design.get("predictor")
+    if isinstance(predictor, Mapping) and isinstance(predictor.get("predicted"), int | float):
+        found.setdefault("predicted", predictor["predicted"])
+    return found
 
 
 class Store:
@@ -124,6 +139,9 @@ class Store:
             run(f"PRAGMA application_id = {APPLICATION_ID}")
             run(f"PRAGMA user_version = {FORMAT}")
             self.connection.executescript(SCHEMA)
+        elif "metrics" not in {row[1] for row in run("PRAGMA table_info(results)")}:
+            # Stores of before: their designs hold what this column does.
+            run("ALTER TABLE results ADD COLUMN metrics TEXT")
 
     def __enter__(self) -> Store:
         return self
@@ -213,11 +231,13 @@ class Store:
         packed = None
         if result.design is not None:
             packed = zlib.compress(json.dumps(result.design, allow_nan=False).encode(), 6)
-        values = [result.request, *(getattr(result, name) for name in FIGURES), packed]
+        metrics = json.dumps(dict(result.metrics), allow_nan=False)
+        values = [result.request, *(getattr(result, name) for name in FIGURES), packed, metrics]
         marks = ", ".join("?" * len(values))
-        mark = (MARK + result.request, digest_of(values))
+        names = ", ".join(("request", *FIGURES, "design", "metrics"))
+        mark = (MARK + result.request, digest_of(values[:-1]))
         with self._transaction() as connection:
-            connection.execute(f"INSERT OR REPLACE INTO results VALUES ({marks})", values)
+            connection.execute(f"INSERT OR REPLACE INTO results ({names}) VALUES ({marks})", values)
             connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", mark)
             connection.execute("DELETE FROM claims WHERE request = ?", (result.request,))
 
@@ -247,10 +267,22 @@ class Store:
 
     def results(self) -> dict[str, Result]:
         """Every result by its request, without the designs."""
-        columns = ", ".join(("request", *FIGURES))
+        columns = ", ".join(("request", *FIGURES, "metrics"))
         with self._errors():
             rows = self.connection.execute(f"SELECT {columns} FROM results").fetchall()
-        return {row[0]: Result(*row) for row in rows}
+        names = ("request", *FIGURES)
+        return {
+            row[0]: Result(**dict(zip(names, row)), metrics=self._metrics(row[0], row[-1]))
+            for row in rows
+        }
+
+    def _metrics(self, request: str, text: str | None) -> dict[str, int | float]:
+        """As they were kept; of a result from before they were, as its design has them."""
+        if text is not None:
+            found: dict[str, int | float] = json.loads(text)
+            return found
+        design = self.design(request)
+        return {} if design is None else metrics_of(design)
 
     def design(self, request: str) -> dict[str, Any] | None:
         """The design that answers ``request``, as plain data."""

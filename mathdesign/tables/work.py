@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathdesign.tables.nesting import nesting_of
-from mathdesign.tables.page import ROW_FILES
-from mathdesign.tables.store import Result
+from mathdesign.tables.store import Result, metrics_of
 
 #: How often a worker looks whether the process that started it is still there.
 ORPHAN_S = 2.0
@@ -93,15 +92,16 @@ def _designed(request: str, nesting: str, found: Any, seconds: float) -> Result:
         solve_s=seconds,
         backend=certificate.backend,
         nesting=nesting,
+        metrics=metrics_of(data),
         design=data,
     )
 
 
 def _files(found: Any) -> dict[str, str]:
-    """``design.yaml`` and, where the kind builds one, ``model.py``."""
+    """What ``design`` writes of it."""
     from mathdesign.report.files import files_of as texts
 
-    return {name: text for name, text in texts(found).items() if name in ROW_FILES}
+    return dict(texts(found))
 
 
 def files_of(data: Mapping[str, Any]) -> dict[str, str]:

@@ -57,7 +57,8 @@ def table_frame(entries: Sequence[Entry], keys: Sequence[str]) -> DataFrame:
         for name in COLUMNS:
             columns[name].append(own[name] if name in own else getattr(result, name, None))
     settings = [_in_units(entry.row.settings) for entry in entries]
-    return make_frame(columns, settings, keys)
+    metrics = [dict(entry.result.metrics) if entry.result else {} for entry in entries]
+    return make_frame(columns, settings, keys, metrics)
 
 
 def _in_units(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +182,8 @@ def _digest(entries: Sequence[Entry], *rest: Any) -> str:
          e.result and (e.result.status, e.result.reason, e.result.bound, e.result.solve_s))
         for e in entries
     ]  # fmt: skip
-    text = json.dumps([rows, rest, page.SCRIPTS], default=str)
+    metrics = sorted({name for e in entries if e.result for name in e.result.metrics})
+    text = json.dumps([rows, rest, page.SCRIPTS, page.ROW_FILES, metrics], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -301,3 +301,55 @@ def test_a_command_of_the_user_s_is_the_evaluator(tmp_path, monkeypatch):
     for bad in (["--evaluate", "train"], ["--table", "none.csv", "--target", "x"], []):
         words = ["search", "--space", "own.yaml", "--out", "bad", *bad]
         assert CliRunner().invoke(app, words).exit_code == 2
+
+
+FREE = """
+space:
+  family: slots
+  slots: [{name: depth, options: [1, 2, 3, 4, 5], ordered: true}, {name: op, options: [conv, pool]}]
+"""
+
+
+def found_by(words: list[str], code: int = 0) -> str:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_a_search_without_costs_that_minimises(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "own.yaml").write_text(FREE)
+    command = f"{sys.executable} train.py {{design}}"
+    words = ["search", "--space", "own.yaml", "--evaluate", command, "--queries", "10"]
+    out = found_by([*words, "--out", "low", "--minimise", "--json"])
+    assert json.loads(out)["models"]["best"] == 2  # depth 1, pool
+    assert json.loads(found_by([*words, "--out", "high", "--json"]))["models"]["best"] == 11
+
+
+def test_minimising_is_maximising_the_negative(case):
+    space, problem, values = case
+    options = SearchOptions(60, 20, 5, seed=1)
+    up = search(problem, space, values.__getitem__, options)
+    least = SearchOptions(60, 20, 5, seed=1, minimise=True)
+    down = search(problem, space, lambda point: -values[point], least)
+    assert [q.point for q in up] == [q.point for q in down]
+    assert options.best(up).point == least.best(down).point
+
+
+def test_measured_rows_are_the_start_and_are_not_asked_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "own.yaml").write_text(FREE)
+    (tmp_path / "old.csv").write_text("depth; op ;y\n1;conv;3\n2;conv;5\n1;pool;2\n")
+    words = ["search", "--space", "own.yaml", "--table", "old.csv", "--target", "y", "--out", "r"]
+    words += ["--evaluate", f"{sys.executable} train.py {{design}}", "--queries", "7", "--json"]
+    document = json.loads(found_by(words))["models"]
+    assert document["best"] == 11 and document["queries"] == 7
+    log = [json.loads(line) for line in (tmp_path / "r/evaluations.jsonl").read_text().splitlines()]
+    asked = {tuple(line["point"]) for line in log if "point" in line}
+    assert len(asked) == 7 and not asked & {(0, 0), (1, 0), (0, 1)}
+    # without a command, the table cannot answer: said before anything is asked
+    words = ["search", "--space", "own.yaml", "--table", "old.csv", "--target", "y", "--out", "s"]
+    text = found_by(words, 2)
+    assert "3 of the 10 designs" in text and "--evaluate" in text and not (tmp_path / "s").exists()

@@ -136,8 +136,8 @@ def test_a_saved_predictor_comes_back(trees, tmp_path):
 
 @pytest.mark.parametrize(("change", "message"), [
     (lambda f: f.assign(acc=1.0), "every row has the value 1.0"),
-    (lambda f: f.assign(acc=f["acc"].where(f.index != 4)), "first in row 5"),
-    (lambda f: f.assign(acc="x"), "no finite numbers"),
+    (lambda f: f.assign(acc=f["acc"].where(f.index != 4)), "row 5, acc: found .nan."),
+    (lambda f: f.assign(acc="x"), "row 1, acc: found .x.; accepted: a number"),
     (lambda f: f.drop(columns="e12"), "no column 'e12'"),
     (lambda f: f.replace({"e01": {"none": "conv"}}), "found 'conv'"),
     (lambda f: pd.concat([f, f.iloc[:1].assign(acc=0.0)]), "--duplicates mean"),

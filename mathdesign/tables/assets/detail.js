@@ -93,8 +93,10 @@ function rowLinks(table, row) {
 function asked(table, row) {
   const columns = table.columns.filter((column) => column.part === "request");
   const entries = columns.map((column) => [column.name, column.full(row)]);
-  const figures = ["params", "macs", "blocks", "effectiveness"]
-    .filter((name) => table.column(name)).map((name) => [name, table.column(name).full(row)]);
+  const certified = ["objective", "bound", "gap", "solve_s"];
+  const figures = table.columns
+    .filter((column) => column.part === "answer" && !certified.includes(column.name))
+    .map((column) => [column.name, column.full(row)]);
   return [
     entries.length ? part("Asked for", pairs(entries)) : null,
     table.architecture[row] < 0 ? null : part("Figures", pairs(figures)),

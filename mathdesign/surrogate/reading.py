@@ -1,0 +1,230 @@
+"""Tables of measured designs as others write them: separators, headers, numbers, architecture strings.
+
+A table may name a design slot by slot, or by one string: NAS-Bench-201's
+``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|``, NATS-Bench's ``64:64:32:16:8``, or the options of
+all slots between colons. Every message names the cell and what would mend it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mathdesign.programs.base import FloatArray
+from mathdesign.programs.slot_space import MOST_LISTED, TableError, TableSpace
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+SEPARATORS = (",", ";", "\t", "|")
+#: So much of a file decides its separator.
+HEAD = 1 << 16
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+TIME = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|sec|min|h)")
+SECONDS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0,
+}  # fmt: skip
+ACCEPTED = "a number such as 93.4, 1,234.5, 93.4% or a time (12.5 s, 30 ms, 1:02:03)"
+CURE = "mend the cell or drop its row"
+
+
+def read_frame(path: Path) -> DataFrame:
+    """The frame in a CSV (perhaps compressed) or Parquet file; headers without spaces around.
+
+    Separators are commas, semicolons, tabs or bars, whichever the header has most of. Raises
+    ``OSError`` and ``ValueError``.
+    """
+    import pandas as pd
+
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path)
+    else:
+        # Words such as `NA` and `none` are words here: a missing number is told where it is read.
+        frame = pd.read_csv(
+            path, sep=_separator(path), dtype=str, keep_default_na=False, skipinitialspace=True,
+            encoding="utf-8-sig",
+        )  # fmt: skip
+        for name in frame.columns:
+            frame[name] = _plain(frame[name])
+    frame.columns = [str(name).strip() for name in frame.columns]
+    twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} twice; rename one")
+    return frame
+
+
+def _separator(path: Path) -> str:
+    """The one that the header has most of, outside quotes."""
+    import pandas.io.common as common
+
+    with common.get_handle(path, "r", compression="infer", encoding="utf-8-sig") as opened:
+        text = opened.handle.read(HEAD)
+    first = str(text).partition("\n")[0]
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(SEPARATORS, key=lambda mark: (bare.count(mark), -SEPARATORS.index(mark)))
+
+
+def _plain(column: Series) -> Series:
+    """A column of numbers as numbers, any other as words."""
+    import pandas as pd
+
+    if (
+        not len(column)
+        or not column.str.strip().map(lambda t: NUMBER.fullmatch(t) is not None).all()
+    ):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    whole = column.str.strip().str.fullmatch(r"[+-]?\d+").all()
+    # Leading zeros name something; long whole numbers keep their digits as words.
+    as_written = whole and (numbers.astype(str) == column.str.strip()).all()
+    return numbers if as_written or not whole else column
+
+
+def numbers_of(table: DataFrame, name: str) -> FloatArray:
+    """A column as numbers, times in seconds, percentages in percent.
+
+    Raises :class:`TableError` with the wrong cells.
+    """
+    cells = table[name].tolist()
+    texts = [str(cell).strip() for cell in cells]
+    continental = _continental(texts)
+    found, faults = np.full(len(cells), np.nan), []
+    units: dict[str, int] = {}
+    for row, (cell, text) in enumerate(zip(cells, texts), 1):
+        value, unit = _number(cell, text, continental)
+        if value is None or not math.isfinite(value):
+            faults.append(f"row {row}, {name}: found {text!r}; accepted: {ACCEPTED}; {CURE}")
+            continue
+        units.setdefault(unit, row)
+        found[row - 1] = value
+    if len(faults) > MOST_LISTED:
+        faults[MOST_LISTED:] = [f"{name}: {len(faults) - MOST_LISTED} more wrong cells"]
+    if len(units) > 1:
+        (a, at), (b, other) = list(units.items())[:2]
+        faults.append(
+            f"{name}: row {at} has {a or 'no unit'}, row {other} has {b or 'no unit'}; "
+            "write all cells in the same way"
+        )
+    if faults:
+        raise TableError("\n".join(faults))
+    return found
+
+
+def _continental(texts: Sequence[str]) -> bool:
+    """Whether a comma is the decimal mark: some cell has one that groups no thousands."""
+    commas = [t for t in texts if "," in t]
+    return bool(commas) and all(DECIMAL_COMMA.match(t) for t in commas) and any(
+        not GROUPED.match(t) for t in commas
+    ) and not any("." in t for t in texts)  # fmt: skip
+
+
+def _number(cell: Any, text: str, continental: bool) -> tuple[float | None, str]:
+    """A value and its unit: ``%``, ``seconds`` or none."""
+    if isinstance(cell, bool | np.bool_):
+        return None, ""
+    if isinstance(cell, int | float | np.integer | np.floating):
+        return float(cell), ""
+    if clock := CLOCK.fullmatch(text):
+        hours, minutes, seconds = (float(part or 0) for part in clock.groups())
+        return (3600 * hours + 60 * minutes + seconds, "seconds") if seconds < 60 else (None, "")
+    if time := TIME.fullmatch(text):
+        value = _real(time[1], continental)
+        return (None if value is None else value * SECONDS[time[2]]), "seconds"
+    if text.endswith("%"):
+        return _real(text[:-1].strip(), continental), "%"
+    return _real(text, continental), ""
+
+
+def _real(text: str, continental: bool) -> float | None:
+    if continental and DECIMAL_COMMA.fullmatch(text):
+        return float(text.replace(",", "."))
+    if GROUPED.fullmatch(text):
+        return float(text.replace(",", ""))
+    return float(text) if NUMBER.fullmatch(text) else None
+
+
+def with_slots(table: DataFrame, space: TableSpace) -> DataFrame:
+    """``table`` with a column for each slot, read from its architecture strings where it has none.
+
+    Raises :class:`TableError` where neither is there, and for strings that name no design.
+    """
+    table = table.rename(columns={c: str(c).strip() for c in table.columns})
+    missing = [slot.name for slot in space.slots if slot.name not in table]
+    if not missing or len(missing) < len(space.slots):
+        return table  # a column or two are missing: the table names slots, and will say which
+    for column in table.columns:
+        for form, split in FORMS.items():
+            first = str(table[column].iloc[0]).strip() if len(table) else ""
+            if _fits(split(first), space):
+                return _spread(table, str(column), form, split, space)
+    known = ", ".join(map(str, table.columns[:12]))
+    slots = ", ".join(slot.name for slot in space.slots[:8])
+    raise TableError(
+        f"no design in the table: found the columns {known}; accepted: a column for each slot "
+        f"({slots}), or one of strings such as {example(space)}"
+    )
+
+
+def _spread(
+    table: DataFrame, column: str, form: str, split: Callable[[str], list[str]], space: TableSpace
+) -> DataFrame:
+    faults, rows = [], []
+    for row, cell in enumerate(table[column], 1):
+        parts = split(str(cell).strip())
+        if not _fits(parts, space):
+            faults.append(
+                f"row {row}, {column}: found {str(cell)[:80]!r}; accepted: {form}, such as "
+                f"{example(space)}; {CURE}"
+            )
+        rows.append(parts)
+    if len(faults) > MOST_LISTED:
+        faults[MOST_LISTED:] = [f"{column}: {len(faults) - MOST_LISTED} more wrong cells"]
+    if faults:
+        raise TableError("\n".join(faults))
+    return table.assign(
+        **{slot.name: [parts[k] for parts in rows] for k, slot in enumerate(space.slots)}
+    )
+
+
+def _fits(parts: Sequence[str], space: TableSpace) -> bool:
+    return len(parts) == len(space.slots) and all(
+        part in slot.options for part, slot in zip(parts, space.slots)
+    )
+
+
+def example(space: TableSpace) -> str:
+    """A string that names a design of the space."""
+    options = [slot.options[-1] for slot in space.slots]
+    if space.name.startswith("nasbench201"):
+        a, b, c, d, e, f = options[:6]
+        return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+    shown = options if len(options) <= 8 else [*options[:4], "..."]
+    return ":".join(shown)
+
+
+def _cell_string(text: str) -> list[str]:
+    """``|a~0|+|b~0|c~1|+...``: the operations node by node; empty where the inputs are others."""
+    found = []
+    for node in text.split("+"):
+        parts = [part for part in node.strip().strip("|").split("|") if part]
+        for source, part in enumerate(parts):
+            name, mark, number = part.partition("~")
+            if not mark or number != str(source):
+                return []
+            found.append(name)
+    return found
+
+
+#: The ways in which one string names a design, with how each is taken apart.
+FORMS: dict[str, Callable[[str], list[str]]] = {
+    "an architecture string": _cell_string,
+    "the options of all slots between colons": lambda text: [p.strip() for p in text.split(":")],
+}

@@ -1,0 +1,93 @@
+"""Tables as others write them; messages name the cell and the cure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mathdesign.programs.slot_space import TableError
+from mathdesign.spaces.lists.named import nasbench201, nats_size
+from mathdesign.surrogate.fit import sample_of
+from mathdesign.surrogate.reading import example, numbers_of, read_frame, with_slots
+
+
+def written(tmp_path, text: str, name: str = "t.csv"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_frame(path)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_separators_headers_and_marks_of_order(tmp_path, mark):
+    frame = written(
+        tmp_path, mark.join(["\ufeff a ", " val acc "]) + "\n" + mark.join(["1", "93.5"])
+    )
+    assert list(frame.columns) == ["a", "val acc"] and frame["val acc"].tolist() == [93.5]
+
+
+def test_words_that_readers_take_for_missing_stay_words(tmp_path):
+    frame = written(tmp_path, "op,norm,n\nnone,NA,1\nskip,,2\n")
+    assert frame["op"].tolist() == ["none", "skip"] and frame["norm"].tolist() == ["NA", ""]
+    assert frame["n"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1,234.5", "12", "1,000"], [1234.5, 12, 1000]),
+        (["93.4%", "93 %"], [93.4, 93]),
+        (["93,41", "1,5"], [93.41, 1.5]),
+        (["1:02:03", "2:30", "1.5 min", "30 ms", "1 h"], [3723, 150, 90, 0.03, 3600]),
+        (["1e-3", "-2"], [0.001, -2]),
+    ],
+)
+def test_numbers_as_people_write_them(cells, values):
+    assert numbers_of(pd.DataFrame({"x": cells}), "x").tolist() == pytest.approx(values)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["1", "n/a"], "row 2, x: found 'n/a'; accepted: a number"),
+        (["1", ""], "row 2, x: found ''"),
+        (["93%", "0.93"], "row 1 has %, row 2 has no unit"),
+        (["1 s", "200"], "row 1 has seconds, row 2 has no unit"),
+        (["1,2,3"], "row 1, x: found '1,2,3'"),
+        (["?"] * 9, "4 more wrong cells"),
+    ],
+)
+def test_wrong_cells_are_named_with_the_cure(cells, words):
+    with pytest.raises(TableError) as error:
+        numbers_of(pd.DataFrame({"x": cells}), "x")
+    assert words in str(error.value)
+
+
+def test_architecture_strings_of_the_benchmarks():
+    cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|none~2|"
+    space = nasbench201()
+    frame = with_slots(pd.DataFrame({"arch_str": [cell], "acc": ["91%"]}), space)
+    slots = ("e01", "e02", "e12", "e03", "e13", "e23")
+    assert [frame[s][0] for s in slots] == [
+        "nor_conv_3x3", "none", "skip_connect", "avg_pool_3x3", "nor_conv_1x1", "none",
+    ]  # fmt: skip
+    sizes = with_slots(pd.DataFrame({"arch": ["64:64:32:16:8"]}), nats_size())
+    assert [sizes[f"c{k}"][0] for k in range(1, 6)] == ["64", "64", "32", "16", "8"]
+    for space in (nasbench201(), nats_size()):
+        assert space.points(with_slots(pd.DataFrame({"x": [example(space)]}), space)).shape[0] == 1
+
+
+def test_strings_that_name_no_design_are_named():
+    with pytest.raises(TableError, match=r"row 2, a: found '64:64:32:16:7'; accepted: .*mend"):
+        with_slots(pd.DataFrame({"a": ["64:64:32:16:8", "64:64:32:16:7"]}), nats_size())
+    with pytest.raises(TableError, match=r"columns y; accepted: a column for each slot"):
+        with_slots(pd.DataFrame({"y": [1.0]}), nats_size())
+
+
+def test_a_sample_from_strings(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [":".join(map(str, 8 * rng.integers(1, 9, 5))) for _ in range(30)]
+    text = "Arch ; Val Acc\n" + "".join(f"{row};{50 + k},{k}%\n" for k, row in enumerate(rows))
+    frame = written(tmp_path, text)
+    sample = sample_of(frame, nats_size(), "Val Acc", "mean")
+    assert sample.labels[0] == 50.0 and sample.labels[1] == 51.1
+    with pytest.raises(TableError, match="did you mean Val Acc"):
+        sample_of(frame, nats_size(), "val acc")
