@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 #: Draws before a parameter counts as idle: a narrow layer may be switched off by chance.
@@ -50,15 +51,15 @@ def randomised(module: nn.Module, *inputs: Tensor, seed: int = 0) -> nn.Module:
     return module.eval()
 
 
-def _draw(name: str, parameter: Tensor, generator: object) -> None:
+def _draw(name: str, parameter: Tensor, generator: torch.Generator) -> None:
     """Matrices keep the size of a signal; vectors scale by about one, or shift a little."""
     if parameter.ndim > 1:
         deviation = (2 / max(1, parameter[0].numel())) ** 0.5
-        parameter.normal_(0, deviation, generator=generator)  # type: ignore[call-overload]
+        parameter.normal_(0, deviation, generator=generator)
     elif name.endswith("bias"):
-        parameter.normal_(0, 0.2, generator=generator)  # type: ignore[call-overload]
+        parameter.normal_(0, 0.2, generator=generator)
     else:
-        parameter.uniform_(0.5, 1.5, generator=generator)  # type: ignore[call-overload]
+        parameter.uniform_(0.5, 1.5, generator=generator)
 
 
 def differing_images(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
