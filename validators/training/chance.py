@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 #: Guessing does as well as a run that is not warned of in fewer than one of so many tries.
 TRIES = 1000
 
 
-def guessed_accuracy(labels: Sequence[int] | npt.NDArray[Any]) -> float:
+def guessed_accuracy(labels: npt.ArrayLike) -> float:
     """Accuracy of naming the commonest of ``labels`` always: the best that looks at no image."""
     import numpy as np
 
@@ -46,11 +46,7 @@ def accuracy_warning(accuracy: float, images: int, chance: float) -> str | None:
     )
 
 
-def context_free_bits(
-    train: Sequence[int] | npt.NDArray[Any],
-    held_out: Sequence[int] | npt.NDArray[Any],
-    vocabulary: int,
-) -> float:
+def context_free_bits(train: npt.ArrayLike, held_out: npt.ArrayLike, vocabulary: int) -> float:
     """Bits a token held out of a model that knows how often each token occurs, and no context.
 
     Frequencies are of the training part, one added to each; at most what even odds give.
