@@ -208,4 +208,4 @@ def test_only_files_that_rows_have_are_linked(tmp_path):
         packed = re.search(r'<script[^>]*id="data-table"[^>]*>([^<]*)', page)
         assert packed is not None
         linked.append(json.loads(gzip.decompress(base64.b64decode(packed[1])))["files"])
-    assert linked == [["design.yaml"], ["design.yaml", "model.py"]]
+    assert linked == [["design.yaml"], ["design.yaml", "model.py", "report.html"]]
