@@ -191,6 +191,7 @@ def _report(
         if not good:
             continue
         best = options.best(good)
+        assert best is not None
         # 0: the best one was measured before the search.
         at, failed = max(0, queries.index(best) + 1 - known), len(queries) - len(good)
         asked = len(queries) - known
