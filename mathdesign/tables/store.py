@@ -233,7 +233,7 @@ class Store:
         columns = ", ".join(("request", *FIGURES, "metrics"))
         with self._errors():
             rows = self.connection.execute(f"SELECT {columns} FROM results").fetchall()
-        return {row[0]: Result(*row[:-1], self._metrics(row[0], row[-1])) for row in rows}
+        return {row[0]: Result(*(*row[:-1], self._metrics(row[0], row[-1]))) for row in rows}
 
     def _metrics(self, request: str, text: str | None) -> dict[str, int | float]:
         """As they were kept; of a result from before they were, as its design has them."""
