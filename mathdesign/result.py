@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.certificate import BudgetUse, Certificate
+from mathdesign.extras import how_to_install
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.kinds.load import validated
@@ -104,9 +105,12 @@ class Design:
     def build(self) -> nn.Module:
         """The network as a plain ``torch.nn`` module, the same as the exported source builds.
 
-        Raises ``CannotBuild`` where there is none.
+        Raises ``CannotBuild`` where there is none, ``ImportError`` with pip's line without torch.
         """
-        return self.kind.build(self.network)
+        try:
+            return self.kind.build(self.network)
+        except ImportError as error:
+            raise ImportError(how_to_install(error), name=error.name) from error
 
     def source(self) -> str:
         """Python source of a module that builds the network with torch alone. Raises as build."""

@@ -39,6 +39,10 @@ app = Commands(
 )
 
 
+#: What Ctrl-C says, and how typer leaves where it comes before a command is at work.
+STOPPED, INTERRUPTED = "stopped: every file that is there is whole", 130
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"mathdesign {installed()}")
@@ -60,7 +64,7 @@ def _end(session: Session, command: Callable[[], int]) -> NoReturn:
     try:
         code = command()
     except KeyboardInterrupt:
-        code = session.fail(EXIT_FAILURE, "stopped: every file that is there is whole")
+        code = session.fail(EXIT_FAILURE, STOPPED)
     except ImportError as error:
         code = session.fail(EXIT_FAILURE, how_to_install(error))
     except OSError as error:
@@ -546,4 +550,11 @@ def bench_solvers(
 def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
-    app(prog_name="mathdesign")
+    try:
+        app(prog_name="mathdesign")
+    except SystemExit as leaving:
+        if leaving.code != INTERRUPTED:
+            raise
+        # While a command was still being imported.
+        typer.echo(STOPPED, err=True)
+        raise SystemExit(EXIT_FAILURE) from None

@@ -80,7 +80,9 @@ def _place_predictor(document: Document, folder: Path) -> None:
     """A predictor beside the file: its path from the working directory, as all others are."""
     data = document.data
     objective = data.get("objective") if isinstance(data, dict) else None
-    words = objective.get("predictor") if isinstance(objective, dict) else None
+    if not isinstance(objective, dict):
+        return
+    words = objective.get("predictor")
     if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
         return
     inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts

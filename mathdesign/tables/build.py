@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.extras import how_to_install
 from mathdesign.spec.faults import SpecError
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.tables.pareto import on_front
@@ -118,6 +119,11 @@ def design_table(
     """
     from mathdesign.kinds.load import read_document
 
+    try:
+        import pandas  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(how_to_install(error), name=error.name) from error
     if isinstance(spec, str | Path):
         base = read_document(spec).data
     else:

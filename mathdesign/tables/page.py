@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: In this order: each uses only what comes before it.
 SCRIPTS = ("data.js", "filters.js", "drawing.js", "detail.js", "plot.js", "rows.js", "page.js")
 #: What each row's folder holds, as the page links it.
-ROW_FILES = ("design.yaml", "model.py", "report.html", "config.json")
+ROW_FILES = ("design.yaml", "model.py")
+#: What it may hold besides, where the kind of a design has it.
+MORE_FILES = ("report.html", "config.json")
 
 
 def write_page(

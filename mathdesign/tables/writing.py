@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.files import write_atomic
 from mathdesign.spec.values import count, seconds
 from mathdesign.tables.frame import COLUMNS, VARYING, make_frame
-from mathdesign.tables.page import ROW_FILES, write_page
+from mathdesign.tables.page import MORE_FILES, ROW_FILES, write_page
 from mathdesign.tables.plots import draw_pareto
 from mathdesign.tables.store import Result, Store
 from mathdesign.tables.sweep import SweepRow
@@ -159,7 +159,8 @@ def write_table(
         designed = [e for e in entries if _designed(e)]
         designs = StoredDesigns(store, [e.request for e in designed])
         # Not every kind of design has a module: what no row has is not linked.
-        files = [f for f in ROW_FILES if any((out / e.row.folder / f).is_file() for e in designed)]
+        known = (*ROW_FILES, *MORE_FILES)
+        files = [f for f in known if any((out / e.row.folder / f).is_file() for e in designed)]
         downloads = [name for name in names if name != "report.html"]
         write_page(
             frame, designs, out / "report.html",
@@ -183,7 +184,7 @@ def _digest(entries: Sequence[Entry], *rest: Any) -> str:
         for e in entries
     ]  # fmt: skip
     metrics = sorted({name for e in entries if e.result for name in e.result.metrics})
-    text = json.dumps([rows, rest, page.SCRIPTS, page.ROW_FILES, metrics], default=str)
+    text = json.dumps([rows, rest, page.SCRIPTS, page.MORE_FILES, metrics], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -101,7 +101,7 @@ def test_ctrl_c_in_validate_speaks(tmp_path):
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(2.0)
+    time.sleep(4.0)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1 and "stopped" in said and "Traceback" not in said
@@ -175,3 +175,28 @@ def test_a_pickled_module_opens_in_another_process(tmp_path):
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.stdout == "Network\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "code"),
+    [
+        ("torch", "torch", "mathdesign.Design.load('tests/saved/chain.yaml').build()"),
+        ("pandas", "table", "mathdesign.design_table({}, {})"),
+    ],
+)
+def test_in_python_too(module, extra, code):
+    script = f"import sys; sys.modules[{module!r}] = None; import mathdesign; {code}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    line = f"ImportError: {module} is missing: pip install 'mathdesign[{extra}]'"
+    assert done.stderr.splitlines()[-1] == line
+
+
+def test_families_and_schema_cover_every_family():
+    from mathdesign.kinds import families
+
+    listed = [family["name"] for family in json.loads(run("families", "--json").stdout)]
+    assert listed == list(families())
+    schema = json.loads(run("schema").stdout)
+    assert schema["properties"]["space"]["properties"]["family"]["enum"] == list(families())
