@@ -35,7 +35,7 @@ def test_example(path: Path, tmp_path: Path):
         "checks"
     ]
     chain = design.kind.name == "convnet"
-    assert len(checks) == (7 if chain else 4) and all(check["ok"] for check in checks)
+    assert len(checks) == (7 if chain else 5) and all(check["ok"] for check in checks)
     done = subprocess.run(
         [sys.executable, tmp_path / "out/model.py"], capture_output=True, text=True, timeout=120
     )

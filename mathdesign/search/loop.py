@@ -15,9 +15,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -198,14 +199,15 @@ def _measured(drafts: list[Query], measure: Callable[[Point], float], jobs: int)
     if jobs == 1:
         yield from map(one, drafts)
         return
+    # The next one starts when an earlier one is logged: a kill loses what runs, ``jobs`` at most.
+    left = iter(drafts)
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(one, draft) for draft in drafts]
-        try:
-            for future in as_completed(waiting):
+        running = {pool.submit(one, draft) for draft in islice(left, jobs)}
+        while running:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
                 yield future.result()
-        finally:
-            for future in waiting:
-                future.cancel()
+            running |= {pool.submit(one, draft) for draft in islice(left, len(ended))}
 
 
 def _start(problem: SlotProblem, options: SearchOptions) -> list[Point]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mathdesign.extras import how_to_install
 from mathdesign.spec.faults import SpecError
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
-from mathdesign.tables.pareto import on_front
+from mathdesign.tables.pareto import Axis, on_front
 from mathdesign.tables.planning import helpers
 from mathdesign.tables.request import Keys
 from mathdesign.tables.runner import TableProgress, TableRun
 from mathdesign.tables.store import Result, Store
-from mathdesign.tables.sweep import PARETO, Sweep, make_sweep
+from mathdesign.tables.sweep import PARETO, Sweep, SweepRow, make_sweep
 from mathdesign.tables.work import Answered
 from mathdesign.tables.workers import InProcess, LocalWorkers, Workers, refuse_without_guard
 from mathdesign.tables.writing import Entry, table_frame, write_folder, write_table
@@ -141,13 +141,36 @@ def design_table(
 
 
 def _check_front(sweep: Sweep) -> None:
-    """Raise ``SpecError`` where a metric of the front will be no column of numbers."""
-    empty = [Entry(row, "", None) for row in sweep.rows]
+    """Raise ``SpecError`` where a metric of the front will be no column of numbers.
+
+    Columns that every table has are told by an empty one; the metrics of a row's own program, and
+    the figures of its kind, only by the row: rows are posed until all names are known.
+    """
+    empty = table_frame([Entry(row, "", None) for row in sweep.rows], sweep.keys)
+    own = {axis.column for axis in map(Axis.parse, sweep.pareto)} - {*map(str, empty)}
+    for row in sweep.rows:
+        if not own:
+            break
+        try:
+            own -= _own_columns(sweep, row)
+        except SpecError:
+            return  # told with the faults of every other row
+    always = [word for word in sweep.pareto if Axis.parse(word).column in {*map(str, empty), *own}]
     try:
-        on_front(table_frame(empty, sweep.keys), sweep.pareto)
+        if always:
+            on_front(empty, always)
     except ValueError as error:
         found = str(error).removeprefix("pareto: ")
         raise SpecError([sweep.places.fault(("pareto",), found, "columns of numbers")]) from None
+
+
+def _own_columns(sweep: Sweep, row: SweepRow) -> set[str]:
+    """The columns that a row fills beside those of every table. Raises ``SpecError``."""
+    from mathdesign.kinds import kind_of_spec
+
+    ((_, spec),) = sweep.validate([row])
+    kind = kind_of_spec(spec)
+    return {*kind.reported(kind.pose(spec)), *kind.layout, "predicted"}
 
 
 def _requests(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,6 +112,7 @@ def test_a_language_model_without_context_is_warned_of():
 def test_the_warning_is_on_the_terminal_and_in_the_file(tmp_path, capsys, monkeypatch, quiet):
     class Idle:
         name = "idle"
+        kind = SimpleNamespace(draws=False)
         build = Guesses
 
     words = training.TrainingSpec(data="digits", size=8, epochs=1)
