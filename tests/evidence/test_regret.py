@@ -58,7 +58,8 @@ def test_from_the_command_line(table, tmp_path):
         "--target",
         "acc",
     ]
-    result = CliRunner().invoke(app, [*words, "--quantiles", "2", "--out", str(tmp_path)])
+    words_and_place = [*words, "--quantiles", "2", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, words_and_place, env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "log widths (default)" in result.output and (tmp_path / "evidence.json").is_file()
     for bad in (["--budget", "speed=1%..2%"], ["--budget", "macs=90%..10%"]):
