@@ -191,6 +191,13 @@ def act(channels: int, area: int) -> UnrolledLayer:
     return UnrolledLayer("act", channels, channels, area)
 
 
+def projection(c_in: int, width: int, shape: StageShape) -> list[UnrolledLayer]:
+    """The shortcut of a stage's first block: 2x2 means where the stride is 2, 1x1, the addition."""
+    pool = [UnrolledLayer("pool", c_in, c_in, shape.area_in)] if shape.stride == 2 else []
+    add = UnrolledLayer("add", width, width, shape.area_out)
+    return [*pool, conv(c_in, width, shape.area_out), add]
+
+
 class Family(abc.ABC):
     """A kind of stage. Subclasses are stateless; one instance each lives in the registry."""
 
@@ -205,6 +212,8 @@ class Family(abc.ABC):
     strides: tuple[int, ...] = (1, 2)
     one_block: bool = False
     """``depth`` is always 1."""
+    projects: bool = False
+    """A first block whose shortcut is no identity has a convolution there: ``project``."""
     odd: tuple[str, ...] = ("kernel_size",)
     """Decisions whose values are odd: padded kernels."""
     words: tuple[Word, ...] = ()
@@ -236,11 +245,26 @@ class Family(abc.ABC):
         """The method that defines the block of such a stage: its text is printed."""
         return type(self).torch_block
 
-    @abc.abstractmethod
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[dict[str, int | bool], ...]:
-        """Keyword arguments of :meth:`torch_block`, one dictionary per block of the stage."""
+        """Keyword arguments of :meth:`torch_block`, one dictionary per block of the stage.
+
+        The first block changes width and resolution; the others keep both.
+        """
+        own = self.own_arguments(choice, shape)
+        blocks = []
+        for index in range(choice["depth"]):
+            c_in, stride = (choice["width"], 1) if index else (prev, shape.stride)
+            block = {"c_in": c_in, "c_out": choice["width"], **own, "stride": stride}
+            if self.projects:
+                block["project"] = index == 0 and not shape.identity_shortcut
+            blocks.append(block)
+        return tuple(blocks)
+
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """What all blocks of a stage are told alike: the decisions beside width and depth."""
+        return {name: choice[name] for name in self.decisions if name not in ("width", "depth")}
 
     def derived(
         self, choices: Mapping[str, tuple[int, ...]], shape: StageShape

@@ -17,6 +17,7 @@ from mathdesign.spaces.convnet.families.base import (
     UnrolledLayer,
     act,
     conv,
+    projection,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -33,6 +34,7 @@ class Basic(Family):
     summary = "two-convolution residual block: ResNet-18's own"
     block = "kxk, kxk + shortcut"
     decisions = ("width", "kernel_size", "depth")
+    projects = True
     preset = (
         {"stride": 2, "width": "32..96/8", "kernel_size": [3, 5], "depth": "1..4"},
         {"stride": 2, "width": "64..192/16", "kernel_size": [3, 5], "depth": "1..8"},
@@ -63,26 +65,9 @@ class Basic(Family):
                 conv(width, width, area, kernel, main_path=True),
             ]
             if index == 0 and not shape.identity_shortcut:
-                if shape.stride == 2:
-                    block.append(UnrolledLayer("pool", c_in, c_in, shape.area_in))
-                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
+                block += projection(c_in, width, shape)
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
-
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "kernel_size": choice["kernel_size"],
-                "stride": 1 if index else shape.stride,
-                "project": index == 0 and not shape.identity_shortcut,
-            }
-            for index in range(choice["depth"])
-        )
 
     def torch_block(self) -> type[nn.Module]:
         """``BasicBlock``."""

@@ -14,6 +14,7 @@ from mathdesign.spaces.convnet.families.base import (
     UnrolledLayer,
     act,
     conv,
+    projection,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -34,6 +35,7 @@ class Bottleneck(Family):
     summary = "residual bottleneck: ResNet-50's block, DeepMAD's K1KXK1"
     block = "1x1, kxk, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
+    projects = True
     words = (BOTTLENECK,)
     preset = (
         {"stride": 2, "width": "32..256/16", "bottleneck": "16..64/8", "kernel_size": [3, 5],
@@ -76,27 +78,9 @@ class Bottleneck(Family):
                 conv(inner, width, area, main_path=True),
             ]
             if index == 0 and not shape.identity_shortcut:
-                if shape.stride == 2:
-                    block.append(UnrolledLayer("pool", c_in, c_in, area_in))
-                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
+                block += projection(c_in, width, shape)
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
-
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "bottleneck": choice["bottleneck"],
-                "kernel_size": choice["kernel_size"],
-                "stride": 1 if index else shape.stride,
-                "project": index == 0 and not shape.identity_shortcut,
-            }
-            for index in range(choice["depth"])
-        )
 
     def torch_block(self) -> type[nn.Module]:
         """``BottleneckBlock``."""

@@ -44,19 +44,6 @@ class Conv(Family):
         width, area = choice["width"], shape.area_out
         return ((conv(prev, width, area, choice["kernel_size"], main_path=True), act(width, area)),)
 
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """One block."""
-        return (
-            {
-                "c_in": prev,
-                "c_out": choice["width"],
-                "kernel_size": choice["kernel_size"],
-                "stride": shape.stride,
-            },
-        )
-
     def torch_block(self) -> type[nn.Module]:
         """``ConvBlock``."""
         from torch import Tensor, nn

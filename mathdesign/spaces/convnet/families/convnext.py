@@ -26,10 +26,12 @@ from mathdesign.spaces.convnet.families.base import (
     UnrolledLayer,
     act,
     conv,
+    projection,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
 )
+from mathdesign.spaces.convnet.families.classifier import Classifier
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,6 +51,7 @@ class ConvNeXt(Family):
     summary = "large-kernel depthwise block, ConvNeXt-like"
     block = "depthwise kxk, 1x1, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "kernel_size", "depth")
+    projects = True
     words = (BOTTLENECK,)
     options = (PUBLISHED,)
     preset = (
@@ -108,9 +111,7 @@ class ConvNeXt(Family):
                 conv(inner, width, area, main_path=True),
             ]
             if index == 0 and not shape.identity_shortcut:
-                if shape.stride == 2:
-                    block.append(UnrolledLayer("pool", c_in, c_in, shape.area_in))
-                block += [conv(c_in, width, area), UnrolledLayer("add", width, width, area)]
+                block += projection(c_in, width, shape)
             blocks.append(tuple(block))
         return tuple(blocks)
 
@@ -140,22 +141,6 @@ class ConvNeXt(Family):
         """Another class where the stage is as published."""
         published = PUBLISHED.name in shape.options
         return type(self).published_block if published else type(self).torch_block
-
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "bottleneck": choice["bottleneck"],
-                "kernel_size": choice["kernel_size"],
-                "stride": 1 if index else shape.stride,
-                "project": index == 0 and not shape.identity_shortcut,
-            }
-            for index in range(choice["depth"])
-        )
 
     def torch_block(self) -> type[nn.Module]:
         """``ConvNeXtBlock``."""
@@ -317,15 +302,12 @@ class Patchify(Family):
         return PatchBlock
 
 
-class NormedClassifier(Family):
+class NormedClassifier(Classifier):
     """ConvNeXt's end. ``tinynas`` counts the parameters of its norm, and nothing else of it."""
 
     name = "normed_classifier"
     summary = "global average pooling, layer norm and a linear layer"
     block = "pool, norm, linear"
-    decisions = ("width", "depth")
-    roles = ("classifier",)
-    one_block = True
 
     def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
         """The norm and the linear layer."""
@@ -340,12 +322,6 @@ class NormedClassifier(Family):
         return (
             (norm, UnrolledLayer("linear", prev, choice["width"], 1, bias=True, tinynas=False)),
         )
-
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """One block."""
-        return ({"c_in": prev, "classes": choice["width"]},)
 
     def torch_block(self) -> type[nn.Module]:
         """``Classifier``."""

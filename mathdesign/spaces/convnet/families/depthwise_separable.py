@@ -68,20 +68,6 @@ class DepthwiseSeparable(Family):
             for c_in in (prev, *[width] * (choice["depth"] - 1))
         )
 
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "kernel_size": choice["kernel_size"],
-                "stride": 1 if index else shape.stride,
-            }
-            for index in range(choice["depth"])
-        )
-
     def torch_block(self) -> type[nn.Module]:
         """``DepthwiseSeparableBlock``."""
         from torch import Tensor, nn

@@ -132,19 +132,10 @@ class InvertedResidual(Family):
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
+        """And the inner width of squeeze-and-excitation, 0 where there is none."""
         squeeze = squeeze_width(choice["bottleneck"]) if SQUEEZE.name in shape.options else 0
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "bottleneck": choice["bottleneck"],
-                "kernel_size": choice["kernel_size"],
-                "stride": 1 if index else shape.stride,
-                "squeeze": squeeze,
-            }
-            for index in range(choice["depth"])
-        )
+        blocks = super().block_arguments(prev, choice, shape)
+        return tuple({**block, "squeeze": squeeze} for block in blocks)
 
     def torch_block(self) -> type[nn.Module]:
         """``InvertedResidualBlock``."""

@@ -56,6 +56,7 @@ class RegNet(Family):
     summary = "grouped residual bottleneck: RegNetX's block, RegNetY's with squeeze-and-excitation"
     block = "1x1, grouped kxk, SE, 1x1 + shortcut"
     decisions = ("width", "bottleneck", "group_width", "kernel_size", "depth")
+    projects = True
     words = (BOTTLENECK, EXPANSION, GROUP_WIDTH)
     options = (SQUEEZE,)
     ties = (
@@ -137,23 +138,14 @@ class RegNet(Family):
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
-    def block_arguments(
-        self, prev: int, choice: Mapping[str, int], shape: StageShape
-    ) -> tuple[dict[str, int | bool], ...]:
-        """The first block changes width and resolution; the others keep both."""
-        return tuple(
-            {
-                "c_in": choice["width"] if index else prev,
-                "c_out": choice["width"],
-                "bottleneck": choice["bottleneck"],
-                "groups": choice["bottleneck"] // choice["group_width"],
-                "kernel_size": choice["kernel_size"],
-                "squeeze": SQUEEZE.name in shape.options,
-                "stride": 1 if index else shape.stride,
-                "project": index == 0 and not shape.identity_shortcut,
-            }
-            for index in range(choice["depth"])
-        )
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """Torch counts groups, the literature their width."""
+        return {
+            "bottleneck": choice["bottleneck"],
+            "groups": choice["bottleneck"] // choice["group_width"],
+            "kernel_size": choice["kernel_size"],
+            "squeeze": SQUEEZE.name in shape.options,
+        }
 
     def torch_block(self) -> type[nn.Module]:
         """``RegNetBlock``."""
