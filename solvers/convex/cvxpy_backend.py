@@ -32,8 +32,8 @@ from mathdesign.solvers.base import (
 )
 from mathdesign.solvers.convex.relaxation import Relaxation, refuses, to_cvxpy
 from mathdesign.solvers.heuristic.anneal import Walk
+from mathdesign.solvers.heuristic.base import first_candidate
 from mathdesign.solvers.heuristic.construct import STEPS, descend
-from mathdesign.solvers.heuristic.evolution import first_candidate
 from mathdesign.solvers.heuristic.moves import Moves, closest
 from mathdesign.solvers.heuristic.scoring import Index, Scoring, monomial_log, monomial_value
 

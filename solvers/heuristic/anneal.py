@@ -12,21 +12,11 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.solvers.base import (
-    Ability,
-    Backend,
-    Clock,
-    Solution,
-    SolveOptions,
-    Termination,
-    heuristic_answer,
-)
-from mathdesign.solvers.heuristic.evolution import PATIENCE, first_candidate
+from mathdesign.solvers.base import Clock, Termination
+from mathdesign.solvers.heuristic.base import PATIENCE, Begun, Heuristic
 from mathdesign.solvers.heuristic.moves import Moves
 from mathdesign.solvers.heuristic.scoring import Index, Scoring
 
-EVALUATIONS = 200_000
 RESTARTS = 2
 #: First and last temperature, in units of the objective.
 HOT, COLD = 3e-2, 3e-5
@@ -38,33 +28,22 @@ PERIOD = 64
 SMALLEST = 1e-6
 
 
-class Anneal(Backend[DesignProblem]):
+class Anneal(Heuristic):
     """Simulated annealing with the moves of the published search."""
 
     name = "anneal"
     summary = "simulated annealing (heuristic)"
-    accepts = (DesignProblem,)
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
+    evaluations = 200_000
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
-        """The best design of ``options.evaluations`` (default 200,000) or of the time limit."""
-        clock = Clock(options)
-        limit = EVALUATIONS if options.evaluations is None else options.evaluations
-        rng = Random(options.seed)
-        scoring, moves = Scoring(problem), Moves(problem)
-        start, spent = first_candidate(scoring, moves, rng, clock, limit)
-        if start is None:
-            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
-                         clock, "no feasible start found")  # fmt: skip
-        walk = Walk(scoring, moves, rng, clock, start, spent)
+    def improve(self, begun: Begun) -> tuple[Index, int, Termination]:
+        """Restarts from the same candidate, each cooled over its share of the evaluations."""
+        spent, limit = begun.spent, begun.limit
+        walk = Walk(begun.scoring, begun.moves, begun.rng, begun.clock, begun.start, spent)
         reason: Termination | None = None
-        for restart in range(RESTARTS if not moves.frozen else 0):
+        for restart in range(RESTARTS if not begun.moves.frozen else 0):
             end = spent + (limit - spent) * (restart + 1) // RESTARTS
-            reason = reason or walk.cool(start, end)
-        point = scoring.point(walk.best)
-        return heuristic_answer(
-            self.name, problem, point, reason or Termination.COMPLETED, walk.spent, clock
-        )
+            reason = reason or walk.cool(begun.start, end)
+        return walk.best, walk.spent, reason or Termination.COMPLETED
 
 
 @dataclass(slots=True)

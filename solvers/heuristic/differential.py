@@ -9,58 +9,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from random import Random
 
 import numpy as np
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
-from mathdesign.solvers.base import (
-    Ability,
-    Backend,
-    Clock,
-    Solution,
-    SolveOptions,
-    Termination,
-    heuristic_answer,
-)
+from mathdesign.solvers.base import Clock, Termination
 from mathdesign.solvers.heuristic.anneal import PENALTY
-from mathdesign.solvers.heuristic.evolution import first_candidate
-from mathdesign.solvers.heuristic.moves import Moves
-from mathdesign.solvers.heuristic.scoring import Scoring
+from mathdesign.solvers.heuristic.base import Begun, Heuristic
+from mathdesign.solvers.heuristic.scoring import Index
 
-EVALUATIONS = 200_000
 #: Individuals per free decision (scipy's default), fewer where the budget allows no ten rounds.
 POPULATION = 15
 
 
-class Differential(Backend[DesignProblem]):
+class Differential(Heuristic):
     """``scipy.optimize.differential_evolution`` with priced violations."""
 
     name = "differential"
     summary = "scipy's differential evolution (heuristic)"
-    accepts = (DesignProblem,)
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
+    evaluations = 200_000
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
-        """The best design of ``options.evaluations`` (default 200,000) or of the time limit."""
-        clock = Clock(options)
-        limit = EVALUATIONS if options.evaluations is None else options.evaluations
-        scoring, moves = Scoring(problem), Moves(problem)
-        start, spent = first_candidate(scoring, moves, Random(options.seed), clock, limit)
-        if start is None:
-            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
-                         clock, "no feasible start found")  # fmt: skip
-        batch = _Batch(problem, np.array(start), scoring(start)[0], spent, limit, clock)
+    def improve(self, begun: Begun) -> tuple[Index, int, Termination]:
+        """Index vectors as integer variables; the rounds are scipy's."""
+        batch = _Batch(
+            begun.problem,
+            np.array(begun.start),
+            begun.scoring(begun.start)[0],
+            begun.spent,
+            begun.limit,
+            begun.clock,
+        )
         reason = Termination.COMPLETED
         try:
-            if not moves.frozen and spent < limit:
-                reason = _evolve(batch, options.seed)
+            if not begun.moves.frozen and begun.spent < begun.limit:
+                reason = _evolve(batch, begun.seed)
         except KeyboardInterrupt:
             reason = Termination.INTERRUPTED
-        point = scoring.point(tuple(int(i) for i in batch.best))
-        return heuristic_answer(self.name, problem, point, reason, batch.spent, clock)
+        return tuple(int(i) for i in batch.best), batch.spent, reason
 
 
 def _evolve(batch: _Batch, seed: int) -> Termination:

@@ -16,55 +16,32 @@ from __future__ import annotations
 import bisect
 from random import Random
 
-from mathdesign.programs.chain import DesignProblem
-from mathdesign.solvers.base import (
-    Ability,
-    Backend,
-    Clock,
-    Solution,
-    SolveOptions,
-    Termination,
-    heuristic_answer,
-)
-from mathdesign.solvers.heuristic.construct import STEPS, WALKS, find_start
-from mathdesign.solvers.heuristic.moves import Moves
-from mathdesign.solvers.heuristic.scoring import Index, Scoring
+from mathdesign.solvers.base import Termination
+from mathdesign.solvers.heuristic.base import PATIENCE, Begun, Heuristic
+from mathdesign.solvers.heuristic.scoring import Index
 
 #: configs/classification/deepmad_*.py: popu_size.
 POPULATION = 256
 #: Stages mutated in one child (tinynas/spaces/space_k1kxk1.py: block_num).
 MUTATIONS = 2
-EVALUATIONS = 100_000
-#: Evaluations between two looks at the clock.
-PATIENCE = 512
 
 
-class Evolution(Backend[DesignProblem]):
+class Evolution(Heuristic):
     """The mutation search that DeepMAD's authors published."""
 
     name = "evolution"
     summary = "the published mutation search (heuristic)"
-    accepts = (DesignProblem,)
-    abilities = frozenset({Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.SEEDED})
+    evaluations = 100_000
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
-        """The best candidate of ``options.evaluations`` (default 100,000) or of the time limit."""
-        clock = Clock(options)
-        limit = EVALUATIONS if options.evaluations is None else options.evaluations
-        rng = Random(options.seed)
-        scoring, moves = Scoring(problem), Moves(problem)
-        start, spent = first_candidate(scoring, moves, rng, clock, limit)
-        if start is None:
-            return heuristic_answer(self.name, problem, None, clock.stop() or Termination.COMPLETED, spent,
-                         clock, "no feasible start found")  # fmt: skip
-        population = Population(start, scoring(start)[0])
-        reason = Termination.COMPLETED
-        while spent < limit and not moves.frozen:
+    def improve(self, begun: Begun) -> tuple[Index, int, Termination]:
+        """Mutates members of the population; children that break a budget are discarded."""
+        scoring, moves, rng, spent = begun.scoring, begun.moves, begun.rng, begun.spent
+        population = Population(begun.start, scoring(begun.start)[0])
+        while spent < begun.limit and not moves.frozen:
             if spent % PATIENCE == 0:
-                clock.report(population.best[0], None, spent, "evolving")
-                if stopped := clock.stop():
-                    reason = stopped
-                    break
+                begun.clock.report(population.best[0], None, spent, "evolving")
+                if stopped := begun.clock.stop():
+                    return population.best[1], spent, stopped
             child = population.parent(rng)
             for _ in range(MUTATIONS):
                 child = moves.mutate(child, rng)
@@ -74,9 +51,7 @@ class Evolution(Backend[DesignProblem]):
             objective, violation = scoring(child)
             if violation == 0.0:
                 population.add(child, objective)
-        return heuristic_answer(
-            self.name, problem, scoring.point(population.best[1]), reason, spent, clock
-        )
+        return population.best[1], spent, Termination.COMPLETED
 
 
 class Population:
@@ -105,16 +80,3 @@ class Population:
         if len(self._ranked) > POPULATION:
             _, worst = self._ranked.pop(0)
             self._members.discard(worst)
-
-
-def first_candidate(
-    scoring: Scoring, moves: Moves, rng: Random, clock: Clock, limit: int
-) -> tuple[Index | None, int]:
-    """A feasible candidate and the evaluations spent: the caller's warm start, or a search."""
-    if clock.options.warm_start is not None:
-        index = scoring.index(clock.options.warm_start)
-        if index is not None and scoring(index)[1] == 0.0:
-            return index, 1
-    clock.report(None, None, 0, "looking for a start")
-    start = find_start(scoring, moves, rng, clock.stop, min(limit, STEPS * WALKS))
-    return (start.index if start.violation == 0.0 else None), start.evaluations
