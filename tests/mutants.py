@@ -314,6 +314,10 @@ def _sweeps(place: Path) -> Room:
     return Room("sweep", place, ("sweep.yaml", "base.yaml"), (command,), data=data)
 
 
+ON_A_TABLE = ("--table", "{}/table.csv", "--space", "{}/space.yaml", "--target", "acc",
+              "--out", "{}/out")  # fmt: skip
+
+
 def _tables(place: Path) -> Room:
     place.mkdir()
     third = "    - {name: c, options: [x, y, z]}\n  without"
@@ -325,22 +329,12 @@ def _tables(place: Path) -> Room:
         for c in "xyz"
     ]
     (place / "table.csv").write_text("\n".join(["a,b,c,acc", *rows]) + "\n")
-    words = (
-        "--table",
-        "{}/table.csv",
-        "--space",
-        "{}/space.yaml",
-        "--target",
-        "acc",
-        "--out",
-        "{}/out",
-    )
     few = ("--queries", "4", "--start", "4", "--no-baselines")
     return Room(
         "table",
         place,
         ("table.csv",),
-        (("fit", *words, "--model", "tables"), ("search", *words, *few)),
+        (("fit", *ON_A_TABLE, "--model", "tables"), ("search", *ON_A_TABLE, *few)),
     )
 
 
@@ -406,17 +400,7 @@ def _predictors(place: Path, model: Path) -> Room:
 
 def _searches(place: Path) -> Room:
     made = _tables(place)
-    words = (
-        "--table",
-        "{}/table.csv",
-        "--space",
-        "{}/space.yaml",
-        "--target",
-        "acc",
-        "--out",
-        "{}/out",
-    )
-    command = ("search", *words, "--queries", "5", "--start", "5", "--no-baselines")
+    command = ("search", *ON_A_TABLE, "--queries", "5", "--start", "5", "--no-baselines")
     done = _run([word.replace("{}", str(place)) for word in command], place)
     assert done.exit_code == 0, done.output
     # The log names no folder, so that it is the same search where it is copied to.

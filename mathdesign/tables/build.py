@@ -147,7 +147,8 @@ def _check_front(sweep: Sweep) -> None:
     the figures of its kind, only by the row: rows are posed until all names are known.
     """
     empty = table_frame([Entry(row, "", None) for row in sweep.rows], sweep.keys)
-    own = {axis.column for axis in map(Axis.parse, sweep.pareto)} - {*map(str, empty)}
+    columns = {word: Axis.parse(word).column for word in sweep.pareto}
+    own = {column for column in columns.values() if column not in empty}
     for row in sweep.rows:
         if not own:
             break
@@ -155,10 +156,10 @@ def _check_front(sweep: Sweep) -> None:
             own -= _own_columns(sweep, row)
         except SpecError:
             return  # told with the faults of every other row
-    always = [word for word in sweep.pareto if Axis.parse(word).column in {*map(str, empty), *own}]
+    told = [word for word, column in columns.items() if column in empty or column in own]
     try:
-        if always:
-            on_front(empty, always)
+        if told:
+            on_front(empty, told)
     except ValueError as error:
         found = str(error).removeprefix("pareto: ")
         raise SpecError([sweep.places.fault(("pareto",), found, "columns of numbers")]) from None

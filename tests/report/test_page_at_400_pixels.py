@@ -1,15 +1,12 @@
 """The page of a design on a telephone: whole at 400 pixels, in headless Chromium."""
 
-import os
-import shutil
-
 import pytest
 
 from mathdesign.report.html import Trained, page
 from mathdesign.result import Design
+from tests.browsing import browser as browser
 from tests.places import ROOT
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DRAWN = ("chain", "mobile")
 TRAINING = {
     "test_accuracy": 0.9944, "test_loss": 0.021, "data": "digits", "images": [1259, 179, 359],
@@ -26,19 +23,6 @@ def png() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (1200, 500), "white").save(out, "png")
     return out.getvalue()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser on the path (looked for {', '.join(BROWSERS)})")
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as play:
-        driven = play.chromium.launch(executable_path=found, args=arguments)
-        yield driven
-        driven.close()
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -1,8 +1,6 @@
 """The page as its reader has it: opened in headless Chromium, by mouse and by keyboard."""
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,24 +8,10 @@ import pytest
 
 import mathdesign
 from mathdesign.tables.page import write_page
+from tests.browsing import browser as browser
 from tests.tables.small import solved
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = "</script><img src=x onerror='window.hacked=1'>=1+1"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser on the path (looked for {', '.join(BROWSERS)})")
-    # Chromium refuses its sandbox to root, whom containers run as.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as play:
-        driven = play.chromium.launch(executable_path=found, args=arguments)
-        yield driven
-        driven.close()
 
 
 @pytest.fixture(scope="module")
