@@ -26,6 +26,8 @@ STAGE_HEADER = (
     "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
 )  # fmt: skip
 FIGURES = ("entropy", "depth_penalty", EFFECTIVENESS)
+VOLUME = "volume"
+"""Reported where it is part of the objective."""
 
 
 class Convnet(Kind[Spec, PosedChain, Network]):
@@ -36,7 +38,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     spec = Spec
     program = DesignProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
+        "format", "network", "metrics", *FIGURES, VOLUME, "budgets", "certificate", "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
@@ -112,8 +114,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return Network.from_dict(data["network"])
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Entropy, depth penalty and effectiveness."""
-        return {name: float(data[name]) for name in FIGURES}
+        """Entropy, depth penalty and effectiveness; the log-volume where it is maximised."""
+        names = (*FIGURES, VOLUME) if VOLUME in data else FIGURES
+        return {name: float(data[name]) for name in names}
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
@@ -147,8 +150,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return TextTable(network.name, STAGE_HEADER, rows, 2)
 
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Effectiveness, entropy, depth penalty."""
-        names = ("entropy", "depth_penalty")
+        """Effectiveness, entropy, depth penalty, and the log-volume where it is maximised."""
+        names = [name for name in ("entropy", "depth_penalty", VOLUME) if name in figures]
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
@@ -165,6 +168,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         network.point,
         counting=posed.spec.counting,
         entropy=posed.entropy,
+        volume=posed.volume,
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
@@ -174,4 +178,6 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     if posed.effectiveness is not None:
         uses.append(BudgetUse(EFFECTIVENESS, found.effectiveness, posed.effectiveness))
     figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
+    if posed.volume is not None:
+        figures[VOLUME] = found.volume
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

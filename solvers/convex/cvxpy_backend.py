@@ -152,6 +152,10 @@ def interval_bound(problem: DesignProblem) -> float:
             total += scale.weight * math.log(scale.area * width) * entropy
         else:
             total += scale.weight * (math.log(width) + entropy)
+    total += objective.constant
+    for log in objective.logs:
+        domain = problem.stages[log.stage].domain(log.decision)
+        total += log.weight * math.log(domain[-1 if log.weight > 0 else 0])
     if objective.depth_penalty is not None:
         total -= objective.depth_penalty.weight
     return loosened(total)

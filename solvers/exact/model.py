@@ -11,7 +11,8 @@ table; so a step function needs no special case. Then, with :math:`V = M x`,
     \text{log-width of a prefix} &= \text{affine in } (x, M, V) .
 
 The first line is jointly convex in (x, M, V) (the second summand is a perspective function), the
-second linear: the only thing left to relax in either is the product :math:`V = M x` itself.
+second linear: the only thing left to relax in either is the product :math:`V = M x` itself. A
+logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class BoxModel(NamedTuple):
     scale_area: FloatArray
     """(scales,) logarithm of the area."""
     additive: FloatArray
-    """(1 + n + Q,) constant, linear parts of an additive objective (MAE-DET's form)."""
+    """(1 + n + Q,) constant, linear parts of an additive objective: MAE-DET's form, log-volume."""
+    log_depth: FloatArray
+    """(n,) weight of ln(1 + M) of each depth."""
     prefix_end: IntArray
     prefix_log: FloatArray
     """(prefixes,) logarithm of the effectiveness limit."""
@@ -320,6 +323,14 @@ def _objective(
             additive += factor * np.concatenate(parts)
             additive[1 + variables.index[scale.stage, WIDTH]] += scale.weight
         scales = []
+    log_depth = np.zeros(len(variables.domains))
+    additive[0] += objective.constant
+    for log in objective.logs:
+        j = variables.index[log.stage, log.decision]
+        if log.decision == DEPTH:
+            log_depth[j] += log.weight
+        else:
+            additive[1 + j] += log.weight
     penalty = objective.depth_penalty
     return {
         "scale_end": _ints(ends.index(s.stage) for s in scales),
@@ -327,6 +338,7 @@ def _objective(
         "scale_weight": np.array([s.weight * objective.log_factor for s in scales], np.float64),
         "scale_area": np.array([math.log(s.area) for s in scales], np.float64),
         "additive": additive,
+        "log_depth": log_depth,
         "pen_var": _ints(variables.index[s, DEPTH] for s in penalty.stages)
         if penalty
         else _ints(()),

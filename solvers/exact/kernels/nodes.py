@@ -36,8 +36,13 @@ def rest_range(m: BoxModel, w: Work) -> tuple[float, float]:
     n = m.size.shape[0]
     low = high = m.additive[0]
     for j in range(n):
-        low += m.additive[1 + j] * w.lo[j]
-        high += m.additive[1 + j] * w.hi[j]
+        c = m.additive[1 + j]
+        low += c * (w.lo[j] if c > 0.0 else w.hi[j])
+        high += c * (w.hi[j] if c > 0.0 else w.lo[j])
+        c = m.log_depth[j]
+        if c != 0.0:
+            low += c * math.log1p(w.lo[j] if c > 0.0 else w.hi[j])
+            high += c * math.log1p(w.hi[j] if c > 0.0 else w.lo[j])
     for q in range(m.product.shape[0]):
         a, b, c = m.product[q, 0], m.product[q, 1], m.additive[1 + n + q]
         low += c * w.lo[a] * w.lo[b]

@@ -6,7 +6,7 @@ import math
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.compiled import inner
-from mathdesign.solvers.exact.kernels.state import RELAXED, UNBOUNDED, Work, fill
+from mathdesign.solvers.exact.kernels.state import RELAXED, ROUNDING, UNBOUNDED, Work, fill
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -129,11 +129,23 @@ def build_chords(m: BoxModel, w: Work) -> None:
 
 @inner
 def build_extra(m: BoxModel, w: Work) -> None:
-    """The additive part of the objective over active variables, its constant last."""
+    """The additive part of the objective over active variables, its constant last.
+
+    A negative multiple of the concave ln(1 + M) is at most that of its chord over the box.
+    """
     fill(w.extra, 0.0)
     const = m.additive[0]
     for j in range(m.additive.shape[0] - 1):
         const += add_linear(m, w, j, m.additive[1 + j], w.extra)
+    for j in range(m.size.shape[0]):
+        const += ROUNDING * abs(m.additive[1 + j]) * w.hi[j]  # what cancels leaves its rounding
+        c = m.log_depth[j]
+        if c >= 0.0 or w.act[j] < 0:
+            const += c * math.log1p(w.lo[j]) if w.act[j] < 0 else 0.0
+            continue
+        slope = (math.log1p(w.hi[j]) - math.log1p(w.lo[j])) / (w.hi[j] - w.lo[j])
+        const += c * (math.log1p(w.lo[j]) - slope * w.lo[j])
+        const += add_linear(m, w, j, c * slope, w.extra)
     w.extra[w.extra.shape[0] - 1] = const
 
 
