@@ -12,7 +12,10 @@ table; so a step function needs no special case. Then, with :math:`V = M x`,
 
 The first line is jointly convex in (x, M, V) (the second summand is a perspective function), the
 second linear: the only thing left to relax in either is the product :math:`V = M x` itself. A
-logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave.
+logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave. Where a depth occurs in costs
+and logarithms alone and is at least 2, its coordinate is :math:`\mu = \ln M` instead: then
+:math:`M e^{p x} = e^{p x + \mu}` needs no :math:`V`, and :math:`\ln(1 + e^\mu)`, convex, is at most
+its chord: a geometric program but for that.
 """
 
 from __future__ import annotations
@@ -43,6 +46,11 @@ class BoxModel(NamedTuple):
     """(n, values) the values, a depth as depth - 1."""
     at: FloatArray
     """(n, values) the coordinates: logarithms of values, depths as they are."""
+    log_at: FloatArray
+    """(n, values) logarithms of depths as they are; 0 where there is none."""
+    loggable: IntArray
+    """(n,) 1 for depths that occur in costs and logarithms alone: in boxes without depth 1 their
+    coordinate is ln M, in which costs need no relaxation."""
     source: IntArray
     """(n,) the variable that a derived one follows, -1 for a decision."""
     follow: IntArray
@@ -133,22 +141,26 @@ def lower(problem: DesignProblem) -> Lowered:
     products = _Products()
     signatures = _signatures(problem, variables, products)
     ends = sorted(
-        {s.stage for s in problem.objective.scales}
+        {s.stage for s in problem.objective.scales if s.weight}
         | set(problem.effectiveness.prefixes if problem.effectiveness else ())
     )
     widths = _widths(problem, variables, products, ends)
     rules = _rules(problem, variables)
     rows = _rows(problem)
+    objective = _objective(problem, variables, ends, widths, len(products.pairs))
+    domains = _domain_arrays(problem, variables)
+    product = _table(products.pairs, 2)
     model = BoxModel(
-        **_domain_arrays(problem, variables),
-        product=_table(products.pairs, 2),
+        **domains,
+        loggable=_loggable(domains["is_depth"], product, widths, objective, rules["rule_var"]),
+        product=product,
         **signatures,
         once_scaled=signatures["once"] * rows["row_scale"],
         rest_scaled=signatures["rest"] * rows["row_scale"],
         var_sig=_where_used(len(variables.domains), signatures),
         **rows,
         **widths,
-        **_objective(problem, variables, ends, widths, len(products.pairs)),
+        **objective,
         **_prefixes(problem, ends),
         **rules,
     )
@@ -346,6 +358,21 @@ def _objective(
     }
 
 
+def _loggable(
+    is_depth: IntArray, product: IntArray, widths: Arrays, objective: Arrays, ruled: IntArray
+) -> IntArray:
+    """Depths that no log-width, layer count, penalty, rule or product of the objective reads."""
+    n = len(is_depth)
+    read = np.zeros(n, dtype=np.bool_)
+    for rows in (widths["end_first"], widths["end_layers"], objective["additive"][None, 1 : 1 + n]):
+        read |= (rows != 0).any(axis=0)
+    of_products = (widths["end_product"] != 0).any(axis=0) | (objective["additive"][1 + n :] != 0)
+    read[product[of_products, 0]] = True
+    read[ruled.ravel()] = True
+    read[objective["pen_var"]] = True
+    return np.where(read, 0, is_depth)
+
+
 def _prefixes(problem: DesignProblem, ends: list[int]) -> Arrays:
     """Prefixes without a main-path layer have effectiveness 0 and are left out."""
     prefixes: list[int] = []
@@ -367,11 +394,14 @@ def _domain_arrays(problem: DesignProblem, variables: _Variables) -> Arrays:
     depths = {j for (_, name), j in variables.index.items() if name == DEPTH}
     value = np.zeros((n, longest), dtype=np.int64)
     at = np.zeros((n, longest))
+    log_at = np.zeros((n, longest))
     follow = np.zeros((n, longest), dtype=np.int64)
     for j, domain in enumerate(variables.domains):
         entries = np.array(domain, dtype=np.int64) - (j in depths)
         value[j, : len(domain)] = entries
         at[j, : len(domain)] = entries if j in depths else np.log(entries)
+        if j in depths:
+            log_at[j, : len(domain)] = np.log(np.maximum(entries, 1))
     for s, stage in enumerate(problem.stages):
         for derived in stage.derived:
             j = variables.index[s, derived.name]
@@ -381,6 +411,7 @@ def _domain_arrays(problem: DesignProblem, variables: _Variables) -> Arrays:
         "size": _ints(len(d) for d in variables.domains),
         "value": value,
         "at": at,
+        "log_at": log_at,
         "source": _ints(variables.source),
         "follow": follow,
         "is_depth": _ints(int(j in depths) for j in range(n)),

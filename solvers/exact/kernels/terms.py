@@ -11,18 +11,28 @@ from mathdesign.solvers.exact.model import BoxModel
 
 
 @inner
+def place(m: BoxModel, w: Work, j: int, i: int) -> float:
+    """The coordinate of index ``i`` of variable ``j`` in this box."""
+    return m.log_at[j, i] if w.logged[j] else m.at[j, i]
+
+
+@inner
 def number_active(m: BoxModel, w: Work) -> int:
     """Number the open variables and products; y of a closed variable is its value."""
     n, active = m.size.shape[0], 0
     for j in range(n):
-        w.lo[j], w.hi[j] = m.at[j, w.ilo[j]], m.at[j, w.ihi[j]]
+        opened = w.ilo[j] < w.ihi[j]
+        w.logged[j] = m.loggable[j] if opened and m.value[j, w.ilo[j]] > 0 else 0
+        w.lo[j], w.hi[j] = place(m, w, j, w.ilo[j]), place(m, w, j, w.ihi[j])
         w.act[j] = -1
         w.y[j] = w.lo[j]
-        if w.ilo[j] < w.ihi[j]:
+        if opened:
             w.act[j], w.full[active] = active, j
             active += 1
     for q in range(m.product.shape[0]):
         w.act[n + q] = -1
+        if w.logged[m.product[q, 0]]:
+            continue
         if w.act[m.product[q, 0]] >= 0 and w.act[m.product[q, 1]] >= 0:
             w.act[n + q], w.full[active] = active, n + q
             active += 1
@@ -90,6 +100,24 @@ def prefixes_possible(m: BoxModel, w: Work) -> bool:
 
 
 @inner
+def chord_of(
+    m: BoxModel, w: Work, k: int, r: int, low: float, high: float, least: float, rise: float,
+) -> float:  # fmt: skip
+    """Add to w.chord[r] the chord of exp of a logarithm that is linear in ln M; its constant."""
+    d = m.sig_depth[k]
+    low += least
+    high += least + rise * (w.hi[d] - w.lo[d])
+    base = math.exp(low)
+    slope = (math.exp(high) - base) / (high - low) if high - low > 1e-9 else math.exp(high)
+    const = base + slope * (least - rise * w.lo[d] - low)
+    const += add_linear(m, w, d, slope * rise, w.chord[r])
+    for p in range(m.sig_var.shape[1]):
+        if m.sig_var[k, p] >= 0:
+            const += add_linear(m, w, m.sig_var[k, p], slope * m.sig_pow[k, p], w.chord[r])
+    return const
+
+
+@inner
 def build_chords(m: BoxModel, w: Work) -> None:
     """w.chord[r]: a linear function (constant last) never below row r, where one is needed."""
     last = w.chord.shape[1] - 1
@@ -105,9 +133,15 @@ def build_chords(m: BoxModel, w: Work) -> None:
                 if m.sig_var[k, p] >= 0:
                     low += m.sig_pow[k, p] * w.lo[m.sig_var[k, p]]
                     high += m.sig_pow[k, p] * w.hi[m.sig_var[k, p]]
-            least = once + rest * w.lo[d]
-            if once + rest * w.hi[d] == 0.0:
+            if once + rest * m.at[d, w.ihi[d]] == 0.0:
                 continue
+            if w.logged[d]:
+                # ln(once + rest e^mu), convex in mu, is at most its chord
+                least = math.log(once + rest * m.at[d, w.ilo[d]])
+                rise = (math.log(once + rest * m.at[d, w.ihi[d]]) - least) / (w.hi[d] - w.lo[d])
+                w.chord[r, last] += chord_of(m, w, k, r, low, high, least, rise) * (1.0 + RELAXED)
+                continue
+            least = once + rest * w.lo[d]
             if least == 0.0:  # rest * M * exp(..) <= rest * M * exp(high)
                 w.chord[r, last] += add_linear(m, w, d, rest * math.exp(high), w.chord[r])
                 continue
@@ -131,7 +165,8 @@ def build_chords(m: BoxModel, w: Work) -> None:
 def build_extra(m: BoxModel, w: Work) -> None:
     """The additive part of the objective over active variables, its constant last.
 
-    A negative multiple of the concave ln(1 + M) is at most that of its chord over the box.
+    A negative multiple of ln(1 + M), concave in M, is at most that of its chord over the box; so
+    is a positive one of ln(1 + e^mu), convex in mu.
     """
     fill(w.extra, 0.0)
     const = m.additive[0]
@@ -140,12 +175,15 @@ def build_extra(m: BoxModel, w: Work) -> None:
     for j in range(m.size.shape[0]):
         const += ROUNDING * abs(m.additive[1 + j]) * w.hi[j]  # what cancels leaves its rounding
         c = m.log_depth[j]
-        if c >= 0.0 or w.act[j] < 0:
-            const += c * math.log1p(w.lo[j]) if w.act[j] < 0 else 0.0
+        if c == 0.0:
             continue
-        slope = (math.log1p(w.hi[j]) - math.log1p(w.lo[j])) / (w.hi[j] - w.lo[j])
-        const += c * (math.log1p(w.lo[j]) - slope * w.lo[j])
-        const += add_linear(m, w, j, c * slope, w.extra)
+        least = math.log1p(m.at[j, w.ilo[j]])
+        if w.act[j] < 0:
+            const += c * least
+        elif (c > 0.0) == (w.logged[j] == 1):
+            slope = (math.log1p(m.at[j, w.ihi[j]]) - least) / (w.hi[j] - w.lo[j])
+            const += c * (least - slope * w.lo[j])
+            const += add_linear(m, w, j, c * slope, w.extra)
     w.extra[w.extra.shape[0] - 1] = const
 
 
