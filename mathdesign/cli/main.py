@@ -281,12 +281,19 @@ def search(
 
 @app.command()
 def evidence(
-    table: Annotated[Path, typer.Option("--table", help="Every network of the space, trained.")],
-    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
-    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+    description: Annotated[
+        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Trained networks: a file, or its folder.")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
     budget: Annotated[
-        str, typer.Option("--budget", help="A metric and its range of quantiles.")
-    ] = "macs=10%..95%",
+        str | None, typer.Option("--budget", help="A budget kind and its range of quantiles.")
+    ] = None,
     quantiles: Annotated[int, typer.Option("--quantiles", min=2, help="Budgets.")] = 18,
     out: Out = None,
     json: Json = False,
@@ -294,14 +301,13 @@ def evidence(
 ) -> None:
     """What an objective's picks miss, on a table of networks that were really trained.
 
-    Example: mathdesign evidence --table sss.csv --space nats_size --target val_acc_cifar10
+    Example: mathdesign evidence accel_nasbench --table accel_nasbench.csv.gz --out runs/accel
     """
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    _end(
-        session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out)
-    )
+    request = evidencing.Asked(description, table, space, target, budget, quantiles, out)
+    _end(session, lambda: evidencing.evidence(session, request))
 
 
 @app.command()

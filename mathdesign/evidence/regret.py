@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.evidence.ranks import ranked
 from mathdesign.files import png
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
@@ -26,7 +27,6 @@ from mathdesign.spaces.lists.pose import log_values
 #: Of the denoising ensemble.
 FOLDS, ROUNDS, LEAVES, RATE = 5, 400, 31, 0.05
 DEFAULT = "log widths"
-RESAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def regrets(
     for name, objective in objectives(space).items():
         picks = [pick(space, objective, metric, limit) for limit in budgets]
         at = [row_of[p] for p in picks if p is not None]
-        spearman, kendall = _ranks(objective.at(points), labels, seed)
+        spearman, kendall = ranked(objective.at(points), labels, seed)
         missed = tuple(float(b[0] - labels[i]) for b, i in zip(best, at))
         rows.append(
             Regret(
@@ -147,29 +147,6 @@ def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return png(figure)
-
-
-def _ranks(values: FloatArray, labels: FloatArray, seed: int) -> Any:
-    """Spearman and Kendall with 95% bootstrap intervals over rows.
-
-    At most 2,000 rows are drawn each time, and deviations shrunk by sqrt(drawn / rows) to those of
-    the whole table (the m-out-of-n bootstrap, Bickel, Goetze and van Zwet 1997).
-    """
-    from scipy.stats import kendalltau, spearmanr
-
-    rng = np.random.default_rng(seed)
-    found = []
-    for measure in (spearmanr, kendalltau):
-        drawn = []
-        for _ in range(RESAMPLES):
-            rows = rng.integers(0, len(labels), min(2000, len(labels)))
-            drawn.append(float(measure(values[rows], labels[rows]).statistic))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        value = float(measure(values, labels).statistic)
-        shrink = min(1.0, (2000 / len(labels)) ** 0.5)
-        interval = (value + shrink * (float(end) - value) for end in (low, high))
-        found.append((value, *interval))
-    return found
 
 
 def as_data(found: Sequence[Regret], space: TableSpace) -> list[Mapping[str, Any]]:

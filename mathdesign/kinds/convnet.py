@@ -7,16 +7,26 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
-from mathdesign.programs.base import rounded_up
+from mathdesign.programs.base import IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.convnet import rows
+from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
+from mathdesign.spaces.kind import (
+    Cells,
+    Check,
+    Kind,
+    ReadsImages,
+    Recount,
+    TextTable,
+    refuse_heavy,
+)
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -86,6 +96,27 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             return None
         point = network.point
         return point if len(point) == len(posed.program.variables) else None
+
+    def is_choice(self, path: str) -> bool:
+        """Common words of a stage, and those that set decisions of its family."""
+        return rows.is_choice(path)
+
+    def row_points(self, posed: PosedChain, cells: Cells) -> list[IntArray]:
+        """See :mod:`mathdesign.spaces.convnet.rows`."""
+        return rows.row_points(posed, cells)
+
+    def rival_objectives(self, spec: Spec) -> dict[str, dict[str, Any]]:
+        """The log-volume, DeepMAD's forms, MAE-DET's, the entropy of the whole main path."""
+        last = [0.0] * (len(scale_names(spec)) - 1) + [1.0]
+        path = {"variant": "paper", "weights": last, "depth_penalty": 0.0}
+        return {
+            "volume": {"volume": {}},
+            "deepmad (code)": {"entropy": {"variant": "tinynas", "depth_stages": "all"}},
+            "deepmad (paper)": {"entropy": {"variant": "paper"}},
+            "deepmad (no penalty)": {"entropy": {"variant": "tinynas", "depth_penalty": 0.0}},
+            "mae-det": {"entropy": {"variant": "mae_det"}},
+            "path entropy": {"entropy": path},
+        }
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.programs.base import IntArray
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
+from mathdesign.spaces.kind import Cells, Check, Kind, Recount, TextTable
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -106,6 +107,24 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             return posed.space.point(network.options)
         except TableError:
             return None
+
+    def row_words(self, spec: ListSpec) -> dict[str, str]:
+        """A column a slot, called as the slot."""
+        return {slot.name: slot.name for slot in spec.table_space().slots}
+
+    def row_points(self, posed: PosedList, cells: Cells) -> list[IntArray]:
+        """One point a row."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: [cell[0] for cell in column] for name, column in cells.items()})
+        return list(posed.space.points(frame)[:, None, :])
+
+    def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
+        """The sum of log widths, where there are widths."""
+        slots = spec.table_space().slots
+        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+            return {}
+        return {"log widths": {"log_values": [1.0] * len(slots)}}
 
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""
