@@ -6,7 +6,7 @@ are posed once, with exactly the values that they take as choices, and evaluated
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ import numpy as np
 from mathdesign.evidence.description import DescriptionSpec, placed
 from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.kinds.load import validated
-from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import MOST_LISTED, TableError
-from mathdesign.spaces.kind import Cells
+from mathdesign.spaces.kind import Cells, Posed
 from mathdesign.spec.document import Document
 from mathdesign.spec.faults import Fault, SpecError, near_miss
 from mathdesign.surrogate.reading import numbers_of
@@ -52,8 +52,32 @@ class Trained:
     """-1 for targets of which less is better."""
 
 
-def read_trained(spec: DescriptionSpec, document: Document, table: DataFrame) -> Trained:
-    """Everything that evidence needs of a table. Raises :class:`SpecError` with every fault."""
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The distinct networks of a table, before anything is scored: cells as ``Kind`` reads them."""
+
+    spec: DescriptionSpec
+    document: Document
+    kind: AnyKind
+    cells: Cells
+    inverse: IntArray
+    """Which network each row of the table is."""
+    numbers: Mapping[str, FloatArray]
+    """Columns of targets, budgets and objectives, by row of the table."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return int(self.inverse.max()) + 1
+
+    def mean(self, column: str) -> FloatArray:
+        """A column, averaged over the rows of each network."""
+        values = np.bincount(self.inverse, self.numbers[column])
+        return np.asarray(values / np.bincount(self.inverse))
+
+
+def read_networks(spec: DescriptionSpec, document: Document, table: DataFrame) -> Networks:
+    """The networks of a table. Raises :class:`SpecError` with every fault."""
     _refuse(list(_missing(spec, document, table)))
     numbers, faults = _numbers(spec, document, table)
     if len(table) < FEWEST:
@@ -62,23 +86,25 @@ def read_trained(spec: DescriptionSpec, document: Document, table: DataFrame) ->
     kind, cells = _cells(spec, document, table)
     unique, inverse = _distinct(cells, len(table))
     cells = {path: [column[i] for i in unique] for path, column in cells.items()}
+    return Networks(spec, document, kind, cells, inverse, numbers)
 
-    def mean(values: FloatArray) -> FloatArray:
-        return np.asarray(np.bincount(inverse, values) / np.bincount(inverse))
 
-    scored = _scored(spec, document, kind, cells, len(unique))
+def read_trained(spec: DescriptionSpec, document: Document, table: DataFrame) -> Trained:
+    """Everything that evidence needs of a table. Raises :class:`SpecError` with every fault."""
+    networks = read_networks(spec, document, table)
+    scored = _scored(networks)
     scores = dict(scored.scores)
     for label, words in spec.objectives.items():
         if "column" in words:
             sign = 1 if words.get("better", "high") == "high" else -1
-            scores[label] = sign * mean(numbers[words["column"]])
+            scores[label] = sign * networks.mean(words["column"])
     signs = {n: 1 if t.better == "high" else -1 for n, t in spec.targets.items()}
-    labels = {n: signs[n] * mean(numbers[t.column or n]) for n, t in spec.targets.items()}
+    labels = {n: signs[n] * networks.mean(t.column or n) for n, t in spec.targets.items()}
     costs = {
-        name: scored.costs[name] if budget.column is None else mean(numbers[budget.column])
+        name: scored.costs[name] if budget.column is None else networks.mean(budget.column)
         for name, budget in spec.budgets.items()
     }
-    features = _features(cells, len(unique))
+    features = _features(networks.cells, networks.count)
     return Trained(
         spec.name, labels, costs, scores, features, len(table), scored.programs, signs
     )  # fmt: skip
@@ -201,61 +227,86 @@ class _Scored:
     programs: int
 
 
-def _scored(
-    spec: DescriptionSpec, document: Document, kind: AnyKind, cells: Cells, count: int
-) -> _Scored:
-    """Objectives and counted budgets of every network, program by program."""
-    fixed = [
-        path
-        for path in cells
-        if not kind.is_choice(path) and path not in _slots(kind, spec, document)
-    ]
-    groups: dict[Any, list[int]] = {}
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Networks of one space: ``rows`` are their positions; ``points`` as ``Kind.row_points`` has them."""
+
+    kind: AnyKind
+    rows: list[int]
+    points: list[IntArray]
+    pose: Callable[[str, Mapping[str, Any]], Posed[Any]]
+    """The program under an objective: its label in messages, and its words."""
+    rivals: Mapping[str, Mapping[str, Any]]
+    """What the kind would maximise over the space."""
+
+    def values(self, program: Program) -> FloatArray:
+        """What a program over the space gives each network, shape ``(rows,)``."""
+        lengths = [len(p) for p in self.points]
+        values = program.values([p for each in self.points for p in each])
+        return np.asarray(np.add.reduceat(values, np.cumsum([0, *lengths[:-1]])) / lengths)
+
+
+def groups(networks: Networks) -> Iterator[Group]:
+    """The networks, by what no program decides. Raises :class:`SpecError`."""
+    spec, document = networks.spec, networks.document
+    kind, cells, count = networks.kind, networks.cells, networks.count
+    slots = () if spec.rows else tuple(cells)  # words that are no words of the space
+    fixed = [path for path in cells if not kind.is_choice(path) and path not in slots]
+    found: dict[Any, list[int]] = {}
     for row in range(count):
-        groups.setdefault(tuple(cells[path][row] for path in fixed), []).append(row)
-    if len(groups) > MOST_PROGRAMS:
-        found = f"{len(groups):,} programs, one for each choice of {', '.join(fixed)}"
-        raise SpecError([document.fault(("rows",), found, f"at most {MOST_PROGRAMS:,}")])
+        found.setdefault(tuple(cells[path][row] for path in fixed), []).append(row)
+    if len(found) > MOST_PROGRAMS:
+        many = f"{len(found):,} programs, one for each choice of {', '.join(fixed)}"
+        raise SpecError([document.fault(("rows",), many, f"at most {MOST_PROGRAMS:,}")])
+    for rows in found.values():
+        own = {path: [column[i] for i in rows] for path, column in cells.items()}
+        yield _group(spec, document, kind, rows, own, fixed)
+
+
+def _group(
+    spec: DescriptionSpec, document: Document, kind: AnyKind, rows: list[int], cells: Cells,
+    fixed: Sequence[str],
+) -> Group:  # fmt: skip
+    space = _space_of(spec, document, kind, cells, fixed)
+
+    def pose(label: str, words: Mapping[str, Any]) -> Posed[Any]:
+        posed: Posed[Any] = kind.pose(_validated(spec, document, space, (label, words)))
+        return posed
+
+    own = {label: words for label, words in spec.objectives.items() if "column" not in words}
+    rivals = {**kind.rival_objectives(_validated(spec, document, space, None)), **own}
+    label = next(iter(rivals), None)
+    if label is None:
+        fault = document.fault(("objectives",), "nothing to maximise", "an objective")
+        raise SpecError([fault])
+    decided = {path: column for path, column in cells.items() if path not in fixed}
+    try:
+        points = kind.row_points(pose(label, rivals[label]), decided)
+    except TableError as error:
+        lines = str(error).splitlines()[:MOST_LISTED]
+        raise SpecError([document.fault(("rows",), line, "") for line in lines]) from None
+    return Group(kind, rows, points, pose, rivals)
+
+
+def _scored(networks: Networks) -> _Scored:
+    """Objectives and counted budgets of every network, program by program."""
+    spec, document, count = networks.spec, networks.document, networks.count
     counted = {n: b.metric for n, b in spec.budgets.items() if b.metric is not None}
     scores: dict[str, FloatArray] = {}
     costs = {name: np.zeros(count) for name in counted}
-    for rows in groups.values():
-        own = {path: [column[i] for i in rows] for path, column in cells.items()}
-        space = _space_of(spec, document, kind, own, fixed)
-        shell = _validated(spec, document, space, None)
-        wanted = {
-            **kind.rival_objectives(shell),
-            **{n: w for n, w in spec.objectives.items() if "column" not in w},
-        }
-        points: list[IntArray] | None = None
-        for label, words in wanted.items():
-            posed = kind.pose(_validated(spec, document, space, (label, words)))
-            if points is None:
-                try:
-                    decided = {path: column for path, column in own.items() if path not in fixed}
-                    points = kind.row_points(posed, decided)
-                except TableError as error:
-                    lines = str(error).splitlines()[:MOST_LISTED]
-                    raise SpecError(
-                        [document.fault(("rows",), line, "") for line in lines]
-                    ) from None
-                _count(spec, document, counted, costs, rows, points, posed.program)
-            lengths = [len(p) for p in points]
-            values = posed.program.values([p for each in points for p in each])
-            ends = np.cumsum([0, *lengths[:-1]])
-            column = scores.setdefault(label, np.zeros(count))
-            column[rows] = np.add.reduceat(values, ends) / lengths
-    return _Scored(scores, costs, len(groups))
-
-
-def _slots(kind: AnyKind, spec: DescriptionSpec, document: Document) -> Mapping[str, str]:
-    """Words that are no words of the space: the slots of a list."""
-    return kind.row_words(_validated(spec, document, spec.space, None)) if not spec.rows else {}
+    programs = 0
+    for group in groups(networks):
+        programs += 1
+        for label, words in group.rivals.items():
+            program = group.pose(label, words).program
+            scores.setdefault(label, np.zeros(count))[group.rows] = group.values(program)
+        _count(document, counted, costs, group, program)
+    return _Scored(scores, costs, programs)
 
 
 def _count(
-    spec: DescriptionSpec, document: Document, counted: Mapping[str, str],
-    costs: Mapping[str, FloatArray], rows: Sequence[int], points: Sequence[IntArray], program: Any,
+    document: Document, counted: Mapping[str, str], costs: Mapping[str, FloatArray], group: Group,
+    program: Program,
 ) -> None:  # fmt: skip
     """Budgets that the program counts."""
     for name, metric in counted.items():
@@ -264,9 +315,9 @@ def _count(
             known = [*program.metric_names]
             fault = document.fault(place, repr(metric), ", ".join(known), near_miss(metric, known))
             raise SpecError([fault])
-        if any(len(p) > 1 for p in points):
+        if any(len(p) > 1 for p in group.points):
             raise SpecError([document.fault(place, "stages of unlike blocks", "a column")])
-    for row, point in zip(rows, points):
+    for row, point in zip(group.rows, group.points):
         counts = program.costs(tuple(map(int, point[0]))) if counted else {}
         for name, metric in counted.items():
             costs[name][row] = counts[metric]

@@ -1,0 +1,319 @@
+"""Which closed form picks good networks: every objective on every table and budget, in one run.
+
+Tables are read by the descriptions that come with the package, from ../shared/data. The free numbers
+of the log-volume are chosen by *leaving tables out*: on all tables but one (two targets of the same
+networks are one table), then judged on that one. Regret is the mean over 18 budgets between the 10% and
+95% quantiles; "of random" is it as a share of a random network's. Half of the criterion is raw, half
+denoised.
+
+    python benchmarks/objectives.py                     # about four minutes on one core
+    python benchmarks/objectives.py --tables diswot_s1,ofa_mbv3
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mathdesign.evidence.description import read_description
+from mathdesign.evidence.matrix import RANDOM, Case, cases, denoised, missed
+from mathdesign.evidence.ranks import ranked
+from mathdesign.evidence.trained import Group, Trained, groups, read_networks, read_trained
+from mathdesign.spaces.convnet.network import Network
+from mathdesign.spaces.convnet.program import EntropyOptions
+from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
+from mathdesign.spaces.transformer.volume import volume as transformer_volume
+from mathdesign.surrogate.reading import read_frame
+from mathdesign.validators.convnet.recheck import recheck
+
+DATA = Path(__file__).parents[2] / "shared/data"
+FOLDERS = {
+    "accel_nasbench": "accel_nasbench", "ofa_mbv3": "fbnet_ofa_latency", "nats_size": "nats_sss",
+    "diswot_s1": "diswot_s1", "nasbench201": "nasbench201", "hw_gpt_s": "hw_gpt_bench",
+    "gemstones": "gemstones",
+}  # fmt: skip
+CHAINS = ("accel_nasbench", "ofa_mbv3", "nats_size", "diswot_s1")
+DECODERS = ("hw_gpt_s", "gemstones")
+
+#: The numbers that may be chosen; ties go to the first, so the plainest stands first.
+RISES = (1.0, 0.0, 0.5, 1.5, 2.0)
+KERNELS = (0.5, 0.0, 0.25, 0.75, 1.0)
+SQUEEZES = (1.0, 1.2, 1.35, 1.5)
+PER_BLOCK = (0.0, 2.0, 4.0, 8.0, 16.0)
+PER_LAYER = (12.0, 0.0, 2.0, 4.0, 8.0, 16.0, 24.0, 48.0)
+#: The default: rise, kernel, squeeze-and-excitation, channels a block.
+DEFAULT = (1.0, 0.5, 1.35, 8.0)
+RIVALS = ("deepmad (code)", "deepmad (paper)", "deepmad (no penalty)")
+
+
+@dataclass(eq=False)
+class Table:
+    """A table with all that is asked of it more than once."""
+
+    name: str
+    trained: Trained
+    budgets: list[Case]
+    clean: dict[str, Any]
+    family: Callable[..., Any] | None
+    known: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+
+    def regrets(self, scores: Any) -> dict[tuple[str, str], tuple[float, float | None]]:
+        """By target and budget kind: raw and denoised."""
+        if scores is not None:
+            centred = scores - scores.mean()
+            key = np.round(centred / (np.abs(centred).max() or 1.0), 9).tobytes()
+            if key in self.known:
+                return self.known[key]
+        found = {}
+        for target, labels in self.trained.labels.items():
+            for case in self.budgets:
+                raw = float(np.mean(missed(scores, labels, case)))
+                clean = self.clean[target]
+                smooth = None if clean is None else float(np.mean(missed(scores, clean, case)))
+                found[target, case.name] = (raw, smooth)
+        if scores is not None:
+            self.known[key] = found
+        return found
+
+    def share(self, scores: Any) -> float:
+        """Regret as a share of a random network's, mean of raw and denoised over everything."""
+        random, mine = self.regrets(None), self.regrets(scores)
+        return float(
+            np.mean(
+                [
+                    np.mean([m / r for m, r in zip(mine[k], random[k]) if m is not None])
+                    for k in mine
+                ]
+            )
+        )
+
+
+def frame_of(name: str, table: str) -> pd.DataFrame:
+    """The table; of Gemstones the last checkpoint of each run."""
+    frame = read_frame(DATA / FOLDERS[name] / table)
+    if name == "gemstones":
+        frame = frame.sort_values("tokens").groupby("run_name").last().reset_index()
+    return frame
+
+
+def read(name: str) -> Table:
+    """One table, every objective scored."""
+    spec, document = read_description(name)
+    frame = frame_of(name, spec.table or "hot_100b+.csv.gz")
+    trained = read_trained(spec, document, frame)
+    if name == "accel_nasbench":
+        scores = {**trained.scores, **published_layers(frame, read_networks(spec, document, frame))}
+        trained = Trained(**{**vars_of(trained), "scores": scores})
+    family = None
+    if name in CHAINS:
+        family = chain_family(list(groups(read_networks(spec, document, frame))), trained)
+    elif name in DECODERS:
+        family = decoder_family(list(groups(read_networks(spec, document, frame))), trained)
+    clean = {t: denoised(trained.features, y) for t, y in trained.labels.items()}
+    return Table(name, trained, cases(spec, trained, 0.1, 0.95, 18), clean, family)
+
+
+def vars_of(trained: Trained) -> dict[str, Any]:
+    """The fields of a frozen dataclass."""
+    return {f: getattr(trained, f) for f in trained.__dataclass_fields__}
+
+
+def published_layers(frame: pd.DataFrame, networks: Any) -> dict[str, Any]:
+    """DeepMAD's entropies of Accel's own layers: expansion 1 has no first 1x1 convolution.
+
+    The description's space has one; the recount of networks of both blocks does without.
+    """
+    strides, widths = (1, 2, 2, 2, 1, 2, 1), (16, 24, 40, 80, 96, 192, 320)
+    forms = {
+        "deepmad (code), own layers": EntropyOptions("tinynas", depth_stages=tuple(range(7))),
+        "deepmad (no penalty), own layers": EntropyOptions("tinynas", depth_penalty=0.0),
+        "mae-det, own layers": EntropyOptions("mae_det"),
+    }
+    first = {int(n): row for row, n in reversed(list(enumerate(networks.inverse)))}
+    found: dict[str, list[float]] = {name: [] for name in forms}
+    records = frame.to_dict("records")
+    for n in range(networks.count):
+        row = records[first[n]]
+        stages: list[dict[str, Any]] = [
+            {"name": "stem", "role": "stem", "family": "conv", "stride": 2, "width": 32, "kernel_size": 3, "depth": 1}
+        ]
+        for i, (stride, width) in enumerate(zip(strides, widths)):
+            e, k, d = (int(row[f"block{i}_{c}"]) for c in "ekl")
+            stage = {"name": f"stage{i + 1}", "role": "body", "stride": stride, "width": width, "kernel_size": k, "depth": d}
+            own = {"family": "depthwise_separable"} if e == 1 else {"family": "inverted_residual", "bottleneck": e * width}
+            stages.append({**stage, **own})
+        stages.append({"name": "head", "role": "head", "family": "conv", "stride": 1, "width": 1280, "kernel_size": 1, "depth": 1})
+        stages.append({"name": "classifier", "role": "classifier", "family": "classifier", "stride": 1, "width": 1000, "depth": 1})
+        data = {"format": 1, "name": "row", "input": {"channels": 3, "size": 224}, "stages": stages}
+        net = Network.from_dict(data)
+        for name, options in forms.items():
+            found[name].append(recheck(net, entropy=options).objective)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def chain_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
+    """Log-volumes of any numbers, from the terms that the program is posed with."""
+    ready = []
+    for group in parts:
+        posed = group.pose("volume", {"volume": {}})
+        every = np.concatenate(group.points)
+        lengths = np.array([len(p) for p in group.points])
+        ready.append((group.rows, posed, np.log(every), lengths))
+    count = len(trained.features)
+
+    def scores(rise: float, kernel: float, squeeze: float, per_block: float) -> Any:
+        found = np.zeros(count)
+        options = VolumeOptions(rise=rise, kernel_size=kernel, squeeze_excitation=squeeze)
+        for rows, posed, logs, lengths in ready:
+            terms, constant = volume_terms(posed.space, options)
+            columns = posed.program.columns
+            total = np.full(len(logs), constant)
+            for term in terms:
+                own = logs[:, columns[term.stage, term.decision]]
+                if term.decision == "depth" and per_block:
+                    width = logs[:, columns[term.stage, "width"]]
+                    own = -np.log(np.exp(-own) + per_block * np.exp(-width))
+                total += term.weight * own
+            found[rows] = np.add.reduceat(total, np.cumsum([0, *lengths[:-1]])) / lengths
+        return found
+
+    return scores
+
+
+def decoder_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
+    """Log-volumes of decoders by how many channels a layer needs."""
+    nets: list[Any] = [None] * len(trained.features)
+    for group in parts:
+        label = next(iter(group.rivals))
+        posed = group.pose(label, group.rivals[label])
+        for row, points in zip(group.rows, group.points):
+            nets[row] = group.kind.network(posed, [int(v) for v in points[0]])
+    return lambda per_layer: np.array([transformer_volume(net, per_layer) for net in nets])
+
+
+# ---- choosing ------------------------------------------------------------------------------------
+
+
+def choices(tables: list[Table], grid: list[tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    """By table left out, and for none: the numbers that are best on all others."""
+    shares = {t.name: {g: t.share(t.family(*g)) for g in grid} for t in tables if t.family}
+    found = {}
+    for left in [*shares, "none"]:
+        rest = [s for name, s in shares.items() if name != left]
+        if rest:
+            found[left] = min(grid, key=lambda g: np.mean([s[g] for s in rest]))
+    return found
+
+
+# ---- printing ------------------------------------------------------------------------------------
+
+
+def show(table: Table, extra: dict[str, Any], *, intervals: bool) -> None:
+    """One table: objectives by budget kinds, raw and denoised."""
+    scores = {**extra, **table.trained.scores, RANDOM: None}
+    for target, labels in table.trained.labels.items():
+        networks = f"{len(labels):,} networks"
+        print(f"\n{table.name}, {target}, {networks}: mean regret, raw / denoised")
+        print(f"{'':34}", *(f"{case.name:>15}" for case in table.budgets), "  Spearman, Kendall")
+        for name, values in scores.items():
+            found = table.regrets(values)
+            cells = []
+            for case in table.budgets:
+                raw, smooth = found[target, case.name]
+                cells.append(f"{raw:.3f}" + ("" if smooth is None else f" / {smooth:.3f}"))
+            words = ""
+            if values is not None and intervals:
+                rho, tau = ranked(values, labels)
+                words = f"  {rho[0]:.3f} [{rho[1]:.3f}, {rho[2]:.3f}], {tau[0]:.3f} [{tau[1]:.3f}, {tau[2]:.3f}]"
+            print(f"{name:34}", *(f"{cell:>15}" for cell in cells), words, flush=True)
+
+
+def means(table: Table, scores: Any) -> tuple[float, float]:
+    """Mean raw regret over targets and budget kinds, and its share of random's."""
+    return float(np.mean([raw for raw, _ in table.regrets(scores).values()])), table.share(scores)
+
+
+def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
+    """Every table in one line: the default as chosen without it, the fixed default, the rivals."""
+    names = list(dict.fromkeys(n for extra in chosen.values() for n in extra))
+    print("\nmean raw regret over targets and budget kinds (share of random's, raw and denoised)")
+    columns = [*names, "deepmad", "params", "macs", RANDOM]
+    print(f"{'table':16}", *(f"{c:>24}" for c in columns))
+    totals: dict[str, list[tuple[float, float]]] = {c: [] for c in columns}
+    for table in tables:
+        own = {**table.trained.scores, **chosen.get(table.name, {}), RANDOM: None}
+        deepmad = [n for n in own if n.startswith("deepmad") or n == "entropy"]
+        if deepmad:  # the best of its forms on this table
+            own["deepmad"] = own[min(deepmad, key=lambda n: means(table, own[n])[0])]
+        cells = []
+        for column in columns:
+            if column in own:
+                raw, share = means(table, own[column])
+                totals[column].append((raw, share))
+                cells.append(f"{raw:.3f} ({share:.3f})")
+            else:
+                cells.append("-")
+        print(f"{table.name:16}", *(f"{c:>24}" for c in cells))
+    means_ = {c: np.mean(v, axis=0) if len(v) else None for c, v in totals.items()}
+    print(f"{'mean':16}", *(f"{'-' if m is None else f'{m[0]:.3f} ({m[1]:.3f})':>24}" for m in means_.values()))
+
+
+def tables_of(names: list[str]) -> Iterator[Table]:
+    """Those that are there, with the time that each took."""
+    for name in names:
+        spec, _ = read_description(name)
+        if not (DATA / FOLDERS[name] / (spec.table or "hot_100b+.csv.gz")).exists():
+            print(f"no table at {DATA / FOLDERS[name]}: skipped")
+            continue
+        start = time.monotonic()
+        yield read(name)
+        print(f"read {name} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", default=",".join(FOLDERS))
+    parser.add_argument("--no-intervals", action="store_true", help="Leave out the correlations.")
+    options = parser.parse_args()
+    tables = list(tables_of(options.tables.split(",")))
+    chains = [t for t in tables if t.name in CHAINS]
+    decoders = [t for t in tables if t.name in DECODERS]
+    grids: list[tuple[list[Table], list[tuple[float, ...]], tuple[float, ...], str]] = [
+        (chains, list(itertools.product(RISES, KERNELS, SQUEEZES, PER_BLOCK)), DEFAULT, "rise, kernel, SE, channels a block"),
+        (decoders, [(k,) for k in PER_LAYER], (12.0,), "channels a layer"),
+    ]
+    chosen: dict[str, dict[str, Any]] = {t.name: {} for t in tables}
+    for members, grid, default, words in grids:
+        if not members:
+            continue
+        found = choices(members, grid) if len(members) > 1 else {}
+        print(f"\nchosen without the table, {words}:")
+        for left, numbers in found.items():
+            print(f"  {left:16} {', '.join(f'{n:g}' for n in numbers)}")
+        for table in members:
+            assert table.family is not None
+            if table.name in found:
+                chosen[table.name]["volume (left out)"] = table.family(*found[table.name])
+            chosen[table.name]["volume (default)"] = table.family(*default)
+    for members, _, _, words in grids[:1]:
+        for table in members:
+            assert table.family is not None
+            for label, numbers in (("rise 0", (0.0, 0.5, 1.35, 0.0)), ("rise 1", (1.0, 0.5, 1.35, 0.0)), ("rise 1, 4 a block", (1.0, 0.5, 1.35, 4.0)), ("rise 1, no SE", (1.0, 0.5, 1.0, 0.0)), ("rise 1, no kernel", (1.0, 0.0, 1.35, 0.0))):
+                chosen[table.name][f"volume: {label}"] = table.family(*numbers)
+    for table in tables:
+        show(table, chosen[table.name], intervals=not options.no_intervals)
+    summary([t for t in tables if t.name != "nasbench201"], chosen)
+
+
+if __name__ == "__main__":
+    main()
