@@ -144,16 +144,54 @@ def published_layers(frame: pd.DataFrame, networks: Any) -> dict[str, Any]:
     for n in range(networks.count):
         row = records[first[n]]
         stages: list[dict[str, Any]] = [
-            {"name": "stem", "role": "stem", "family": "conv", "stride": 2, "width": 32, "kernel_size": 3, "depth": 1}
+            {
+                "name": "stem",
+                "role": "stem",
+                "family": "conv",
+                "stride": 2,
+                "width": 32,
+                "kernel_size": 3,
+                "depth": 1,
+            }
         ]
         for i, (stride, width) in enumerate(zip(strides, widths)):
             e, k, d = (int(row[f"block{i}_{c}"]) for c in "ekl")
-            stage = {"name": f"stage{i + 1}", "role": "body", "stride": stride, "width": width, "kernel_size": k, "depth": d}
-            own = {"family": "depthwise_separable"} if e == 1 else {"family": "inverted_residual", "bottleneck": e * width}
+            stage = {
+                "name": f"stage{i + 1}",
+                "role": "body",
+                "stride": stride,
+                "width": width,
+                "kernel_size": k,
+                "depth": d,
+            }
+            own = (
+                {"family": "depthwise_separable"}
+                if e == 1
+                else {"family": "inverted_residual", "bottleneck": e * width}
+            )
             stages.append({**stage, **own})
-        stages.append({"name": "head", "role": "head", "family": "conv", "stride": 1, "width": 1280, "kernel_size": 1, "depth": 1})
-        stages.append({"name": "classifier", "role": "classifier", "family": "classifier", "stride": 1, "width": 1000, "depth": 1})
-        data = {"format": 1, "name": "row", "input": {"channels": 3, "size": 224}, "stages": stages}
+        stages.append(
+            {
+                "name": "head",
+                "role": "head",
+                "family": "conv",
+                "stride": 1,
+                "width": 1280,
+                "kernel_size": 1,
+                "depth": 1,
+            }
+        )
+        stages.append(
+            {
+                "name": "classifier",
+                "role": "classifier",
+                "family": "classifier",
+                "stride": 1,
+                "width": 1000,
+                "depth": 1,
+            }
+        )
+        data = {"name": "row", "input": {"channels": 3, "size": 224}, "stages": stages}
         net = Network.from_dict(data)
         for name, options in forms.items():
             found[name].append(recheck(net, entropy=options).objective)
@@ -264,7 +302,10 @@ def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
                 cells.append("-")
         print(f"{table.name:16}", *(f"{c:>24}" for c in cells))
     means_ = {c: np.mean(v, axis=0) if len(v) else None for c, v in totals.items()}
-    print(f"{'mean':16}", *(f"{'-' if m is None else f'{m[0]:.3f} ({m[1]:.3f})':>24}" for m in means_.values()))
+    print(
+        f"{'mean':16}",
+        *(f"{'-' if m is None else f'{m[0]:.3f} ({m[1]:.3f})':>24}" for m in means_.values()),
+    )
 
 
 def tables_of(names: list[str]) -> Iterator[Table]:
@@ -289,7 +330,12 @@ def main() -> None:
     chains = [t for t in tables if t.name in CHAINS]
     decoders = [t for t in tables if t.name in DECODERS]
     grids: list[tuple[list[Table], list[tuple[float, ...]], tuple[float, ...], str]] = [
-        (chains, list(itertools.product(RISES, KERNELS, SQUEEZES, PER_BLOCK)), DEFAULT, "rise, kernel, SE, channels a block"),
+        (
+            chains,
+            list(itertools.product(RISES, KERNELS, SQUEEZES, PER_BLOCK)),
+            DEFAULT,
+            "rise, kernel, SE, channels a block",
+        ),
         (decoders, [(k,) for k in PER_LAYER], (12.0,), "channels a layer"),
     ]
     chosen: dict[str, dict[str, Any]] = {t.name: {} for t in tables}
@@ -308,7 +354,13 @@ def main() -> None:
     for members, _, _, words in grids[:1]:
         for table in members:
             assert table.family is not None
-            for label, numbers in (("rise 0", (0.0, 0.5, 1.35, 0.0)), ("rise 1", (1.0, 0.5, 1.35, 0.0)), ("rise 1, 4 a block", (1.0, 0.5, 1.35, 4.0)), ("rise 1, no SE", (1.0, 0.5, 1.0, 0.0)), ("rise 1, no kernel", (1.0, 0.0, 1.35, 0.0))):
+            for label, numbers in (
+                ("rise 0", (0.0, 0.5, 1.35, 0.0)),
+                ("rise 1", (1.0, 0.5, 1.35, 0.0)),
+                ("rise 1, 4 a block", (1.0, 0.5, 1.35, 4.0)),
+                ("rise 1, no SE", (1.0, 0.5, 1.0, 0.0)),
+                ("rise 1, no kernel", (1.0, 0.0, 1.35, 0.0)),
+            ):
                 chosen[table.name][f"volume: {label}"] = table.family(*numbers)
     for table in tables:
         show(table, chosen[table.name], intervals=not options.no_intervals)
