@@ -51,6 +51,7 @@ from mathdesign.solvers.convex.coordinates import (
     repeats,
     whole_box,
 )
+from mathdesign.solvers.convex.geometric import Geometric, is_geometric
 
 LEAST_LIMIT = 1e-300
 
@@ -59,12 +60,19 @@ LEAST_LIMIT = 1e-300
 class Relaxation:
     """The cvxpy program (maximise, in multiples of ``unit``) and its variables.
 
-    ``coordinate[(stage, decision)]`` is :math:`x` or :math:`M`.
+    ``coordinate[(stage, decision)]`` is :math:`x` or :math:`M`. ``gp``: a geometric program, to be
+    solved by ``program.solve(gp=True)``; its objective is ``constant + unit * ln(value)``.
     """
 
     program: Any
     unit: float
     coordinate: dict[tuple[int, str], Any]
+    gp: bool = False
+    constant: float = 0.0
+
+    def objective(self, value: float) -> float:
+        """The design problem's objective where the program's is ``value``."""
+        return self.constant + self.unit * math.log(value) if self.gp else self.unit * value
 
 
 def refuses(problem: DesignProblem) -> str | None:
@@ -82,9 +90,15 @@ def refuses(problem: DesignProblem) -> str | None:
 
 
 def to_cvxpy(problem: DesignProblem, box: Box | None = None) -> Relaxation:
-    """The relaxation over ``box`` (default: the whole space). Raises ``ValueError`` if refused."""
+    """The relaxation over ``box`` (default: the whole space). Raises ``ValueError`` if refused.
+
+    Of the whole space it is handed out as a geometric program where it is one (:mod:`.geometric`).
+    """
     if reason := refuses(problem):
         raise ValueError(reason)
+    if box is None and is_geometric(problem):
+        found = Geometric(problem)
+        return Relaxation(found.program, found.unit, found.coordinate, True, found.constant)
     return _Relax(problem, box or whole_box(problem)).run()
 
 

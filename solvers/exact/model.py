@@ -12,16 +12,24 @@ table; so a step function needs no special case. Then, with :math:`V = M x`,
 
 The first line is jointly convex in (x, M, V) (the second summand is a perspective function), the
 second linear: the only thing left to relax in either is the product :math:`V = M x` itself. A
-logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave. Where a depth occurs in costs
-and logarithms alone and is at least 2, its coordinate is :math:`\mu = \ln M` instead: then
-:math:`M e^{p x} = e^{p x + \mu}` needs no :math:`V`, and :math:`\ln(1 + e^\mu)`, convex, is at most
-its chord: a geometric program but for that.
+logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave.
+
+**Depths apart.** A depth that only costs and logarithms read, under an objective with logarithms,
+is put otherwise: :math:`M = \lambda n` with :math:`\lambda\in\{0,1\}`, whether there is a further
+block, and :math:`n\ge 1`, how many, one more variable with :math:`\mu=\ln n`. Then
+:math:`M e^{p x} = \lambda\, e^{(p V + V_\mu)/\lambda}` with :math:`V = \lambda x`,
+:math:`V_\mu = \lambda\mu`: the perspective above for a depth of at most two blocks, of a monomial
+with one more symbol. Where :math:`\lambda` is fixed nothing is left to relax in the costs; where it
+is open, the product of a number of at most 1 is, not one of up to 59 blocks. The logarithm
+:math:`\ln(1+\lambda e^\mu)` is over-estimated by :math:`\lambda` times a line in :math:`\mu`, linear
+in :math:`(\lambda, V_\mu)` (:func:`~.kernels.terms.build_extra`). With :math:`\lambda=0` all values of
+:math:`n` are one design; the least of its box stands for it, so that others may be cut off.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,16 +54,15 @@ class BoxModel(NamedTuple):
     """(n, values) the values, a depth as depth - 1."""
     at: FloatArray
     """(n, values) the coordinates: logarithms of values, depths as they are."""
-    log_at: FloatArray
-    """(n, values) logarithms of depths as they are; 0 where there is none."""
-    loggable: IntArray
-    """(n,) 1 for depths that occur in costs and logarithms alone: in boxes without depth 1 their
-    coordinate is ln M, in which costs need no relaxation."""
     source: IntArray
     """(n,) the variable that a derived one follows, -1 for a decision."""
     follow: IntArray
     """(n, values) index of a derived variable for each index of its source."""
     is_depth: IntArray
+    pair: IntArray
+    """(G, 3) depths apart: lambda, n, and their product."""
+    pair_weight: FloatArray
+    """(G,) weight of ln(1 + lambda n)."""
     product: IntArray
     """(Q, 2) depth variable M and variable x of each product V = M x."""
     sig_depth: IntArray
@@ -122,10 +129,45 @@ class BoxModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A model, and the way back: which variable holds each column of a point."""
+    """A model, and the way between points and indices of variables.
 
+    ``column_variable`` holds the variable of each column of a point; ``further`` that of ``n`` for
+    columns of depths apart.
+    """
+
+    problem: DesignProblem
     model: BoxModel
     column_variable: tuple[int, ...]
+    further: Mapping[int, int]
+
+    def index(self, point: Sequence[int]) -> IntArray | None:
+        """A point as indices (derived variables still to follow), ``None`` if outside."""
+        index = np.zeros(len(self.model.size), dtype=np.int64)
+        for c, (j, value) in enumerate(zip(self.column_variable, point)):
+            s, name = self.problem.variables[c]
+            domain = self.problem.stages[s].domain(name)
+            if value not in domain:
+                return None
+            at = domain.index(value)
+            if c in self.further:
+                ones = domain[0] == 1  # the first value of n belongs to the second depth
+                index[j] = min(at, 1) if ones else 0
+                at, j = max(at - ones, 0), self.further[c]
+            index[j] = at
+        return index
+
+    def point(self, index: IntArray) -> tuple[int, ...]:
+        """The point of indices."""
+        value = self.model.value
+        found = []
+        for c, j in enumerate(self.column_variable):
+            s, name = self.problem.variables[c]
+            if c in self.further:
+                n = self.further[c]
+                found.append(1 + int(value[j, index[j]] * value[n, index[n]]))
+            else:
+                found.append(self.problem.stages[s].domain(name)[index[j]])
+        return tuple(found)
 
 
 @dataclass(slots=True)
@@ -133,46 +175,76 @@ class _Variables:
     domains: list[tuple[int, ...]]
     source: list[int]
     index: dict[tuple[int, str], int]
+    further: dict[int, int]
+    """By stage: n of a depth apart."""
 
 
 def lower(problem: DesignProblem) -> Lowered:
     """The problem as arrays. Pure; takes milliseconds."""
-    variables = _variables(problem)
+    variables = _variables(problem, _apart(problem))
     products = _Products()
     signatures = _signatures(problem, variables, products)
-    ends = sorted(
-        {s.stage for s in problem.objective.scales if s.weight}
-        | set(problem.effectiveness.prefixes if problem.effectiveness else ())
-    )
+    ends = sorted(_read_ends(problem))
+    pairs = _pairs(problem, variables, products)
     widths = _widths(problem, variables, products, ends)
     rules = _rules(problem, variables)
     rows = _rows(problem)
-    objective = _objective(problem, variables, ends, widths, len(products.pairs))
-    domains = _domain_arrays(problem, variables)
-    product = _table(products.pairs, 2)
     model = BoxModel(
-        **domains,
-        loggable=_loggable(domains["is_depth"], product, widths, objective, rules["rule_var"]),
-        product=product,
+        **_domain_arrays(problem, variables),
+        **pairs,
+        product=_table(products.pairs, 2),
         **signatures,
         once_scaled=signatures["once"] * rows["row_scale"],
         rest_scaled=signatures["rest"] * rows["row_scale"],
         var_sig=_where_used(len(variables.domains), signatures),
         **rows,
         **widths,
-        **objective,
+        **_objective(problem, variables, ends, widths, len(products.pairs)),
         **_prefixes(problem, ends),
         **rules,
     )
-    return Lowered(model, tuple(variables.index[v] for v in problem.variables))
+    further = {problem.columns[s, DEPTH]: j for s, j in variables.further.items()}
+    columns = tuple(variables.index[v] for v in problem.variables)
+    return Lowered(problem, model, columns, further)
 
 
-def _variables(problem: DesignProblem) -> _Variables:
-    result = _Variables([], [], {})
+def _read_ends(problem: DesignProblem) -> set[int]:
+    """The stages up to which a log-width is read."""
+    scales = {scale.stage for scale in problem.objective.scales if scale.weight}
+    return scales | set(problem.effectiveness.prefixes if problem.effectiveness else ())
+
+
+def _apart(problem: DesignProblem) -> set[int]:
+    """The stages whose depth is put as lambda times n."""
+    objective, last = problem.objective, max(_read_ends(problem), default=-1)
+    if not objective.logs:
+        return set()
+    read = set(objective.depth_penalty.stages if objective.depth_penalty else ())
+    for rule in problem.rules:
+        read |= {rule.first_stage} if rule.first == DEPTH else set()
+        read |= {rule.second_stage} if rule.second == DEPTH else set()
+    return {
+        s
+        for s, stage in enumerate(problem.stages)
+        if s > last
+        and s not in read
+        and stage.domain(DEPTH)[-1] > 1
+        and all(derived.source != DEPTH for derived in stage.derived)
+    }
+
+
+def _variables(problem: DesignProblem, apart: set[int]) -> _Variables:
+    result = _Variables([], [], {}, {})
     for s, stage in enumerate(problem.stages):
         for decision in stage.decisions:
             result.index[s, decision.name] = len(result.domains)
-            result.domains.append(decision.values)
+            result.source.append(-1)
+            if decision.name != DEPTH or s not in apart:
+                result.domains.append(decision.values)
+                continue
+            result.domains.append((1, 2) if decision.values[0] == 1 else (2,))
+            result.further[s] = len(result.domains)
+            result.domains.append(tuple(v - 1 for v in decision.values if v > 1))
             result.source.append(-1)
         for derived in stage.derived:
             result.index[s, derived.name] = len(result.domains)
@@ -230,9 +302,16 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
         for r, metric in enumerate(rows):
             for monomial in stage.costs.get(metric, ()):
                 coefficient, powers = _powers(problem, variables, s, monomial)
-                key = (variables.index[s, DEPTH], powers)
-                for table, times in zip((once, rest), _split(monomial.repeat)):
-                    table.setdefault(key, [0] * len(rows))[r] += times * coefficient
+                depth, times = variables.index[s, DEPTH], _split(monomial.repeat)
+                later = powers
+                if s in variables.further:  # n times in each further block: a signature of its own
+                    later = tuple(sorted((*powers, (variables.further[s], 1))))
+                for key, counts in (
+                    ((depth, powers), times) if later == powers else ((depth, powers), (times[0], 0)),
+                    ((depth, later), (0, 0) if later == powers else (0, times[1])),
+                ):
+                    for table, count in zip((once, rest), counts):
+                        table.setdefault(key, [0] * len(rows))[r] += count * coefficient
     width = max((len(powers) for _, powers in once), default=0) or 1
     shape = (len(once), width)
     var, power = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -250,6 +329,17 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
         "once": _table(once.values(), len(rows)),
         "rest": _table(rest.values(), len(rows)),
     }
+
+
+def _pairs(problem: DesignProblem, variables: _Variables, products: _Products) -> Arrays:
+    """The depths apart, with the weight of their logarithms."""
+    found, weights = [], []
+    for s, n in variables.further.items():
+        depth = variables.index[s, DEPTH]
+        found.append((depth, n, products(depth, n)))
+        logs = [log for log in problem.objective.logs if (log.stage, log.decision) == (s, DEPTH)]
+        weights.append(sum(log.weight for log in logs))
+    return {"pair": _table(found, 3), "pair_weight": np.array(weights, dtype=np.float64)}
 
 
 def _where_used(n: int, signatures: Arrays) -> IntArray:
@@ -340,7 +430,7 @@ def _objective(
     for log in objective.logs:
         j = variables.index[log.stage, log.decision]
         if log.decision == DEPTH:
-            log_depth[j] += log.weight
+            log_depth[j] += 0.0 if log.stage in variables.further else log.weight
         else:
             additive[1 + j] += log.weight
     penalty = objective.depth_penalty
@@ -356,21 +446,6 @@ def _objective(
         else _ints(()),
         "pen": np.array([penalty.weight, penalty.form == "std"] if penalty else [0.0, 0.0]),
     }
-
-
-def _loggable(
-    is_depth: IntArray, product: IntArray, widths: Arrays, objective: Arrays, ruled: IntArray
-) -> IntArray:
-    """Depths that no log-width, layer count, penalty, rule or product of the objective reads."""
-    n = len(is_depth)
-    read = np.zeros(n, dtype=np.bool_)
-    for rows in (widths["end_first"], widths["end_layers"], objective["additive"][None, 1 : 1 + n]):
-        read |= (rows != 0).any(axis=0)
-    of_products = (widths["end_product"] != 0).any(axis=0) | (objective["additive"][1 + n :] != 0)
-    read[product[of_products, 0]] = True
-    read[ruled.ravel()] = True
-    read[objective["pen_var"]] = True
-    return np.where(read, 0, is_depth)
 
 
 def _prefixes(problem: DesignProblem, ends: list[int]) -> Arrays:
@@ -394,14 +469,11 @@ def _domain_arrays(problem: DesignProblem, variables: _Variables) -> Arrays:
     depths = {j for (_, name), j in variables.index.items() if name == DEPTH}
     value = np.zeros((n, longest), dtype=np.int64)
     at = np.zeros((n, longest))
-    log_at = np.zeros((n, longest))
     follow = np.zeros((n, longest), dtype=np.int64)
     for j, domain in enumerate(variables.domains):
         entries = np.array(domain, dtype=np.int64) - (j in depths)
         value[j, : len(domain)] = entries
         at[j, : len(domain)] = entries if j in depths else np.log(entries)
-        if j in depths:
-            log_at[j, : len(domain)] = np.log(np.maximum(entries, 1))
     for s, stage in enumerate(problem.stages):
         for derived in stage.derived:
             j = variables.index[s, derived.name]
@@ -411,7 +483,6 @@ def _domain_arrays(problem: DesignProblem, variables: _Variables) -> Arrays:
         "size": _ints(len(d) for d in variables.domains),
         "value": value,
         "at": at,
-        "log_at": log_at,
         "source": _ints(variables.source),
         "follow": follow,
         "is_depth": _ints(int(j in depths) for j in range(n)),

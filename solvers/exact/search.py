@@ -116,10 +116,7 @@ class Bounder:
         limits = k.relax(m, w)
         if not limits.possible:
             return None
-        start = parent.start
-        if scratch.logged.any():
-            start = np.where(scratch.logged, np.log(np.maximum(start, 1.0)), start)
-        np.clip(start, scratch.lo, scratch.hi, out=scratch.start)
+        np.clip(parent.start, scratch.lo, scratch.hi, out=scratch.start)
         rest_most, penalty = limits.rest_most, limits.penalty_least
         if parent.variable < 0:
             self.out.rest_most = rest_most
@@ -162,10 +159,7 @@ class Bounder:
             return None
         variable, split = k.branching(m, w)
         box = scratch.ilo.copy(), scratch.ihi.copy()
-        found = scratch.y[: len(lo)].copy()
-        if scratch.logged.any():
-            found = np.where(scratch.logged, np.exp(found), found)
-        return Node(bound, most, *box, found, variable, split)
+        return Node(bound, most, *box, scratch.y[: len(lo)].copy(), variable, split)
 
     def _maximised(self, scale: float, room: float, full: bool, cut: float) -> float:
         """A bound from the interior-point method, in the unit of the objective."""

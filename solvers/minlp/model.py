@@ -66,7 +66,7 @@ class _Build(Symbols):
         self._rules()
         self._budgets()
         self._effectiveness()
-        terms = [*self._entropy(), *self._logs(), *self._penalty()]
+        terms = [*self._entropy(), *self._log_terms(), *self._penalty()]
         terms += [self._metric(m, w) for m, w in self.problem.objective.metric_weights]
         # Solvers keep 1e-6 and drop coefficients of 1e-9: small objectives are stated larger.
         unit = min(1.0, 2.0 ** (math.frexp(self._largest_objective())[1] - 10))
@@ -217,7 +217,7 @@ class _Build(Symbols):
                 terms.append((math.log(scale.area) + width.log) * entropy)
         return terms
 
-    def _logs(self) -> list[Any]:
+    def _log_terms(self) -> list[Any]:
         """Logarithms of choices; a depth gets a variable of its own where it has a term."""
         objective = self.problem.objective
         terms: list[Any] = [objective.constant]

@@ -194,7 +194,7 @@ class EntropySpec(Block):
 
 
 Exponent = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-Factor = Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 _OF = "Weight of ln({}), or a list with one for each body stage."
 
 

@@ -51,7 +51,6 @@ def evaluate_rows(m: BoxModel, w: Work, scale: float, weights: bool) -> float:
         for part in range(2):
             # part 0: what is a plain exponential; part 1: what repeats an open number of times
             repeats = w.act[d] >= 0
-            logged = w.logged[d] == 1
             if part == 1 and (not repeats or (m.sig_var[k, 0] >= 0 and m.sig_product[k, 0] < 0)):
                 break
             count, exponent, within = 0, 0.0, 0.0
@@ -60,17 +59,15 @@ def evaluate_rows(m: BoxModel, w: Work, scale: float, weights: bool) -> float:
                 if j < 0:
                     break
                 product = n + m.sig_product[k, p]
-                if part == 1 and not logged and w.act[product] >= 0:
+                if part == 1 and w.act[product] >= 0:
                     index[count], power[count] = w.act[product], m.sig_pow[k, p]
                     within += m.sig_pow[k, p] * w.y[product] / w.y[d]
                     count += 1
                 else:
                     exponent += m.sig_pow[k, p] * w.y[j]
-                    if (part == 0 or logged) and w.act[j] >= 0:
+                    if part == 0 and w.act[j] >= 0:
                         index[count], power[count] = w.act[j], m.sig_pow[k, p]
                         count += 1
-            if part == 1 and logged:
-                exponent += w.y[d]
             t = -1.0
             mult = 0.0
             for r in range(rows):
@@ -88,7 +85,7 @@ def evaluate_rows(m: BoxModel, w: Work, scale: float, weights: bool) -> float:
                     if part == 1:
                         index[count], power[count] = w.act[d], 1.0 - within
                         count += 1
-                v = c * t * (w.y[d] if part == 1 and not logged else 1.0)
+                v = c * t * (w.y[d] if part == 1 else 1.0)
                 if i >= 0:
                     w.g[i] += v
                     mult += w.lam[i] * c
@@ -102,7 +99,7 @@ def evaluate_rows(m: BoxModel, w: Work, scale: float, weights: bool) -> float:
                         w.grad[index[a]] -= price * c * t * power[a]
             if t >= 0.0 and count > 0 and mult > 0.0:
                 h = mult * t
-                if part == 1 and not logged:
+                if part == 1:
                     h /= w.y[d]
                     power[count - 1] = -within
                 for a in range(count):
@@ -216,21 +213,14 @@ def evaluate_penalty(m: BoxModel, w: Work, scale: float, room: float) -> float:
 
 @inner
 def evaluate_logs(m: BoxModel, w: Work, scale: float) -> float:
-    """Multiples of ln(1 + M) of open depths that are concave as they stand."""
+    """Positive multiples of ln(1 + M) of open depths, concave as they stand."""
     total = 0.0
     for j in range(m.size.shape[0]):
         c, a = scale * m.log_depth[j], w.act[j]
-        if a < 0 or c == 0.0:
-            continue
-        if c > 0.0 and not w.logged[j]:
+        if c > 0.0 and a >= 0:
             total += c * math.log1p(w.y[j])
             w.grad[a] += c / (1.0 + w.y[j])
             w.hess[a, a] += c / (1.0 + w.y[j]) ** 2
-        elif c < 0.0 and w.logged[j]:  # ln(1 + e^mu), convex in mu
-            share = 1.0 / (1.0 + math.exp(-w.y[j]))
-            total += c * math.log1p(math.exp(w.y[j]))
-            w.grad[a] += c * share
-            w.hess[a, a] -= c * share * (1.0 - share)
     return total
 
 

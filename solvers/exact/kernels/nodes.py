@@ -23,8 +23,8 @@ from mathdesign.solvers.exact.kernels.terms import (
     build_dense,
     build_ends,
     build_extra,
+    line_of,
     number_active,
-    place,
     prefixes_possible,
 )
 from mathdesign.solvers.exact.kernels.visits import points_in, position
@@ -42,8 +42,14 @@ def rest_range(m: BoxModel, w: Work) -> tuple[float, float]:
         high += c * (w.hi[j] if c > 0.0 else w.lo[j])
         c = m.log_depth[j]
         if c != 0.0:
-            low += c * math.log1p(m.at[j, w.ilo[j] if c > 0.0 else w.ihi[j]])
-            high += c * math.log1p(m.at[j, w.ihi[j] if c > 0.0 else w.ilo[j]])
+            low += c * math.log1p(w.lo[j] if c > 0.0 else w.hi[j])
+            high += c * math.log1p(w.hi[j] if c > 0.0 else w.lo[j])
+    for g in range(m.pair.shape[0]):
+        a, b, c = m.pair[g, 0], m.pair[g, 1], m.pair_weight[g]
+        least = math.log1p(float(m.value[a, w.ilo[a]] * m.value[b, w.ilo[b]]))
+        most = math.log1p(float(m.value[a, w.ihi[a]] * m.value[b, w.ihi[b]]))
+        low += c * (least if c > 0.0 else most)
+        high += c * (most if c > 0.0 else least)
     for q in range(m.product.shape[0]):
         a, b, c = m.product[q, 0], m.product[q, 1], m.additive[1 + n + q]
         low += c * w.lo[a] * w.lo[b]
@@ -70,10 +76,10 @@ def tighten_by_costs(m: BoxModel, w: Work, active: int, room: float) -> None:
             continue
         reach = room / abs(r) + RELAXED
         if r > 0.0:
-            while w.ilo[j] < w.ihi[j] and place(m, w, j, w.ilo[j]) < w.hi[j] - reach:
+            while w.ilo[j] < w.ihi[j] and m.at[j, w.ilo[j]] < w.hi[j] - reach:
                 w.ilo[j] += 1
         else:
-            while w.ilo[j] < w.ihi[j] and place(m, w, j, w.ihi[j]) > w.lo[j] + reach:
+            while w.ilo[j] < w.ihi[j] and m.at[j, w.ihi[j]] > w.lo[j] + reach:
                 w.ihi[j] -= 1
 
 
@@ -93,6 +99,12 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
         error = price * abs(w.y[n + q] - w.y[a] * w.y[b])
         w.score[a] += error
         w.score[b] += error
+    for g in range(m.pair.shape[0]):
+        a, b = m.pair[g, 0], m.pair[g, 1]
+        if w.act[b] >= 0:
+            const, slope = line_of(m, w, g)
+            error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
+            w.score[b] += scale * abs(m.pair_weight[g]) * w.y[a] * abs(error)
     for i in range(c, linear):
         r = w.lin_rule[i]
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]
@@ -112,14 +124,8 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
         if w.act[j] >= 0:
             i = position(m, w, j, w.y[j])
             if i < w.ihi[j]:
-                below, above = w.y[j] - place(m, w, j, i), place(m, w, j, i + 1) - w.y[j]
+                below, above = w.y[j] - m.at[j, i], m.at[j, i + 1] - w.y[j]
                 w.score[j] += 0.5 * w.curve[w.act[j]] * max(below, 0.0) * above
-            if w.logged[j] and m.log_depth[j] > 0.0:
-                least = math.log1p(m.at[j, w.ilo[j]])
-                rise = (math.log1p(m.at[j, w.ihi[j]]) - least) / (w.hi[j] - w.lo[j])
-                chord = least + rise * (w.y[j] - w.lo[j])
-                error = chord - math.log1p(math.exp(w.y[j]))
-                w.score[j] += max(0.0, scale * m.log_depth[j] * error)
 
 
 @kernel
@@ -136,9 +142,7 @@ def branching(m: BoxModel, w: Work) -> tuple[int, int]:
                 score += max(w.score[j], 0.0)
             if score > top:
                 best, top = j, score
-    if m.loggable[best] and not w.logged[best]:
-        return best, w.ilo[best]  # depth 1 apart: beyond it, costs need no relaxation
-    lo, hi = place(m, w, best, w.ilo[best]), place(m, w, best, w.ihi[best])
+    lo, hi = m.at[best, w.ilo[best]], m.at[best, w.ihi[best]]
     y = min(max(w.y[best], lo + 0.2 * (hi - lo)), hi - 0.2 * (hi - lo))
     return best, min(position(m, w, best, y), w.ihi[best] - 1)
 

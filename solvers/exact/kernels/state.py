@@ -61,8 +61,6 @@ class Work(NamedTuple):
 
     ilo: IntArray
     ihi: IntArray
-    logged: IntArray
-    """1 where the coordinate of a depth is ln M."""
     lo: FloatArray
     hi: FloatArray
     y: FloatArray
@@ -160,7 +158,7 @@ def workspace(m: BoxModel) -> Work:
     power = int(m.sig_pow.max(initial=1)) + 1
     f, i = (lambda *shape: np.zeros(shape)), (lambda *shape: np.zeros(shape, dtype=np.int64))
     return Work(
-        ilo=i(n), ihi=i(n), logged=i(n), lo=f(n), hi=f(n), y=f(every), act=i(every), full=i(every),
+        ilo=i(n), ihi=i(n), lo=f(n), hi=f(n), y=f(every), act=i(every), full=i(every),
         sig=f(sigs), row_lo=f(rows), row_hi=f(rows), poly=f(rows, power),
         dense_row=i(rows), dense_end=i(len(m.prefix_end)), dense_low=i(rows),
         end_lin=f(ends, every), end_const=f(ends), end_lo=f(ends), end_hi=f(ends),

@@ -11,28 +11,18 @@ from mathdesign.solvers.exact.model import BoxModel
 
 
 @inner
-def place(m: BoxModel, w: Work, j: int, i: int) -> float:
-    """The coordinate of index ``i`` of variable ``j`` in this box."""
-    return m.log_at[j, i] if w.logged[j] else m.at[j, i]
-
-
-@inner
 def number_active(m: BoxModel, w: Work) -> int:
     """Number the open variables and products; y of a closed variable is its value."""
     n, active = m.size.shape[0], 0
     for j in range(n):
-        opened = w.ilo[j] < w.ihi[j]
-        w.logged[j] = m.loggable[j] if opened and m.value[j, w.ilo[j]] > 0 else 0
-        w.lo[j], w.hi[j] = place(m, w, j, w.ilo[j]), place(m, w, j, w.ihi[j])
+        w.lo[j], w.hi[j] = m.at[j, w.ilo[j]], m.at[j, w.ihi[j]]
         w.act[j] = -1
         w.y[j] = w.lo[j]
-        if opened:
+        if w.ilo[j] < w.ihi[j]:
             w.act[j], w.full[active] = active, j
             active += 1
     for q in range(m.product.shape[0]):
         w.act[n + q] = -1
-        if w.logged[m.product[q, 0]]:
-            continue
         if w.act[m.product[q, 0]] >= 0 and w.act[m.product[q, 1]] >= 0:
             w.act[n + q], w.full[active] = active, n + q
             active += 1
@@ -100,24 +90,6 @@ def prefixes_possible(m: BoxModel, w: Work) -> bool:
 
 
 @inner
-def chord_of(
-    m: BoxModel, w: Work, k: int, r: int, low: float, high: float, least: float, rise: float,
-) -> float:  # fmt: skip
-    """Add to w.chord[r] the chord of exp of a logarithm that is linear in ln M; its constant."""
-    d = m.sig_depth[k]
-    low += least
-    high += least + rise * (w.hi[d] - w.lo[d])
-    base = math.exp(low)
-    slope = (math.exp(high) - base) / (high - low) if high - low > 1e-9 else math.exp(high)
-    const = base + slope * (least - rise * w.lo[d] - low)
-    const += add_linear(m, w, d, slope * rise, w.chord[r])
-    for p in range(m.sig_var.shape[1]):
-        if m.sig_var[k, p] >= 0:
-            const += add_linear(m, w, m.sig_var[k, p], slope * m.sig_pow[k, p], w.chord[r])
-    return const
-
-
-@inner
 def build_chords(m: BoxModel, w: Work) -> None:
     """w.chord[r]: a linear function (constant last) never below row r, where one is needed."""
     last = w.chord.shape[1] - 1
@@ -133,15 +105,9 @@ def build_chords(m: BoxModel, w: Work) -> None:
                 if m.sig_var[k, p] >= 0:
                     low += m.sig_pow[k, p] * w.lo[m.sig_var[k, p]]
                     high += m.sig_pow[k, p] * w.hi[m.sig_var[k, p]]
-            if once + rest * m.at[d, w.ihi[d]] == 0.0:
-                continue
-            if w.logged[d]:
-                # ln(once + rest e^mu), convex in mu, is at most its chord
-                least = math.log(once + rest * m.at[d, w.ilo[d]])
-                rise = (math.log(once + rest * m.at[d, w.ihi[d]]) - least) / (w.hi[d] - w.lo[d])
-                w.chord[r, last] += chord_of(m, w, k, r, low, high, least, rise) * (1.0 + RELAXED)
-                continue
             least = once + rest * w.lo[d]
+            if once + rest * w.hi[d] == 0.0:
+                continue
             if least == 0.0:  # rest * M * exp(..) <= rest * M * exp(high)
                 w.chord[r, last] += add_linear(m, w, d, rest * math.exp(high), w.chord[r])
                 continue
@@ -162,11 +128,30 @@ def build_chords(m: BoxModel, w: Work) -> None:
 
 
 @inner
+def line_of(m: BoxModel, w: Work, g: int) -> tuple[float, float]:
+    """A line ``const + slope * mu`` never below a multiple of the weight's sign of ln(1 + e^mu).
+
+    It is convex: its chord over the box is never below it, its tangent in the middle never above.
+    """
+    b = m.pair[g, 1]
+    low, high = w.lo[b], w.hi[b]
+    if m.pair_weight[g] >= 0.0:
+        least = math.log1p(float(m.value[b, w.ilo[b]]))
+        if w.act[b] < 0:
+            return least, 0.0
+        slope = (math.log1p(float(m.value[b, w.ihi[b]])) - least) / (high - low)
+        return least - slope * low, slope
+    middle = 0.5 * (low + high)
+    slope = 1.0 / (1.0 + math.exp(-middle))
+    return math.log1p(math.exp(middle)) - slope * middle, slope
+
+
+@inner
 def build_extra(m: BoxModel, w: Work) -> None:
     """The additive part of the objective over active variables, its constant last.
 
-    A negative multiple of ln(1 + M), concave in M, is at most that of its chord over the box; so
-    is a positive one of ln(1 + e^mu), convex in mu.
+    A negative multiple of the concave ln(1 + M) is at most that of its chord over the box. Of a
+    depth apart, ln(1 + lambda e^mu) is lambda times ln(1 + e^mu): lambda times a line.
     """
     fill(w.extra, 0.0)
     const = m.additive[0]
@@ -175,15 +160,18 @@ def build_extra(m: BoxModel, w: Work) -> None:
     for j in range(m.size.shape[0]):
         const += ROUNDING * abs(m.additive[1 + j]) * w.hi[j]  # what cancels leaves its rounding
         c = m.log_depth[j]
-        if c == 0.0:
+        if c >= 0.0 or w.act[j] < 0:
+            const += c * math.log1p(w.lo[j]) if w.act[j] < 0 else 0.0
             continue
-        least = math.log1p(m.at[j, w.ilo[j]])
-        if w.act[j] < 0:
-            const += c * least
-        elif (c > 0.0) == (w.logged[j] == 1):
-            slope = (math.log1p(m.at[j, w.ihi[j]]) - least) / (w.hi[j] - w.lo[j])
-            const += c * (least - slope * w.lo[j])
-            const += add_linear(m, w, j, c * slope, w.extra)
+        slope = (math.log1p(w.hi[j]) - math.log1p(w.lo[j])) / (w.hi[j] - w.lo[j])
+        const += c * (math.log1p(w.lo[j]) - slope * w.lo[j])
+        const += add_linear(m, w, j, c * slope, w.extra)
+    for g in range(m.pair.shape[0]):
+        line, slope = line_of(m, w, g)
+        c = m.pair_weight[g]
+        const += add_linear(m, w, m.pair[g, 0], c * line, w.extra)
+        const += add_linear(m, w, m.size.shape[0] + m.pair[g, 2], c * slope, w.extra)
+        const += ROUNDING * abs(c) * (1.0 + w.hi[m.pair[g, 1]])
     w.extra[w.extra.shape[0] - 1] = const
 
 

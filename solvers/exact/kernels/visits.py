@@ -6,7 +6,6 @@ from mathdesign.programs.base import IntArray
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.points import follow_sources, judge
 from mathdesign.solvers.exact.kernels.state import Work, copy
-from mathdesign.solvers.exact.kernels.terms import place
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -53,7 +52,7 @@ def round_off(m: BoxModel, w: Work, incumbent: float) -> int:
     """Judge the point next to the relaxed solution; 1 if it is in w.found."""
     for j in range(m.size.shape[0]):
         i = position(m, w, j, w.y[j])
-        if i < w.ihi[j] and place(m, w, j, i + 1) - w.y[j] < w.y[j] - place(m, w, j, i):
+        if i < w.ihi[j] and m.at[j, i + 1] - w.y[j] < w.y[j] - m.at[j, i]:
             i += 1
         w.point[j] = i
     follow_sources(m, w.point)
@@ -66,7 +65,7 @@ def position(m: BoxModel, w: Work, j: int, y: float) -> int:
     lo, hi = w.ilo[j], w.ihi[j]
     while lo < hi:
         middle = (lo + hi + 1) // 2
-        if place(m, w, j, middle) <= y:
+        if m.at[j, middle] <= y:
             lo = middle
         else:
             hi = middle - 1
