@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.programs.base import Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, Lifted, Recount, TextTable
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
+from mathdesign.spaces.lists.one_shot import measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.predictor import Predictor, read_back
 from mathdesign.validators.lists.recheck import (
     check_logs,
+    check_measured,
     check_objective,
     logs_of,
     verify_list,
@@ -107,6 +113,17 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         except TableError:
             return None
 
+    def settled(self, posed: PosedList, program: Program, solution: Solution) -> Solution:
+        """The better of the solver's answer and the best measured row, where rows are known."""
+        if posed.one_shot is None:
+            return solution
+        assert type(program) is SlotProblem
+        return posed.one_shot.settled(program, solution, posed.spec.solve.gap)
+
+    def lifted(self, posed: PosedList) -> Lifted:
+        """Without distances: what was measured may be the answer too."""
+        return Lifted(replace(posed.program, distances=()))
+
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""
         return spec.table_space()
@@ -127,7 +144,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Costs and budgets summed again; the objective asked of what was maximised."""
         _verified(posed, network, claimed.metrics)
         yield Check("costs and budgets", True, "summed again: agree to the unit")
-        value = posed.program.value(posed.space.point(network.options))
+        point = posed.space.point(network.options)
+        value = _worth(posed, point)
         agrees = abs(value - claimed.objective) <= SAME_OBJECTIVE * max(1.0, abs(claimed.objective))
         words = f"{value:.6f} by the predictor, {claimed.objective:.6f} claimed"
         yield Check("objective", agrees, words)
@@ -159,11 +177,18 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             f"(cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} rows): "
             "the best design of the predictor, not of the world"
         )
-        return [("predictor", words)]
+        return [("predictor", words), *measured_rows(about)]
 
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """A proof is about the predictor, where there is one."""
         return "the predictor" if figures["predictor"] else ""
+
+
+def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
+    """What the objective says of a design, by what was measured where it was."""
+    if posed.one_shot is None:
+        return posed.program.value(point)
+    return posed.one_shot.value(posed.program, point)
 
 
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
@@ -181,9 +206,19 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
         if weights is not None:
             check_logs(network.options, weights, solution.objective)
         return
+    assert solution.point is not None
+    added, one_shot = 0.0 if weights is None else logs_of(network.options, weights), posed.one_shot
+    if one_shot is not None and one_shot.guards:
+        if one_shot.at(solution.point) is not None:
+            check_measured(
+                Path(posed.spec.objective.predictor or ""),
+                network.options,
+                solution.objective - added,
+            )
+            return
+        added -= one_shot.margin
     if predictor.kind != "trees" or posed.spec.objective.uncertainty:
         return
-    added = 0.0 if weights is None else logs_of(network.options, weights)
     point = np.array(solution.point, dtype=np.int64)[None]
     features = features_of(posed.space)
     columns = matrix(features, point)
@@ -198,7 +233,27 @@ def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:
         return {}
     quality = predictor.quality
     value = float(predictor.predict(posed.space, np.array(point, dtype=np.int64)[None])[0])
-    return {
+    found = {
         "target": predictor.target, "model": predictor.kind, "predicted": value,
         "tau": quality.tau, "rmse": quality.rmse, "rows": quality.rows,
+    }  # fmt: skip
+    return found if posed.one_shot is None else found | _beside(posed, predictor, point)
+
+
+def _beside(posed: PosedList, predictor: Predictor, point: Sequence[int]) -> dict[str, Any]:
+    """The lower bound of a design and the best measured row that keeps the budgets."""
+    shot, at = posed.one_shot, np.array(point, dtype=np.int64)[None]
+    assert shot is not None
+    score = predictor.objective(posed.space).at(at) - shot.margin
+    row = shot.best(posed.program)
+    best = None
+    if row is not None:
+        best = {
+            "rows": shot.rows(posed.program), "value": float(shot.values[row]),
+            "options": posed.space.words(shot.points[row]),
+        }  # fmt: skip
+    own = shot.at(tuple(map(int, point)))
+    return {
+        "lower_bound": float(read_back(score, predictor.levels)[0]),
+        "measured": None if own is None else float(shot.values[own]), "best_measured": best,
     }  # fmt: skip

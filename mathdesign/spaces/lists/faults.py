@@ -20,6 +20,10 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         found = " and ".join(given) or "none"
         accepted = "one of predictor, metric and log_values, or predictor with log_values"
         yield ("objective",), found, accepted, ""
+    if objective.pick is not None and objective.predictor is None:
+        yield ("objective", "pick"), "a pick", "beside `predictor`", ""
+    if objective.pick == "sound" and objective.uncertainty:
+        yield ("objective", "pick"), "sound beside uncertainty", "one of the two", ""
     if objective.predictor is not None and not _inside(objective.predictor):
         accepted = "a folder below the working directory"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""

@@ -64,6 +64,12 @@ class PredictorSpec(Block):
         0.0, ge=0, le=1000, allow_inf_nan=False,
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
+    pick: Literal["sound", "predicted"] | None = Field(
+        None,
+        description="sound: the greatest lower bound, measured designs among them (the default, "
+        "where the predictor's folder holds what was measured and no `uncertainty` is added); "
+        "predicted: the greatest prediction, whatever was measured.",
+    )
     metric: str | None = Field(None, description="Maximise this instead.")
     log_values: tuple[Weight, ...] | None = Field(
         None,
@@ -71,6 +77,11 @@ class PredictorSpec(Block):
         description="The entropy of widths: the sum of weight * ln(value), one weight a slot, "
         "alone or added to the predictor's score; `mathdesign calibrate` finds weights.",
     )
+
+    @property
+    def guards(self) -> bool:
+        """Whether answers are lower bounds, compared with what was measured."""
+        return self.pick == "sound" or (self.pick is None and not self.uncertainty)
 
 
 class ListSpec(Specification):
