@@ -15,7 +15,7 @@ from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import Check, Kind, Lifted, Recount, TextTable
-from mathdesign.spaces.lists.faults import list_faults
+from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
@@ -27,6 +27,7 @@ from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.predictor import Predictor, read_back
 from mathdesign.validators.lists.recheck import (
+    check_cell,
     check_logs,
     check_measured,
     check_objective,
@@ -80,8 +81,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         self, family: str, image: tuple[int, int] | None, classes: int | None,
         budgets: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Only widths have an objective that needs no measurements."""
-        if family != "nats_size":
+        """Widths and the cells of NAS-Bench-201 have an objective that needs no measurements."""
+        if family not in ("nats_size", CELLS):
             raise SpecError.plain(
                 f"family {family} without a file",
                 "a file with `objective: {predictor: FOLDER}`; `mathdesign fit` makes the folder",
@@ -89,11 +90,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if image is not None or classes is not None:
             raise SpecError.plain("--input or --classes", f"neither: {family} is one super-network")
         # ln of each width, as often as it enters a convolution of the longest path.
-        return {
-            "space": {"family": family},
-            "objective": {"log_values": list(PATH)},
-            "budgets": dict(budgets),
-        }
+        objective = {"entropy": True} if family == CELLS else {"log_values": list(PATH)}
+        return {"space": {"family": family}, "objective": objective, "budgets": dict(budgets)}
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
@@ -203,6 +201,8 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
     weights, predictor = posed.spec.objective.log_values, posed.predictor
     assert solution.objective is not None
     if predictor is None:
+        if posed.spec.objective.entropy:
+            check_cell(network.options, solution.objective)
         if weights is not None:
             check_logs(network.options, weights, solution.objective)
         return

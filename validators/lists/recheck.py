@@ -80,6 +80,24 @@ def check_objective(booster_text: str, features: Any, objective: float) -> None:
         raise ObjectiveMismatch(f"objective: claimed {objective!r}, the booster predicts {value!r}")
 
 
+def check_cell(options: Mapping[str, str], claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless a NAS-Bench-201 cell's output has this variance.
+
+    Node by node, the input's variance being 1.
+    """
+    at = {1: 0.0, 2: 0.0, 3: 0.0, 0: 1.0}
+    for node in (1, 2, 3):
+        for source in range(node):
+            operation = options[f"e{source}{node}"]
+            gain = {"none": 0.0, "skip_connect": 1.0, "avg_pool_3x3": 1 / 9}.get(operation)
+            if gain is None:
+                kernel = int(operation[-1])
+                gain = float(32 * kernel * kernel)
+            at[node] += gain * at[source]
+    if abs(at[3] - claimed) > TOLERANCE * max(1.0, abs(claimed)):
+        raise ObjectiveMismatch(f"objective: claimed {claimed!r}, counted {at[3]!r}")
+
+
 def check_measured(folder: Path, options: Mapping[str, str], claimed: float) -> None:
     """Raise :class:`ObjectiveMismatch` unless ``folder`` holds a row of ``options`` with that score."""
     data = json.loads((folder / "measured.json").read_text(encoding="utf-8"))

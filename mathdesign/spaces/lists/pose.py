@@ -38,6 +38,9 @@ def pose(spec: ListSpec) -> PosedList:
     """The solver-free program. Raises :class:`SpecError` where the predictor cannot be used."""
     space = spec.table_space()
     predictor, objective = None, _metric_objective(space, spec.objective.metric)
+    if spec.objective.entropy:
+        assert space.untrained is not None
+        objective = space.untrained
     one_shot = None
     if spec.objective.predictor is not None:
         try:

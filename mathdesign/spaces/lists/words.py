@@ -71,6 +71,9 @@ class PredictorSpec(Block):
         "predicted: the greatest prediction, whatever was measured.",
     )
     metric: str | None = Field(None, description="Maximise this instead.")
+    entropy: Literal[True] | None = Field(
+        None, description="Maximise the entropy of untrained cells, which needs no measurements."
+    )
     log_values: tuple[Weight, ...] | None = Field(
         None,
         min_length=1,
@@ -134,4 +137,10 @@ def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
     free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
     metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
     name = "+".join([space.name, *(s.name for s in added)])
-    return replace(space, name=name, slots=(*space.slots, *added), metrics=metrics)
+    untrained = space.untrained
+    if untrained is not None:
+        tables = untrained.tables
+        zero = tuple(table.astype(float) for table in free)
+        untrained = replace(untrained, tables=replace(tables, unary=(*tables.unary, *zero)))
+    slots = (*space.slots, *added)
+    return replace(space, name=name, slots=slots, metrics=metrics, untrained=untrained)
