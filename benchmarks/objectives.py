@@ -351,7 +351,7 @@ def main() -> None:
             if table.name in found:
                 chosen[table.name]["volume (left out)"] = table.family(*found[table.name])
             chosen[table.name]["volume (default)"] = table.family(*default)
-    for members, _, _, words in grids[:1]:
+    for members, *_ in grids[:1]:
         for table in members:
             assert table.family is not None
             for label, numbers in (

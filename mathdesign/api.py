@@ -82,7 +82,7 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     options = solve_options(spec.solve, hooks)
     if hooks.near is not None:
         options = replace(options, warm_start=kind.starting_point(posed, hooks.near))
-    solution = choice.backend.solve(program, options)
+    solution = kind.settled(posed, program, choice.backend.solve(program, options))
     if solution.status is Status.INFEASIBLE:
         raise Infeasible(explain(kind.lifted(posed), on_progress=hooks.on_progress))
     if solution.point is None:

@@ -11,6 +11,7 @@ from typing import Any
 from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import folder_name, refuse_folder, write_atomic
+from mathdesign.programs.counts import rough
 
 SHARES = re.compile(r"(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
 BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
@@ -157,7 +158,7 @@ def space_evidence(
     try:
         import lightgbm  # noqa: F401
 
-        from mathdesign.evidence.regret import DEFAULT, as_data, limits, picture, regrets
+        from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
         from mathdesign.programs.slot_space import TableError
         from mathdesign.report.terminal import print_table
         from mathdesign.spec.faults import SpecError
@@ -172,16 +173,14 @@ def space_evidence(
         if match is None or match[1] not in space.metrics:
             known = ", ".join(space.metrics)
             raise BadRequest(f"--budget {budget}: accepted: METRIC=10%..95%, METRIC one of {known}")
-        if any(slot.values is None for slot in space.slots):
-            raise BadRequest(f"--space {space_name}: accepted: a space of ordered choices (widths)")
         low, high = float(match[2]) / 100, float(match[3]) / 100
         if not 0 < low < high <= 1:
             raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
         sample = sample_of(read_table(table), space, target)
-        if len(sample.labels) < space.size:
-            raise BadRequest(
-                f"{table}: {len(sample.labels):,} of {space.size:,} networks; all are needed"
-            )
+        rows = len(sample.labels)
+        part = f"{rows:,} of {rough(space.size, 6)} networks: picks are the best of these rows"
+        if rows < space.size:
+            session.say(part)
         costs = space.metrics[match[1]].at(sample.points)
         budgets = limits(costs, low, high, count)
         found = regrets(space, sample.points, sample.labels, match[1], budgets)
@@ -189,15 +188,18 @@ def space_evidence(
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         header = ("objective", "regret", "denoised", "Spearman", "Kendall")
-        rows = [
-            (r.objective + (" (default)" if r.objective == DEFAULT else ""), f"{r.raw:.3f}",
+        shown = [
+            (r.objective + (" (default)" if r.objective in DEFAULTS else ""), f"{r.raw:.3f}",
              f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
                                     for c in (r.spearman, r.kendall)))
             for r in found
         ]  # fmt: skip
         title = f"{target}: mean over {count} budgets on {match[1]}"
-        print_table(session.out, title, header, rows)
-    document = {"target": target, "budgets": budgets, "rows": as_data(found, space)}
+        print_table(session.out, title, header, shown)
+    document = {
+        "target": target, "networks": rows, "space": space.size, "budgets": budgets,
+        "rows": as_data(found, space),
+    }  # fmt: skip
     if out is not None:
         text = json.dumps(document, indent=1) + "\n"
         drawn = picture(found, budgets, match[1], target)

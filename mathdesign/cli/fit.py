@@ -42,8 +42,7 @@ def fit(session: Session, request: FitRequest) -> int:
 
         from mathdesign.programs.slot_space import TableError
         from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import fit as fit_predictor
-        from mathdesign.surrogate.fit import sample_of
+        from mathdesign.surrogate.fit import fitted, sample_of
         from mathdesign.surrogate.report import draw_calibration
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
@@ -53,13 +52,15 @@ def fit(session: Session, request: FitRequest) -> int:
         space = _space(request.space)
         sample = sample_of(read_table(request.table), space, request.target, request.duplicates)
         session.say(f"{len(sample.labels):,} designs of {space.name} ({rough(space.size)} in all)")
-        predictor, held = fit_predictor(
+        found = fitted(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
             pretrain=request.pretrain, seed=request.seed, say=session.say,
         )  # fmt: skip
-        files = predictor.save(request.out)
+        predictor, files = found.predictor, found.save(request.out)
         title = f"{request.target}: held-out predictions"
-        files.append(draw_calibration(held, sample.labels, request.out / "calibration.png", title))
+        files.append(
+            draw_calibration(found.held_out, sample.labels, request.out / "calibration.png", title)
+        )
     except (BadRequest, TableError, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     except OSError as error:
@@ -95,7 +96,7 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
         spec = load(path)
         kind = kind_of_spec(spec)
         space = kind.option_space(spec)
-        if space is None or (posed := kind.pose(spec)).predictor is None:
+        if space is None or (posed := _predicted(kind, spec)).predictor is None:
             raise BadRequest(
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
@@ -128,6 +129,14 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
         session.say(f"wrote {write_atomic(out / 'pruned.yaml', yaml_text(request))}")
     session.result(document)
     return 0
+
+
+def _predicted(kind: Any, spec: Any) -> Any:
+    """The program of predictions: cuts are judged by the model, not by what was measured."""
+    if spec.objective.predictor is None:
+        return kind.pose(spec)
+    objective = spec.objective.model_copy(update={"pick": "predicted"})
+    return kind.pose(spec.model_copy(update={"objective": objective}))
 
 
 def _check_words(request: FitRequest) -> None:

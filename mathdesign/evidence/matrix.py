@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.evidence.denoise import cross_validated
 from mathdesign.evidence.description import BudgetSpec, DescriptionSpec
 from mathdesign.evidence.ranks import Ranked, ranked
-from mathdesign.evidence.regret import FOLDS, LEAVES, RATE, ROUNDS
 from mathdesign.evidence.trained import Trained
 from mathdesign.files import png
 from mathdesign.programs.base import BoolArray, FloatArray
@@ -76,21 +76,7 @@ def _case(name: str, budget: BudgetSpec, costs: FloatArray, shares: FloatArray) 
 
 def denoised(features: FloatArray, labels: FloatArray, seed: int = 0) -> FloatArray | None:
     """Cross-validated predictions of boosted trees; ``None`` for too few networks."""
-    if len(labels) < FEWEST_DENOISED:
-        return None
-    import lightgbm
-
-    settings = {
-        "objective": "regression", "num_leaves": LEAVES, "learning_rate": RATE, "seed": seed,
-        "min_data_in_leaf": 5, "num_threads": 1, "deterministic": True, "verbose": -1,
-    }  # fmt: skip
-    folds = np.random.default_rng(seed).permutation(len(labels)) % FOLDS
-    found = np.zeros(len(labels))
-    for fold in range(FOLDS):
-        test = folds == fold
-        data = lightgbm.Dataset(features[~test], labels[~test])
-        found[test] = lightgbm.train(settings, data, ROUNDS).predict(features[test])
-    return found
+    return None if len(labels) < FEWEST_DENOISED else cross_validated(features, labels, seed)
 
 
 def picks(scores: FloatArray, kept: BoolArray) -> Any:

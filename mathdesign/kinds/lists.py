@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.base import IntArray
+from mathdesign.programs.base import IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Cells, Check, Kind, Recount, TextTable
-from mathdesign.spaces.lists.faults import list_faults
+from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable
+from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
+from mathdesign.spaces.lists.one_shot import measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.predictor import Predictor, read_back
 from mathdesign.validators.lists.recheck import (
+    check_cell,
     check_logs,
+    check_measured,
     check_objective,
     logs_of,
     verify_list,
@@ -75,8 +81,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         self, family: str, image: tuple[int, int] | None, classes: int | None,
         budgets: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Only widths have an objective that needs no measurements."""
-        if family != "nats_size":
+        """Widths and the cells of NAS-Bench-201 have an objective that needs no measurements."""
+        if family not in ("nats_size", CELLS):
             raise SpecError.plain(
                 f"family {family} without a file",
                 "a file with `objective: {predictor: FOLDER}`; `mathdesign fit` makes the folder",
@@ -84,11 +90,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if image is not None or classes is not None:
             raise SpecError.plain("--input or --classes", f"neither: {family} is one super-network")
         # ln of each width, as often as it enters a convolution of the longest path.
-        return {
-            "space": {"family": family},
-            "objective": {"log_values": list(PATH)},
-            "budgets": dict(budgets),
-        }
+        objective = {"entropy": True} if family == CELLS else {"log_values": list(PATH)}
+        return {"space": {"family": family}, "objective": objective, "budgets": dict(budgets)}
 
     def pose(self, spec: ListSpec) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
@@ -120,11 +123,24 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return list(posed.space.points(frame)[:, None, :])
 
     def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
-        """The sum of log widths, where there are widths."""
+        """The entropy of cells; the sum of log widths, where there are widths."""
         slots = spec.table_space().slots
+        if spec.space.family == CELLS:
+            return {"cell entropy": {"entropy": True}}
         if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
             return {}
         return {"log widths": {"log_values": [1.0] * len(slots)}}
+
+    def settled(self, posed: PosedList, program: Program, solution: Solution) -> Solution:
+        """The better of the solver's answer and the best measured row, where rows are known."""
+        if posed.one_shot is None:
+            return solution
+        assert type(program) is SlotProblem
+        return posed.one_shot.settled(program, solution, posed.spec.solve.gap)
+
+    def lifted(self, posed: PosedList) -> Lifted:
+        """Without distances: what was measured may be the answer too."""
+        return Lifted(replace(posed.program, distances=()))
 
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""
@@ -146,7 +162,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Costs and budgets summed again; the objective asked of what was maximised."""
         _verified(posed, network, claimed.metrics)
         yield Check("costs and budgets", True, "summed again: agree to the unit")
-        value = posed.program.value(posed.space.point(network.options))
+        point = posed.space.point(network.options)
+        value = _worth(posed, point)
         agrees = abs(value - claimed.objective) <= SAME_OBJECTIVE * max(1.0, abs(claimed.objective))
         words = f"{value:.6f} by the predictor, {claimed.objective:.6f} claimed"
         yield Check("objective", agrees, words)
@@ -178,11 +195,18 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             f"(cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} rows): "
             "the best design of the predictor, not of the world"
         )
-        return [("predictor", words)]
+        return [("predictor", words), *measured_rows(about)]
 
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """A proof is about the predictor, where there is one."""
         return "the predictor" if figures["predictor"] else ""
+
+
+def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
+    """What the objective says of a design, by what was measured where it was."""
+    if posed.one_shot is None:
+        return posed.program.value(point)
+    return posed.one_shot.value(posed.program, point)
 
 
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
@@ -197,12 +221,24 @@ def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
     weights, predictor = posed.spec.objective.log_values, posed.predictor
     assert solution.objective is not None
     if predictor is None:
+        if posed.spec.objective.entropy:
+            check_cell(network.options, solution.objective)
         if weights is not None:
             check_logs(network.options, weights, solution.objective)
         return
+    assert solution.point is not None
+    added, one_shot = 0.0 if weights is None else logs_of(network.options, weights), posed.one_shot
+    if one_shot is not None and one_shot.guards:
+        if one_shot.at(solution.point) is not None:
+            check_measured(
+                Path(posed.spec.objective.predictor or ""),
+                network.options,
+                solution.objective - added,
+            )
+            return
+        added -= one_shot.margin
     if predictor.kind != "trees" or posed.spec.objective.uncertainty:
         return
-    added = 0.0 if weights is None else logs_of(network.options, weights)
     point = np.array(solution.point, dtype=np.int64)[None]
     features = features_of(posed.space)
     columns = matrix(features, point)
@@ -217,7 +253,27 @@ def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:
         return {}
     quality = predictor.quality
     value = float(predictor.predict(posed.space, np.array(point, dtype=np.int64)[None])[0])
-    return {
+    found = {
         "target": predictor.target, "model": predictor.kind, "predicted": value,
         "tau": quality.tau, "rmse": quality.rmse, "rows": quality.rows,
+    }  # fmt: skip
+    return found if posed.one_shot is None else found | _beside(posed, predictor, point)
+
+
+def _beside(posed: PosedList, predictor: Predictor, point: Sequence[int]) -> dict[str, Any]:
+    """The lower bound of a design and the best measured row that keeps the budgets."""
+    shot, at = posed.one_shot, np.array(point, dtype=np.int64)[None]
+    assert shot is not None
+    score = predictor.objective(posed.space).at(at) - shot.margin
+    row = shot.best(posed.program)
+    best = None
+    if row is not None:
+        best = {
+            "rows": shot.rows(posed.program), "value": float(shot.values[row]),
+            "options": posed.space.words(shot.points[row]),
+        }  # fmt: skip
+    own = shot.at(tuple(map(int, point)))
+    return {
+        "lower_bound": float(read_back(score, predictor.levels)[0]),
+        "measured": None if own is None else float(shot.values[own]), "best_measured": best,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathdesign.programs.base import Budget, FloatArray, IntArray
-from mathdesign.programs.slots import PairTable, Slot, TableSum
+from mathdesign.programs.slots import PairTable, Slot, SlotObjective, TableSum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +38,8 @@ class TableSpace:
     always: tuple[Budget, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of each metric, where it has been told."""
+    untrained: SlotObjective | None = None
+    """What may be maximised before anything was measured, where the space has an entropy."""
 
     @property
     def size(self) -> int:

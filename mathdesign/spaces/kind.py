@@ -198,6 +198,12 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """The point of a network of a neighbouring request, to start from; ``None``: none."""
         return None
 
+    def settled(self, posed: P, program: Program, solution: Solution) -> Solution:
+        """A solver's answer to ``program`` (the posed one, or one with fewer points) beside what is
+        known without solving: measured designs. The answer and bound of both together.
+        """
+        return solution
+
     def lifted(self, posed: P) -> Lifted:
         """The program that an explanation is about."""
         return Lifted(posed.program)

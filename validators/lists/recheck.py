@@ -6,8 +6,10 @@ itself, from the model as its text was read and written again.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mathdesign.validators.errors import (
@@ -76,6 +78,33 @@ def check_objective(booster_text: str, features: Any, objective: float) -> None:
     value = float(booster.predict([list(features)])[0])
     if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
         raise ObjectiveMismatch(f"objective: claimed {objective!r}, the booster predicts {value!r}")
+
+
+def check_cell(options: Mapping[str, str], claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless a NAS-Bench-201 cell's output has this variance.
+
+    Node by node, the input's variance being 1.
+    """
+    at = {1: 0.0, 2: 0.0, 3: 0.0, 0: 1.0}
+    for node in (1, 2, 3):
+        for source in range(node):
+            operation = options[f"e{source}{node}"]
+            gain = {"none": 0.0, "skip_connect": 1.0, "avg_pool_3x3": 1 / 9}.get(operation)
+            if gain is None:
+                kernel = int(operation[-1])
+                gain = float(32 * kernel * kernel)
+            at[node] += gain * at[source]
+    if abs(at[3] - claimed) > TOLERANCE * max(1.0, abs(claimed)):
+        raise ObjectiveMismatch(f"objective: claimed {claimed!r}, counted {at[3]!r}")
+
+
+def check_measured(folder: Path, options: Mapping[str, str], claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless ``folder`` holds a row of ``options`` with that score."""
+    data = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
+    wanted = [options[slot] for slot in data["slots"]]
+    scores = [s for row, s in zip(data["options"], data["scores"]) if row == wanted]
+    if not any(abs(float(s) - claimed) <= TOLERANCE * max(1.0, abs(claimed)) for s in scores):
+        raise ObjectiveMismatch(f"objective: claimed {claimed!r}, measured {scores!r}")
 
 
 def check_logs(options: Mapping[str, str], weights: Sequence[float], claimed: float) -> None:

@@ -9,22 +9,32 @@ from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
 from mathdesign.spec.faults import CrossFault, near_miss
 
+OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+#: The families whose cells have an entropy.
+CELLS = "nasbench201"
+
 
 def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     """Every fault of ``spec`` as a whole."""
     faults = list(_slot_faults(spec))
     yield from faults
     objective = spec.objective
-    given = [k for k in ("predictor", "metric", "log_values") if getattr(objective, k) is not None]
+    given = [k for k in OBJECTIVES if getattr(objective, k) is not None]
     if len(given) != 1 and given != ["predictor", "log_values"]:
         found = " and ".join(given) or "none"
-        accepted = "one of predictor, metric and log_values, or predictor with log_values"
+        accepted = f"one of {', '.join(OBJECTIVES)}, or predictor with log_values"
         yield ("objective",), found, accepted, ""
+    if objective.pick is not None and objective.predictor is None:
+        yield ("objective", "pick"), "a pick", "beside `predictor`", ""
+    if objective.pick == "sound" and objective.uncertainty:
+        yield ("objective", "pick"), "sound beside uncertainty", "one of the two", ""
     if objective.predictor is not None and not _inside(objective.predictor):
         accepted = "a folder below the working directory"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
+    if objective.entropy and spec.table_space().untrained is None:
+        yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
     yield from _without_faults(spec)
     yield from _log_faults(spec)
     known = tuple(spec.table_space().metrics)

@@ -64,13 +64,27 @@ class PredictorSpec(Block):
         0.0, ge=0, le=1000, allow_inf_nan=False,
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
+    pick: Literal["sound", "predicted"] | None = Field(
+        None,
+        description="sound: the greatest lower bound, measured designs among them (the default, "
+        "where the predictor's folder holds what was measured and no `uncertainty` is added); "
+        "predicted: the greatest prediction, whatever was measured.",
+    )
     metric: str | None = Field(None, description="Maximise this instead.")
+    entropy: Literal[True] | None = Field(
+        None, description="Maximise the entropy of untrained cells, which needs no measurements."
+    )
     log_values: tuple[Weight, ...] | None = Field(
         None,
         min_length=1,
         description="The entropy of widths: the sum of weight * ln(value), one weight a slot, "
         "alone or added to the predictor's score; `mathdesign calibrate` finds weights.",
     )
+
+    @property
+    def guards(self) -> bool:
+        """Whether answers are lower bounds, compared with what was measured."""
+        return self.pick == "sound" or (self.pick is None and not self.uncertainty)
 
 
 class ListSpec(Specification):
@@ -123,4 +137,10 @@ def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
     free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
     metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
     name = "+".join([space.name, *(s.name for s in added)])
-    return replace(space, name=name, slots=(*space.slots, *added), metrics=metrics)
+    untrained = space.untrained
+    if untrained is not None:
+        tables = untrained.tables
+        zero = tuple(table.astype(float) for table in free)
+        untrained = replace(untrained, tables=replace(tables, unary=(*tables.unary, *zero)))
+    slots = (*space.slots, *added)
+    return replace(space, name=name, slots=slots, metrics=metrics, untrained=untrained)
