@@ -1,12 +1,14 @@
 """Which closed form picks good networks: every objective on every table and budget, in one run.
 
 Tables are read by the descriptions that come with the package, from ../shared/data. The free numbers
-of the log-volume are chosen by *leaving tables out*: on all tables but one (two targets of the same
-networks are one table), then judged on that one. Regret is the mean over 18 budgets between the 10% and
-95% quantiles; "of random" is it as a share of a random network's. Half of the criterion is raw, half
-denoised.
+of the log-volume are chosen by *leaving tables out*: those that rank all tables but one best (Spearman
+on denoised labels; two targets of the same networks are one table), then judged on that one. Regret, the
+mean over 18 budgets between the 10% and 95% quantiles, judges and never chooses: a single pick jumps.
+One table alone has networks with and without squeeze-and-excitation; when it is left out, what the units
+are worth comes from RegNetX against RegNetY (timm). How many channels of width a block needs before it
+counts in full is not chosen on tables of chains: their depths are small; it is given, and varied.
 
-    python benchmarks/objectives.py                     # about four minutes on one core
+    python benchmarks/objectives.py                     # about five minutes on one core
     python benchmarks/objectives.py --tables diswot_s1,ofa_mbv3
 """
 
@@ -17,12 +19,13 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from mathdesign.evidence.description import read_description
 from mathdesign.evidence.matrix import RANDOM, Case, cases, denoised, missed
@@ -47,12 +50,22 @@ DECODERS = ("hw_gpt_s", "gemstones")
 #: The numbers that may be chosen; ties go to the first, so the plainest stands first.
 RISES = (1.0, 0.0, 0.5, 1.5, 2.0)
 KERNELS = (0.5, 0.0, 0.25, 0.75, 1.0)
-SQUEEZES = (1.0, 1.2, 1.35, 1.5)
-PER_BLOCK = (0.0, 2.0, 4.0, 8.0, 16.0)
+SQUEEZES = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75)
 PER_LAYER = (12.0, 0.0, 2.0, 4.0, 8.0, 16.0, 24.0, 48.0)
+#: Channels of width that a block of a chain needs before it counts in full.
+PER_BLOCK = 8.0
 #: The default: rise, kernel, squeeze-and-excitation, channels a block.
-DEFAULT = (1.0, 0.5, 1.35, 8.0)
-RIVALS = ("deepmad (code)", "deepmad (paper)", "deepmad (no penalty)")
+DEFAULT = (1.0, 0.5, 1.35, PER_BLOCK)
+#: Variants that are shown beside it; none is chosen.
+VARIANTS = {
+    "rise 0": (0.0, 0.5, 1.35, 0.0), "no width a block": (1.0, 0.5, 1.35, 0.0),
+    "4 a block": (1.0, 0.5, 1.35, 4.0), "16 a block": (1.0, 0.5, 1.35, 16.0),
+    "no SE": (1.0, 0.5, 1.0, PER_BLOCK), "kernel 1/4": (1.0, 0.25, 1.35, PER_BLOCK),
+    "no kernel": (1.0, 0.0, 1.35, PER_BLOCK),
+}  # fmt: skip
+#: What is the default where nothing is chosen.
+LEFT_OUT, FIXED = "volume, left out", "volume, default"
+OTHER_DEFAULTS = {"nasbench201": "cell entropy"}
 
 
 @dataclass(eq=False)
@@ -64,13 +77,24 @@ class Table:
     budgets: list[Case]
     clean: dict[str, Any]
     family: Callable[..., Any] | None
-    known: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    known: dict[bytes, dict[Any, Any]] = field(default_factory=dict)
+    ranks: dict[bytes, float] = field(default_factory=dict)
+
+    def unlike(self, scores: Any) -> float:
+        """1 - Spearman's rho on denoised labels, mean over targets."""
+        key = same(scores)
+        if key not in self.ranks:
+            rows = [
+                spearmanr(scores, y if self.clean[t] is None else self.clean[t]).statistic
+                for t, y in self.trained.labels.items()
+            ]
+            self.ranks[key] = 1 - float(np.mean(rows))
+        return self.ranks[key]
 
     def regrets(self, scores: Any) -> dict[tuple[str, str], tuple[float, float | None]]:
         """By target and budget kind: raw and denoised."""
         if scores is not None:
-            centred = scores - scores.mean()
-            key = np.round(centred / (np.abs(centred).max() or 1.0), 9).tobytes()
+            key = same(scores)
             if key in self.known:
                 return self.known[key]
         found = {}
@@ -97,6 +121,32 @@ class Table:
         )
 
 
+def same(scores: Any) -> bytes:
+    """Equal for scores that rank alike by a shift and a scale."""
+    centred = scores - scores.mean()
+    return bytes(np.round(centred / (np.abs(centred).max() or 1.0), 9).tobytes())
+
+
+def regnet_squeeze() -> float | None:
+    """What squeeze-and-excitation is worth, of :data:`SQUEEZES`: RegNetY against RegNetX in timm.
+
+    The units shift ln(MACs) at equal error; at 0.4 GMACs, the size of the tables. A network of
+    twice the multiply-adds has 2^0.625 times the volume (widths and depths grow together).
+    """
+    path = DATA / "timm_imagenet/timm_imagenet.csv.gz"
+    if not path.exists():
+        return None
+    table = pd.read_csv(path)
+    table = table[table.model.str.fullmatch(r"regnet[xy]_\d{3}\.pycls_in1k")].dropna(subset="gmacs")
+    size, squeezed = np.log(table.gmacs), table.model.str.startswith("regnety")
+    columns = np.column_stack([np.ones(len(table)), size, size**2, squeezed])
+    fit, *_ = np.linalg.lstsq(columns, np.log(100 - table.top1), rcond=None)
+    shift = fit[3] / (fit[1] + 2 * fit[2] * np.log(0.4))
+    worth = float(np.exp(0.625 * shift))
+    print(f"squeeze-and-excitation by RegNetX and RegNetY at 0.4 GMACs: {worth:.3f}")
+    return min(SQUEEZES, key=lambda s: abs(s - worth))
+
+
 def frame_of(name: str, table: str) -> pd.DataFrame:
     """The table; of Gemstones the last checkpoint of each run."""
     frame = read_frame(DATA / FOLDERS[name] / table)
@@ -112,7 +162,7 @@ def read(name: str) -> Table:
     trained = read_trained(spec, document, frame)
     if name == "accel_nasbench":
         scores = {**trained.scores, **published_layers(frame, read_networks(spec, document, frame))}
-        trained = Trained(**{**vars_of(trained), "scores": scores})
+        trained = replace(trained, scores=scores)
     family = None
     if name in CHAINS:
         family = chain_family(list(groups(read_networks(spec, document, frame))), trained)
@@ -120,11 +170,6 @@ def read(name: str) -> Table:
         family = decoder_family(list(groups(read_networks(spec, document, frame))), trained)
     clean = {t: denoised(trained.features, y) for t, y in trained.labels.items()}
     return Table(name, trained, cases(spec, trained, 0.1, 0.95, 18), clean, family)
-
-
-def vars_of(trained: Trained) -> dict[str, Any]:
-    """The fields of a frozen dataclass."""
-    return {f: getattr(trained, f) for f in trained.__dataclass_fields__}
 
 
 def published_layers(frame: pd.DataFrame, networks: Any) -> dict[str, Any]:
@@ -242,13 +287,15 @@ def decoder_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
 
 
 def choices(tables: list[Table], grid: list[tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
-    """By table left out, and for none: the numbers that are best on all others."""
-    shares = {t.name: {g: t.share(t.family(*g)) for g in grid} for t in tables if t.family}
+    """By table left out, and for none: the numbers that rank all others best."""
+    unlike = {
+        t.name: {g: t.unlike(t.family(*g)) for g in grid} for t in tables if t.family is not None
+    }
     found = {}
-    for left in [*shares, "none"]:
-        rest = [s for name, s in shares.items() if name != left]
+    for left in [*unlike, "none"]:
+        rest = [s for name, s in unlike.items() if name != left]
         if rest:
-            found[left] = min(grid, key=lambda g: np.mean([s[g] for s in rest]))
+            found[left] = min(grid, key=lambda g: round(float(np.mean([s[g] for s in rest])), 12))
     return found
 
 
@@ -280,32 +327,45 @@ def means(table: Table, scores: Any) -> tuple[float, float]:
     return float(np.mean([raw for raw, _ in table.regrets(scores).values()])), table.share(scores)
 
 
+def rivals(table: Table, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Everything scored; DeepMAD at its best form on this table, whichever that is."""
+    own = {**table.trained.scores, **chosen, RANDOM: None}
+    forms = [n for n in own if n.startswith("deepmad")] or [n for n in own if n == "entropy"]
+    if forms:
+        own["DeepMAD's best"] = own[min(forms, key=lambda n: means(table, own[n])[0])]
+    return own
+
+
 def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
-    """Every table in one line: the default as chosen without it, the fixed default, the rivals."""
-    names = list(dict.fromkeys(n for extra in chosen.values() for n in extra))
+    """Every table in one line, then the means: over tables, over targets and budget kinds."""
+    columns = [LEFT_OUT, FIXED, "DeepMAD's best", "params", "macs", RANDOM]
     print("\nmean raw regret over targets and budget kinds (share of random's, raw and denoised)")
-    columns = [*names, "deepmad", "params", "macs", RANDOM]
-    print(f"{'table':16}", *(f"{c:>24}" for c in columns))
-    totals: dict[str, list[tuple[float, float]]] = {c: [] for c in columns}
+    print(f"{'table':16}", *(f"{c:>20}" for c in columns), "   worst ratio to the better rival")
+    rows = {c: [] for c in columns}  # type: dict[str, list[tuple[float, float]]]
+    cells = {c: [] for c in columns}  # type: dict[str, list[float]]
     for table in tables:
-        own = {**table.trained.scores, **chosen.get(table.name, {}), RANDOM: None}
-        deepmad = [n for n in own if n.startswith("deepmad") or n == "entropy"]
-        if deepmad:  # the best of its forms on this table
-            own["deepmad"] = own[min(deepmad, key=lambda n: means(table, own[n])[0])]
-        cells = []
+        own = rivals(table, chosen[table.name])
+        words = []
         for column in columns:
-            if column in own:
-                raw, share = means(table, own[column])
-                totals[column].append((raw, share))
-                cells.append(f"{raw:.3f} ({share:.3f})")
-            else:
-                cells.append("-")
-        print(f"{table.name:16}", *(f"{c:>24}" for c in cells))
-    means_ = {c: np.mean(v, axis=0) if len(v) else None for c, v in totals.items()}
-    print(
-        f"{'mean':16}",
-        *(f"{'-' if m is None else f'{m[0]:.3f} ({m[1]:.3f})':>24}" for m in means_.values()),
-    )
+            if column not in own:
+                words.append("-")
+                continue
+            rows[column].append(means(table, own[column]))
+            random, mine = table.regrets(None), table.regrets(own[column])
+            cells[column] += [mine[k][0] / random[k][0] for k in mine]
+            words.append("{:.3f} ({:.3f})".format(*rows[column][-1]))
+        better = min(means(table, own[c])[0] for c in ("DeepMAD's best", "params") if c in own)
+        ratios = [means(table, own[c])[0] / better for c in (LEFT_OUT, FIXED) if c in own]
+        print(
+            f"{table.name:16}",
+            *(f"{w:>20}" for w in words),
+            "  ",
+            ", ".join(f"{r:.2f}" for r in ratios),
+        )
+    over = ["{:.3f} ({:.3f})".format(*np.mean(rows[c], axis=0)) for c in columns]
+    print(f"{'mean of tables':16}", *(f"{w:>20}" for w in over))
+    each = [f"({np.mean(cells[c]):.3f})" for c in columns]
+    print(f"{'mean of cells':16}", *(f"{w:>20}" for w in each), "   share of random's, raw")
 
 
 def tables_of(names: list[str]) -> Iterator[Table]:
@@ -329,42 +389,47 @@ def main() -> None:
     tables = list(tables_of(options.tables.split(",")))
     chains = [t for t in tables if t.name in CHAINS]
     decoders = [t for t in tables if t.name in DECODERS]
-    grids: list[tuple[list[Table], list[tuple[float, ...]], tuple[float, ...], str]] = [
-        (
-            chains,
-            list(itertools.product(RISES, KERNELS, SQUEEZES, PER_BLOCK)),
-            DEFAULT,
-            "rise, kernel, SE, channels a block",
-        ),
-        (decoders, [(k,) for k in PER_LAYER], (12.0,), "channels a layer"),
-    ]
     chosen: dict[str, dict[str, Any]] = {t.name: {} for t in tables}
-    for members, grid, default, words in grids:
-        if not members:
-            continue
-        found = choices(members, grid) if len(members) > 1 else {}
-        print(f"\nchosen without the table, {words}:")
-        for left, numbers in found.items():
-            print(f"  {left:16} {', '.join(f'{n:g}' for n in numbers)}")
-        for table in members:
-            assert table.family is not None
-            if table.name in found:
-                chosen[table.name]["volume (left out)"] = table.family(*found[table.name])
-            chosen[table.name]["volume (default)"] = table.family(*default)
-    for members, *_ in grids[:1]:
-        for table in members:
-            assert table.family is not None
-            for label, numbers in (
-                ("rise 0", (0.0, 0.5, 1.35, 0.0)),
-                ("rise 1", (1.0, 0.5, 1.35, 0.0)),
-                ("rise 1, 4 a block", (1.0, 0.5, 1.35, 4.0)),
-                ("rise 1, no SE", (1.0, 0.5, 1.0, 0.0)),
-                ("rise 1, no kernel", (1.0, 0.0, 1.35, 0.0)),
-            ):
-                chosen[table.name][f"volume: {label}"] = table.family(*numbers)
+    worth = regnet_squeeze() if chains else None
+    squeezes = sorted(SQUEEZES, key=lambda s: s != worth)
+    grid: list[tuple[float, ...]] = [
+        (*g, PER_BLOCK) for g in itertools.product(RISES, KERNELS, squeezes)
+    ]
+    words = "rise, kernel, SE, channels a block (given)"
+    choose(chains, grid, DEFAULT, words, chosen)
+    choose(decoders, [(k,) for k in PER_LAYER], (PER_LAYER[0],), "channels a layer", chosen)
+    for table in chains:
+        assert table.family is not None
+        for label, numbers in VARIANTS.items():
+            chosen[table.name][f"volume, {label}"] = table.family(*numbers)
     for table in tables:
+        if (other := OTHER_DEFAULTS.get(table.name)) is not None:
+            chosen[table.name] |= {
+                LEFT_OUT: table.trained.scores[other],
+                FIXED: table.trained.scores[other],
+            }
         show(table, chosen[table.name], intervals=not options.no_intervals)
-    summary([t for t in tables if t.name != "nasbench201"], chosen)
+    for name, members in (("chains", chains), ("all", tables)):
+        if members:
+            print(f"\n{name}", end="")
+            summary(members, chosen)
+
+
+def choose(
+    tables: list[Table], grid: list[tuple[float, ...]], default: tuple[float, ...], words: str,
+    chosen: dict[str, dict[str, Any]],
+) -> None:  # fmt: skip
+    """Numbers by table left out, printed, and the scores that they and the default give."""
+    found = choices(tables, grid) if len(tables) > 1 else {}
+    if found:
+        print(f"\nchosen without the table, {words}:")
+    for left, numbers in found.items():
+        print(f"  {left:16} {', '.join(f'{n:g}' for n in numbers)}")
+    for table in tables:
+        assert table.family is not None
+        if table.name in found:
+            chosen[table.name][LEFT_OUT] = table.family(*found[table.name])
+        chosen[table.name][FIXED] = table.family(*default)
 
 
 if __name__ == "__main__":

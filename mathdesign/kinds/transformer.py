@@ -140,8 +140,9 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         return rows.row_points(posed, cells)
 
     def rival_objectives(self, spec: TransformerSpec) -> dict[str, dict[str, Any]]:
-        """The entropy, and the parameters beside the embeddings."""
+        """The log-volume, the entropy, and the parameters beside the embeddings."""
         return {
+            "volume": {"metric": "volume"},
             "entropy": {"metric": "entropy"},
             "non-embedding params": {"metric": "non_embedding_params"},
         }
