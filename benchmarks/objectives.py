@@ -48,23 +48,26 @@ CHAINS = ("accel_nasbench", "ofa_mbv3", "nats_size", "diswot_s1")
 DECODERS = ("hw_gpt_s", "gemstones")
 
 #: The numbers that may be chosen; ties go to the first, so the plainest stands first.
-RISES = (1.0, 0.0, 0.5, 1.5, 2.0)
+RISES = (1.0, 0.0, 2.0)
 KERNELS = (0.5, 0.0, 0.25, 0.75, 1.0)
 SQUEEZES = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75)
 PER_LAYER = (12.0, 0.0, 2.0, 4.0, 8.0, 16.0, 24.0, 48.0)
-#: Channels of width that a block of a chain needs before it counts in full.
-PER_BLOCK = 8.0
-#: The default: rise, kernel, squeeze-and-excitation, channels a block.
-DEFAULT = (1.0, 0.5, 1.35, PER_BLOCK)
+#: Channels of width that a block of a chain needs before it counts in full, as given: in the form that
+#: `objective: {volume: {}}` poses, and where depth counts against the width.
+PER_BLOCK = {"": 0.0, ", by width": 8.0}
+#: The default: rise, kernel, squeeze-and-excitation.
+DEFAULT = (1.0, 0.5, 1.35)
 #: Variants that are shown beside it; none is chosen.
 VARIANTS = {
-    "rise 0": (0.0, 0.5, 1.35, 0.0), "no width a block": (1.0, 0.5, 1.35, 0.0),
-    "4 a block": (1.0, 0.5, 1.35, 4.0), "16 a block": (1.0, 0.5, 1.35, 16.0),
-    "no SE": (1.0, 0.5, 1.0, PER_BLOCK), "kernel 1/4": (1.0, 0.25, 1.35, PER_BLOCK),
-    "no kernel": (1.0, 0.0, 1.35, PER_BLOCK),
+    "rise 0": (0.0, 0.5, 1.35, 0.0), "rise 2": (2.0, 0.5, 1.35, 0.0),
+    "4 channels a block": (1.0, 0.5, 1.35, 4.0), "16 channels a block": (1.0, 0.5, 1.35, 16.0),
+    "no SE": (1.0, 0.5, 1.0, 0.0), "kernel 1/4": (1.0, 0.25, 1.35, 0.0),
+    "no kernel": (1.0, 0.0, 1.35, 0.0),
 }  # fmt: skip
 #: What is the default where nothing is chosen.
 LEFT_OUT, FIXED = "volume, left out", "volume, default"
+DEEPMAD = "DeepMAD's best"
+FORMS = tuple(name + label for label in PER_BLOCK for name in (LEFT_OUT, FIXED))
 OTHER_DEFAULTS = {"nasbench201": "cell entropy"}
 
 
@@ -248,8 +251,9 @@ def chain_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
     ready = []
     for group in parts:
         posed = group.pose("volume", {"volume": {}})
-        every = np.concatenate(group.points)
-        lengths = np.array([len(p) for p in group.points])
+        points = group.points(posed)
+        every = np.concatenate(points)
+        lengths = np.array([len(p) for p in points])
         ready.append((group.rows, posed, np.log(every), lengths))
     count = len(trained.features)
 
@@ -278,7 +282,7 @@ def decoder_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
     for group in parts:
         label = next(iter(group.rivals))
         posed = group.pose(label, group.rivals[label])
-        for row, points in zip(group.rows, group.points):
+        for row, points in zip(group.rows, group.points(posed)):
             nets[row] = group.kind.network(posed, [int(v) for v in points[0]])
     return lambda per_layer: np.array([transformer_volume(net, per_layer) for net in nets])
 
@@ -332,15 +336,15 @@ def rivals(table: Table, chosen: dict[str, Any]) -> dict[str, Any]:
     own = {**table.trained.scores, **chosen, RANDOM: None}
     forms = [n for n in own if n.startswith("deepmad")] or [n for n in own if n == "entropy"]
     if forms:
-        own["DeepMAD's best"] = own[min(forms, key=lambda n: means(table, own[n])[0])]
+        own[DEEPMAD] = own[min(forms, key=lambda n: means(table, own[n])[0])]
     return own
 
 
 def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
-    """Every table in one line, then the means: over tables, over targets and budget kinds."""
-    columns = [LEFT_OUT, FIXED, "DeepMAD's best", "params", "macs", RANDOM]
+    """Every table in one line, then the means of those that DeepMAD's objective can score."""
+    columns = [*FORMS, DEEPMAD, "params", "macs", RANDOM]
     print("\nmean raw regret over targets and budget kinds (share of random's, raw and denoised)")
-    print(f"{'table':16}", *(f"{c:>20}" for c in columns), "   worst ratio to the better rival")
+    print(f"{'table':16}", *(f"{c:>26}" for c in columns), "   worst ratio to the better rival")
     rows = {c: [] for c in columns}  # type: dict[str, list[tuple[float, float]]]
     cells = {c: [] for c in columns}  # type: dict[str, list[float]]
     for table in tables:
@@ -350,22 +354,24 @@ def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
             if column not in own:
                 words.append("-")
                 continue
-            rows[column].append(means(table, own[column]))
-            random, mine = table.regrets(None), table.regrets(own[column])
-            cells[column] += [mine[k][0] / random[k][0] for k in mine]
-            words.append("{:.3f} ({:.3f})".format(*rows[column][-1]))
-        better = min(means(table, own[c])[0] for c in ("DeepMAD's best", "params") if c in own)
-        ratios = [means(table, own[c])[0] / better for c in (LEFT_OUT, FIXED) if c in own]
+            words.append("{:.3f} ({:.3f})".format(*means(table, own[column])))
+        if DEEPMAD in own:  # means are of the tables that all can score
+            for column in set(columns) & set(own):
+                rows[column].append(means(table, own[column]))
+                random, mine = table.regrets(None), table.regrets(own[column])
+                cells[column] += [mine[k][0] / random[k][0] for k in mine]
+        better = min(means(table, own[c])[0] for c in (DEEPMAD, "params") if c in own)
+        ratios = [means(table, own[c])[0] / better for c in FORMS if c in own]
         print(
             f"{table.name:16}",
-            *(f"{w:>20}" for w in words),
+            *(f"{w:>26}" for w in words),
             "  ",
             ", ".join(f"{r:.2f}" for r in ratios),
         )
     over = ["{:.3f} ({:.3f})".format(*np.mean(rows[c], axis=0)) for c in columns]
-    print(f"{'mean of tables':16}", *(f"{w:>20}" for w in over))
+    print(f"{'mean of tables':16}", *(f"{w:>26}" for w in over))
     each = [f"({np.mean(cells[c]):.3f})" for c in columns]
-    print(f"{'mean of cells':16}", *(f"{w:>20}" for w in each), "   share of random's, raw")
+    print(f"{'mean of cells':16}", *(f"{w:>26}" for w in each), "   share of random's, raw")
 
 
 def tables_of(names: list[str]) -> Iterator[Table]:
@@ -392,22 +398,20 @@ def main() -> None:
     chosen: dict[str, dict[str, Any]] = {t.name: {} for t in tables}
     worth = regnet_squeeze() if chains else None
     squeezes = sorted(SQUEEZES, key=lambda s: s != worth)
-    grid: list[tuple[float, ...]] = [
-        (*g, PER_BLOCK) for g in itertools.product(RISES, KERNELS, squeezes)
-    ]
-    words = "rise, kernel, SE, channels a block (given)"
-    choose(chains, grid, DEFAULT, words, chosen)
-    choose(decoders, [(k,) for k in PER_LAYER], (PER_LAYER[0],), "channels a layer", chosen)
+    for label, given in PER_BLOCK.items():
+        grid = [(*g, given) for g in itertools.product(RISES, KERNELS, squeezes)]
+        words = f"rise, kernel, SE; {given:g} channels a block, given"
+        choose(chains, grid, (*DEFAULT, given), words, chosen, label)
+    every: list[tuple[float, ...]] = [(k,) for k in PER_LAYER]
+    for label in PER_BLOCK:  # decoders have one form
+        choose(decoders, every, every[0], "channels a layer", chosen, label)
     for table in chains:
         assert table.family is not None
         for label, numbers in VARIANTS.items():
             chosen[table.name][f"volume, {label}"] = table.family(*numbers)
     for table in tables:
         if (other := OTHER_DEFAULTS.get(table.name)) is not None:
-            chosen[table.name] |= {
-                LEFT_OUT: table.trained.scores[other],
-                FIXED: table.trained.scores[other],
-            }
+            chosen[table.name] |= dict.fromkeys(FORMS, table.trained.scores[other])
         show(table, chosen[table.name], intervals=not options.no_intervals)
     for name, members in (("chains", chains), ("all", tables)):
         if members:
@@ -417,7 +421,7 @@ def main() -> None:
 
 def choose(
     tables: list[Table], grid: list[tuple[float, ...]], default: tuple[float, ...], words: str,
-    chosen: dict[str, dict[str, Any]],
+    chosen: dict[str, dict[str, Any]], label: str,
 ) -> None:  # fmt: skip
     """Numbers by table left out, printed, and the scores that they and the default give."""
     found = choices(tables, grid) if len(tables) > 1 else {}
@@ -428,8 +432,8 @@ def choose(
     for table in tables:
         assert table.family is not None
         if table.name in found:
-            chosen[table.name][LEFT_OUT] = table.family(*found[table.name])
-        chosen[table.name][FIXED] = table.family(*default)
+            chosen[table.name][LEFT_OUT + label] = table.family(*found[table.name])
+        chosen[table.name][FIXED + label] = table.family(*default)
 
 
 if __name__ == "__main__":

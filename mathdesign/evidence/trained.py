@@ -15,7 +15,7 @@ import numpy as np
 from mathdesign.evidence.description import DescriptionSpec, placed
 from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.kinds.load import validated
-from mathdesign.programs.base import FloatArray, IntArray, Program
+from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import MOST_LISTED, TableError
 from mathdesign.spaces.kind import Cells, Posed
 from mathdesign.spec.document import Document
@@ -229,20 +229,29 @@ class _Scored:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Networks of one space: ``rows`` are their positions; ``points`` as ``Kind.row_points`` has them."""
+    """Networks of one space; ``rows`` are their positions in the table's."""
 
     kind: AnyKind
     rows: list[int]
-    points: list[IntArray]
     pose: Callable[[str, Mapping[str, Any]], Posed[Any]]
     """The program under an objective: its label in messages, and its words."""
     rivals: Mapping[str, Mapping[str, Any]]
-    """What the kind would maximise over the space."""
+    """What may be maximised: the kind's own objectives, then the description's."""
+    read: Callable[[Posed[Any]], list[IntArray]]
+    known: dict[Any, list[IntArray]] = field(default_factory=dict)
 
-    def values(self, program: Program) -> FloatArray:
+    def points(self, posed: Posed[Any]) -> list[IntArray]:
+        """As ``Kind.row_points``; programs of the same decisions share them."""
+        key = tuple(posed.program.decisions.items())
+        if key not in self.known:
+            self.known[key] = self.read(posed)
+        return self.known[key]
+
+    def values(self, posed: Posed[Any]) -> FloatArray:
         """What a program over the space gives each network, shape ``(rows,)``."""
-        lengths = [len(p) for p in self.points]
-        values = program.values([p for each in self.points for p in each])
+        points = self.points(posed)
+        lengths = [len(p) for p in points]
+        values = posed.program.values([p for each in points for p in each])
         return np.asarray(np.add.reduceat(values, np.cumsum([0, *lengths[:-1]])) / lengths)
 
 
@@ -275,17 +284,20 @@ def _group(
 
     own = {label: words for label, words in spec.objectives.items() if "column" not in words}
     rivals = {**kind.rival_objectives(_validated(spec, document, space, None)), **own}
-    label = next(iter(rivals), None)
-    if label is None:
+    if not rivals:
         fault = document.fault(("objectives",), "nothing to maximise", "an objective")
         raise SpecError([fault])
     decided = {path: column for path, column in cells.items() if path not in fixed}
-    try:
-        points = kind.row_points(pose(label, rivals[label]), decided)
-    except TableError as error:
-        lines = str(error).splitlines()[:MOST_LISTED]
-        raise SpecError([document.fault(("rows",), line, "") for line in lines]) from None
-    return Group(kind, rows, points, pose, rivals)
+
+    def read(posed: Posed[Any]) -> list[IntArray]:
+        try:
+            points: list[IntArray] = kind.row_points(posed, decided)
+        except TableError as error:
+            lines = str(error).splitlines()[:MOST_LISTED]
+            raise SpecError([document.fault(("rows",), line, "") for line in lines]) from None
+        return points
+
+    return Group(kind, rows, pose, rivals, read)
 
 
 def _scored(networks: Networks) -> _Scored:
@@ -298,26 +310,27 @@ def _scored(networks: Networks) -> _Scored:
     for group in groups(networks):
         programs += 1
         for label, words in group.rivals.items():
-            program = group.pose(label, words).program
-            scores.setdefault(label, np.zeros(count))[group.rows] = group.values(program)
-        _count(document, counted, costs, group, program)
+            posed = group.pose(label, words)
+            scores.setdefault(label, np.zeros(count))[group.rows] = group.values(posed)
+        _count(document, counted, costs, group, posed)
     return _Scored(scores, costs, programs)
 
 
 def _count(
     document: Document, counted: Mapping[str, str], costs: Mapping[str, FloatArray], group: Group,
-    program: Program,
+    posed: Posed[Any],
 ) -> None:  # fmt: skip
     """Budgets that the program counts."""
+    program, points = posed.program, group.points(posed)
     for name, metric in counted.items():
         place = ("budgets", name, "metric")
         if metric not in program.metric_names:
             known = [*program.metric_names]
             fault = document.fault(place, repr(metric), ", ".join(known), near_miss(metric, known))
             raise SpecError([fault])
-        if any(len(p) > 1 for p in group.points):
+        if any(len(p) > 1 for p in points):
             raise SpecError([document.fault(place, "stages of unlike blocks", "a column")])
-    for row, point in zip(group.rows, group.points):
+    for row, point in zip(group.rows, points):
         counts = program.costs(tuple(map(int, point[0]))) if counted else {}
         for name, metric in counted.items():
             costs[name][row] = counts[metric]
