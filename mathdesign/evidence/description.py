@@ -24,7 +24,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -33,6 +33,7 @@ from mathdesign.kinds.load import read_document, schema_faults
 from mathdesign.spec.blocks import Block, Finite, Name
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.faults import CrossFault, SpecError, near_miss
+from mathdesign.spec.recognise import DESCRIPTION, instead
 
 #: Descriptions that come with the package.
 FOLDER = Path(__file__).parent / "described"
@@ -118,6 +119,8 @@ def read_description(name: str) -> tuple[DescriptionSpec, Document]:
 
 def validated_description(document: Document) -> DescriptionSpec:
     """The description that a document states. Raises :class:`SpecError` with all its faults."""
+    if other := instead(document.data, DESCRIPTION):
+        raise SpecError([document.fault((), other, DESCRIPTION)])
     if hostile := list(data_faults(document.data)):
         raise SpecError([document.fault(*fault) for fault in hostile])
     try:
@@ -132,6 +135,9 @@ def validated_description(document: Document) -> DescriptionSpec:
 
 
 def _faults(spec: DescriptionSpec) -> Iterator[CrossFault]:
+    place = PurePath(spec.table or "table")
+    if place.is_absolute() or ".." in place.parts or "\0" in str(place):
+        yield ("table",), repr(spec.table), "a file beside the description, or in its folders", ""
     for name, budget in spec.budgets.items():
         if (budget.column is None) == (budget.metric is None):
             found = "neither `column` nor `metric`" if budget.column is None else "both"

@@ -161,7 +161,15 @@ def _cells(
         if gone or not rows:
             found = f"no columns {', '.join(gone[:8])}" if gone else "nothing"
             raise SpecError([document.fault(("rows",), found, "word of the space: column")])
-    return kind, {path: _column(table, given) for path, given in rows.items()}
+    cells = {path: _column(table, given) for path, given in rows.items()}
+    _refuse(
+        [
+            document.fault(("rows", path), f"row {empty[0]}: an empty cell", "a value in each row")
+            for path, column in cells.items()
+            if (empty := [i for i, cell in enumerate(column, 1) if not cell or "" in cell])
+        ]
+    )
+    return kind, cells
 
 
 def _column(table: DataFrame, given: str | Sequence[str]) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from mathdesign.evidence import ranks
 from mathdesign.evidence.description import described, read_description, validated_description
 from mathdesign.evidence.matrix import RANDOM, cases, matrix, missed, picks
 from mathdesign.evidence.trained import read_networks, read_trained
-from mathdesign.kinds.load import load
+from mathdesign.kinds.load import load, loads
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.spaces.transformer.entropy import entropy
 from mathdesign.spaces.transformer.network import Transformer
@@ -222,12 +222,33 @@ def test_faults_of_the_description_are_told_at_once():
         ("kernel", "d1", 0, "stages[0].depth"),
         ("ratio", "e1", -1, "stages[0].expansion"),
         ("half a block", "d1", 1.5, "stages[0].depth"),
+        ("nothing", "d1", "", "row 1: an empty cell"),
+        ("blanks", "e1", "  ", "row 1: an empty cell"),
+        ("no number", "d1", "nan", "stages[0].depth"),
+        ("beyond doubles", "d1", "1e999", "stages[0].depth"),
+        ("huge", "w2", "1e300", "stages[1].width"),
+        ("a word", "se", "perhaps", "stages[0].squeeze_excitation"),
     ],
 )
 def test_a_wrong_cell_is_told(words, column, value, said):
     table = frame().astype(object)
     table.loc[0, column] = value
     assert any(said in fault for fault in faults_of(CHAIN, table)), words
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "../t.csv", "a/../../t.csv"])
+def test_a_description_names_no_file_outside_its_folder(place):
+    with pytest.raises(SpecError, match="a file beside the description"):
+        told(CHAIN.replace("table: t.csv", f"table: {place}"))
+
+
+def test_other_files_are_recognised():
+    with pytest.raises(SpecError, match="a specification, which"):
+        told("space: {family: basic}\nbudgets: {macs: 1M}\n")
+    with pytest.raises(
+        SpecError, match=r"a description of a table, which `mathdesign evidence` reads"
+    ):
+        loads(CHAIN)
 
 
 def test_what_is_no_place_and_what_no_metric_is_told():
