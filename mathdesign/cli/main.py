@@ -281,7 +281,9 @@ def search(
 
 @app.command()
 def evidence(
-    table: Annotated[Path, typer.Option("--table", help="Every network of the space, trained.")],
+    table: Annotated[
+        Path, typer.Option("--table", help="Trained networks: all of the space, or a part.")
+    ],
     space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
     target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
     budget: Annotated[
@@ -302,6 +304,40 @@ def evidence(
     _end(
         session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out)
     )
+
+
+@app.command()
+def latency(
+    table: Annotated[Path, typer.Option("--table", help="Measured networks: CSV or Parquet.")],
+    target: Annotated[str, typer.Option("--target", help="The column of times.")],
+    space: Annotated[
+        str | None, typer.Option("--space", help="A named space or a YAML file: a cost an option.")
+    ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option("--term", help="Transformers: a column of sums, such as params; repeatable."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Of the metric.")] = "latency_us",
+    scale: Annotated[
+        float, typer.Option("--scale", help="Units of the metric in one of the table's.")
+    ] = 1000.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the folds.")] = 0,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a latency on measured times: `linear_metrics` that a budget may limit, with its error.
+
+    Example: mathdesign latency --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+
+    Example: mathdesign latency --table gpus.csv --term macs --term layers --target a100_ms
+    """
+    from mathdesign.cli import latency as fitting
+
+    session = Session(json, quiet)
+    terms = tuple(dict.fromkeys(term or ()))
+    request = fitting.LatencyRequest(table, target, space, terms, name, scale, out, seed)
+    _end(session, lambda: fitting.latency(session, request))
 
 
 @app.command()

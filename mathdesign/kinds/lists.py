@@ -129,7 +129,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def recheck(self, posed: PosedList, network: OptionList, solution: Solution) -> Recount:
         """Costs and objective computed again from the plain tables and the booster's own text."""
         assert solution.point is not None and solution.objective is not None
-        costs = posed.space.costs(solution.point)
+        at = np.array(solution.point, dtype=np.int64)[None]
+        sums = posed.spec.metrics(posed.space)
+        costs = {name: int(table.at(at)[0]) for name, table in sums.items()}
         metrics = _verified(posed, network, costs)
         _rescore(posed, network, solution)
         uses = tuple(
@@ -192,7 +194,7 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
     return verify_list(
-        space.slots, space.metrics, posed.budgets, network.options, costs, space.rules
+        space.slots, posed.spec.metrics(space), posed.budgets, network.options, costs, space.rules
     )
 
 

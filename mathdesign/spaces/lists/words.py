@@ -37,6 +37,16 @@ class SlotSpec(Block):
     )
 
 
+class FittedMetric(Block):
+    """A metric beside those of the space, a sum over slots: what `mathdesign latency` fits."""
+
+    name: Name
+    constant: int = Field(0, ge=0, le=LARGEST_COST, strict=True)
+    slots: dict[str, tuple[int, ...]] = Field(
+        ..., min_length=1, description="By slot: one whole number for each option; others cost 0."
+    )
+
+
 class ListSpaceSpec(Block):
     """What may be chosen."""
 
@@ -92,6 +102,7 @@ class ListSpec(Specification):
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
+    linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: dict[str, Budget] = Field(default_factory=dict)
 
     def limits(self) -> dict[str, Limits]:
@@ -114,6 +125,10 @@ class ListSpec(Specification):
             space = TableSpace("slots", slots, metrics)
         return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
 
+    def metrics(self, space: TableSpace) -> dict[str, TableSum]:
+        """The metrics of :meth:`table_space` and those of ``linear_metrics``."""
+        return dict(space.metrics) | {m.name: _sums(m, space) for m in self.linear_metrics or ()}
+
     def removed(self, space: TableSpace) -> dict[int, set[int]]:
         """``space.without`` as positions in :meth:`table_space`: slot -> options."""
         at = {slot.name: i for i, slot in enumerate(space.slots)}
@@ -130,6 +145,14 @@ class ListSpec(Specification):
 def _slot(words: SlotSpec) -> Slot:
     values = tuple(float(o) for o in words.options) if words.ordered else None
     return Slot(words.name, tuple(map(str, words.options)), values)
+
+
+def _sums(metric: FittedMetric, space: TableSpace) -> TableSum:
+    unary = tuple(
+        np.array(metric.slots.get(slot.name, (0,) * len(slot.options)), dtype=np.int64)
+        for slot in space.slots
+    )
+    return TableSum(metric.constant, unary)
 
 
 def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
