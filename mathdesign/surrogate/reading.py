@@ -2,20 +2,22 @@
 
 A table may name a design slot by slot, or by one string: NAS-Bench-201's
 ``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|``, NATS-Bench's ``64:64:32:16:8``, or the options of
-all slots between colons. Every message names the cell and what would mend it.
+all slots between colons. Every message names the cell and what would mend it. A file's cells stay
+as they are written: only a column of numbers that print as they are written becomes one of numbers.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mathdesign.programs.base import FloatArray
+from mathdesign.programs.cells import position_of
 from mathdesign.programs.slot_space import MOST_LISTED, TableError, TableSpace
 
 if TYPE_CHECKING:
@@ -82,10 +84,9 @@ def _plain(column: Series) -> Series:
     ):
         return column
     numbers = pd.to_numeric(column, errors="coerce")
-    whole = column.str.strip().str.fullmatch(r"[+-]?\d+").all()
-    # Leading zeros name something; long whole numbers keep their digits as words.
-    as_written = whole and (numbers.astype(str) == column.str.strip()).all()
-    return numbers if as_written or not whole else column
+    # Leading and trailing zeros may name something (007, 1.50); long numbers keep their digits.
+    as_written = (numbers.map(str) == column.str.strip()).all()
+    return numbers if as_written else column
 
 
 def numbers_of(table: DataFrame, name: str) -> FloatArray:
@@ -151,20 +152,32 @@ def _real(text: str, continental: bool) -> float | None:
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def with_slots(table: DataFrame, space: TableSpace) -> DataFrame:
+def with_slots(
+    table: DataFrame, space: TableSpace, positions: Collection[str] = ()
+) -> DataFrame:  # fmt: skip
     """``table`` with a column for each slot, read from its architecture strings where it has none.
 
-    Raises :class:`TableError` where neither is there, and for strings that name no design.
+    ``positions`` as :meth:`~mathdesign.programs.slot_space.TableSpace.points` takes them. Raises
+    :class:`TableError` where neither is there, where two columns have such strings, and for
+    strings that name no design.
     """
     table = table.rename(columns={c: str(c).strip() for c in table.columns})
     missing = [slot.name for slot in space.slots if slot.name not in table]
-    if not missing or len(missing) < len(space.slots):
-        return table  # a column or two are missing: the table names slots, and will say which
-    for column in table.columns:
-        for form, split in FORMS.items():
-            first = str(table[column].iloc[0]).strip() if len(table) else ""
-            if _fits(split(first), space):
-                return _spread(table, str(column), form, split, space)
+    # A column or two are missing: the table names slots, and will say which. One slot is no string.
+    if len(missing) < len(space.slots) or len(space.slots) < 2:
+        return table
+    fits = [
+        (str(column), form)
+        for column in table.columns
+        for form, split in FORMS.items()
+        if len(table) and _fits(split(str(table[column].iloc[0]).strip()), space, positions)
+    ]
+    if len({column for column, _ in fits}) > 1:
+        raise TableError(
+            f"designs in several columns: {', '.join(dict(fits))}; keep one of them in the table"
+        )
+    if fits:
+        return _spread(table, *fits[0], space, positions)
     known = ", ".join(map(str, table.columns[:12]))
     slots = ", ".join(slot.name for slot in space.slots[:8])
     raise TableError(
@@ -174,12 +187,12 @@ def with_slots(table: DataFrame, space: TableSpace) -> DataFrame:
 
 
 def _spread(
-    table: DataFrame, column: str, form: str, split: Callable[[str], list[str]], space: TableSpace
+    table: DataFrame, column: str, form: str, space: TableSpace, positions: Collection[str]
 ) -> DataFrame:
     faults, rows = [], []
     for row, cell in enumerate(table[column], 1):
-        parts = split(str(cell).strip())
-        if not _fits(parts, space):
+        parts = FORMS[form](str(cell).strip())
+        if not _fits(parts, space, positions):
             faults.append(
                 f"row {row}, {column}: found {str(cell)[:80]!r}; accepted: {form}, such as "
                 f"{example(space)}; {CURE}"
@@ -194,9 +207,13 @@ def _spread(
     )
 
 
-def _fits(parts: Sequence[str], space: TableSpace) -> bool:
+def _fits(parts: Sequence[str], space: TableSpace, positions: Collection[str]) -> bool:
+    """Whether each part is an option, by its very name, or its position where that is asked for."""
     return len(parts) == len(space.slots) and all(
-        part in slot.options for part, slot in zip(parts, space.slots)
+        position_of(part, len(slot.options)) is not None
+        if slot.name in positions
+        else part in slot.options
+        for part, slot in zip(parts, space.slots)
     )
 
 

@@ -12,7 +12,7 @@ from mathdesign.cli.main import app
 from mathdesign.evidence.calibrate import CalibrationError, calibrate, weights
 from mathdesign.kinds.load import load
 from mathdesign.validators.errors import ObjectiveMismatch
-from mathdesign.validators.lists.recheck import check_logs
+from mathdesign.validators.lists.recheck import check_objective, logs_of
 
 
 def sample(true, noise, seed, rows=100):
@@ -87,7 +87,7 @@ def test_a_design_maximises_the_weighted_logarithms(tmp_path):
     assert found.certificate.objective == pytest.approx(np.log(16) + 3 * np.log(32))
     assert found.certificate.status == "optimal"
     with pytest.raises(ObjectiveMismatch):
-        check_logs(found.network.options, [1.0, 2.0], found.certificate.objective)
+        check_objective(logs_of(found.network.options, [1.0, 2.0]), found.certificate.objective)
 
 
 @pytest.mark.parametrize(
