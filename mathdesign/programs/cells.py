@@ -88,6 +88,8 @@ def is_missing(cell: Any) -> bool:
         return bool(cell != cell)
     except TypeError:  # pandas' NA has no truth value
         return True
+    except ValueError:  # an array has several
+        return False
 
 
 def _pairs(found: Iterable[tuple[Key | None, int]]) -> list[tuple[Key, int]]:

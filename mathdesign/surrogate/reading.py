@@ -8,9 +8,10 @@ as they are written: only a column of numbers that print as they are written bec
 
 from __future__ import annotations
 
+import csv
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,25 +43,66 @@ def read_frame(path: Path) -> DataFrame:
     """The frame in a CSV (perhaps compressed) or Parquet file; headers without spaces around.
 
     Separators are commas, semicolons, tabs or bars, whichever the header has most of. Raises
-    ``OSError`` and ``ValueError``.
+    ``OSError`` and ``ValueError``, the latter with every row that has more or fewer cells than the
+    header: readers shift such a table's columns, or fill it with nothing, and nothing may be an
+    option's name.
     """
     import pandas as pd
 
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
+        refuse_twice(frame.columns)
     else:
+        header, *rows = _rows(path)
+        names = [name.strip() or f"Unnamed: {k}" for k, name in enumerate(header)]
+        refuse_twice(names)
+        if not rows:
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
         # Words such as `NA` and `none` are words here: a missing number is told where it is read.
-        frame = pd.read_csv(
-            path, sep=_separator(path), dtype=str, keep_default_na=False, skipinitialspace=True,
-            encoding="utf-8-sig",
-        )  # fmt: skip
-        for name in frame.columns:
-            frame[name] = _plain(frame[name])
+        frame = pd.DataFrame(
+            {n: _plain(pd.Series(c, dtype=object)) for n, c in zip(names, zip(*rows))}
+        )
     frame.columns = [str(name).strip() for name in frame.columns]
-    twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
-    if twice:
-        raise ValueError(f"the column {twice[0]!r} twice; rename one")
     return frame
+
+
+def refuse_twice(columns: Iterable[Any]) -> None:
+    """Raise ``ValueError`` where two columns have one name, spaces around aside."""
+    names = [str(name).strip() for name in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the column {twice[0]!r} twice; rename one")
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The header and the rows of a CSV file, all as long as the header; empty lines are none."""
+    import pandas.io.common as common
+
+    separator = _separator(path)
+    with common.get_handle(path, "r", compression="infer", encoding="utf-8-sig") as opened:
+        try:
+            lines: Any = opened.handle
+            found = [
+                row
+                for row in csv.reader(
+                    lines, delimiter=separator, skipinitialspace=True, strict=True
+                )
+                if row
+            ]
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+    if not found:
+        raise ValueError("an empty file")
+    width = len(found[0])
+    ragged = [
+        f"row {number} has {len(row)} cells, the header {width}"
+        for number, row in enumerate(found[1:], 1)
+        if len(row) != width
+    ]
+    if len(ragged) > MOST_LISTED:
+        ragged[MOST_LISTED:] = [f"{len(ragged) - MOST_LISTED} more such rows"]
+    if ragged:
+        raise ValueError("; ".join([*ragged, "mend or drop them"]))
+    return found
 
 
 def _separator(path: Path) -> str:
@@ -161,6 +203,10 @@ def with_slots(
     :class:`TableError` where neither is there, where two columns have such strings, and for
     strings that name no design.
     """
+    try:
+        refuse_twice(table.columns)
+    except ValueError as error:
+        raise TableError(str(error)) from None
     table = table.rename(columns={c: str(c).strip() for c in table.columns})
     missing = [slot.name for slot in space.slots if slot.name not in table]
     # A column or two are missing: the table names slots, and will say which. One slot is no string.

@@ -110,6 +110,36 @@ def test_options_that_readers_take_for_something_else_stay_themselves(tmp_path):
     assert space.points(read_frame(tmp_path / "t.parquet")).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b,acc\n1,2,3,4\n5,6,7,8\n", "row 1 has 4 cells, the header 3; row 2"),  # an index?
+        ("a,b,acc\n1,2,3,\n", "row 1 has 4 cells"),
+        ("a,b,acc\n1,2,3\n\n1,2\n", "row 2 has 2 cells, the header 3; mend or drop"),
+        ("a\n" + "1,2\n" * 9, "4 more such rows"),
+        ("a,a\n1,2\n", "the column 'a' twice"),
+        ("a, a\n1,2\n", "the column 'a' twice"),
+        ('a,b\n1,"2\n3,4\n', "end of data"),
+        ('a,b\n1,"2"3\n', "expected after"),
+        ("", "empty"),
+        ("a,b\n1," + "x" * 200_000, "field larger"),
+    ],
+)
+def test_rows_that_readers_shift_or_fill_are_refused(tmp_path, text, words):
+    with pytest.raises(ValueError, match=words):
+        written(tmp_path, text)
+
+
+def test_what_files_hold_otherwise(tmp_path):
+    frame = written(tmp_path, ',a,"b, c"\r\n0,x,"1, 2"\r\n\r\n1,"y\nz",3\r\n')
+    assert frame.to_dict("list") == {
+        "Unnamed: 0": [0, 1], "a": ["x", "y\nz"], "b, c": ["1, 2", "3"],
+    }  # fmt: skip
+    assert list(written(tmp_path, "a,b\n").columns) == ["a", "b"]
+    with pytest.raises(TableError, match="the column 'c1' twice"):
+        with_slots(pd.DataFrame([[1, 2]], columns=["c1", " c1"]), nats_size())
+
+
 def test_the_column_that_names_the_designs_is_one():
     frame = pd.DataFrame({"arch": ["8:8:8:8:8"], "parent": ["64:8:8:8:8"], "acc": [1.0]})
     with pytest.raises(TableError, match="designs in several columns: arch, parent; keep one"):

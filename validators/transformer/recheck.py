@@ -300,7 +300,7 @@ def verify_transformer(
     goal = spec.objective.metric
     value = found.entropy if goal == "entropy" else float(found.metrics[goal])
     value = -value if spec.objective.minimise else value
-    if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
+    if not abs(value - objective) <= TOLERANCE * max(1.0, abs(objective)):  # NaN is no claim
         raise ObjectiveMismatch(f"objective: claimed {objective!r}, counted {value!r}")
     return found
 
