@@ -28,8 +28,9 @@ SEPARATORS = (",", ";", "\t", "|")
 #: So much of a file decides its separator.
 HEAD = 1 << 16
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+DIGITS = re.compile(r"[+-]?[\d.,]+")
 CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 TIME = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|sec|min|h)")
 SECONDS = {
@@ -138,7 +139,7 @@ def numbers_of(table: DataFrame, name: str) -> FloatArray:
     """
     cells = table[name].tolist()
     texts = [str(cell).strip() for cell in cells]
-    continental = _continental(texts)
+    continental = _continental(name, texts)
     found, faults = np.full(len(cells), np.nan), []
     units: dict[str, int] = {}
     for row, (cell, text) in enumerate(zip(cells, texts), 1):
@@ -161,12 +162,24 @@ def numbers_of(table: DataFrame, name: str) -> FloatArray:
     return found
 
 
-def _continental(texts: Sequence[str]) -> bool:
-    """Whether a comma is the decimal mark: some cell has one that groups no thousands."""
-    commas = [t for t in texts if "," in t]
-    return bool(commas) and all(DECIMAL_COMMA.match(t) for t in commas) and any(
-        not GROUPED.match(t) for t in commas
-    ) and not any("." in t for t in texts)  # fmt: skip
+def _continental(name: str, texts: Sequence[str]) -> bool:
+    """Whether a comma is the decimal mark: some cell has one that groups no thousands.
+
+    Raises :class:`TableError` where a column of commas may be either (93,412).
+    """
+    digits = [found[0] if (found := DIGITS.match(text)) else "" for text in texts]
+    commas = [(row, text) for row, text in enumerate(digits, 1) if "," in text]
+    if not commas or any("." in text for text in digits):
+        return False
+    if not all(DECIMAL_COMMA.fullmatch(text) for _, text in commas):
+        return False  # two commas, or something that will be refused
+    if any(not GROUPED.fullmatch(text) for _, text in commas):
+        return True
+    row, text = commas[0]
+    raise TableError(
+        f"row {row}, {name}: found {texts[row - 1]!r}, which is {text.replace(',', '.')} or "
+        f"{text.replace(',', '')}; write the column without commas"
+    )
 
 
 def _number(cell: Any, text: str, continental: bool) -> tuple[float | None, str]:
