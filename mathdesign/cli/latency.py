@@ -8,7 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.fit import (
+    HOW_TO_INSTALL,
+    BadRequest,
+    by_position,
+    read_list_spec,
+    read_table,
+)
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import refuse_folder, write_atomic, yaml_text
 from mathdesign.spec.faults import near_miss
@@ -29,6 +35,7 @@ class LatencyRequest:
     scale: float
     out: Path | None
     seed: int
+    positions: tuple[str, ...] = ()
 
 
 def latency(session: Session, request: LatencyRequest) -> int:
@@ -81,7 +88,9 @@ def _of_options(request: LatencyRequest) -> tuple[dict[str, Any], Any]:
 
     assert request.space is not None
     space = read_list_spec(request.space).table_space()
-    sample = sample_of(read_table(request.table), space, request.target, "mean")
+    positions = by_position(request.positions, space)
+    table = read_table(request.table)
+    sample = sample_of(table, space, request.target, "mean", positions=positions)
     found = fit_latency(option_columns(space, sample.points), sample.labels, request.seed)
     constant, costs = option_costs(found, space, sample.points, request.scale)
     return {"name": request.name, "constant": constant, "slots": costs}, found

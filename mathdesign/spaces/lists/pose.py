@@ -52,8 +52,8 @@ def pose(spec: ListSpec) -> PosedList:
             raise SpecError.plain(
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
             ) from None
-    if spec.objective.log_values is not None:
-        logs = log_values(space, spec.objective.log_values)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        logs = log_values(space, weights)
         own = objective.tables
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
@@ -76,8 +76,8 @@ def _one_shot(spec: ListSpec, space: TableSpace) -> OneShot | None:
     if found is None:
         return None
     points, worth = found.points(space), np.array(found.scores)
-    if spec.objective.log_values is not None:
-        worth = worth + log_values(space, spec.objective.log_values).at(points)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        worth = worth + log_values(space, weights).at(points)
     return OneShot(points, worth, np.array(found.values), found.margin, spec.objective.guards)
 
 
