@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from predictor_tau import TABLES
+from predictor_tau import TABLES, coded_slots
 from tree_instances import DATA
 
 import mathdesign
@@ -58,7 +58,8 @@ def run(name: str, count: int, seed: int) -> list[list[float]]:
     """For each budget the regrets of :data:`COLUMNS`, one seed."""
     family, file, target = TABLES[name]
     space, table = SPACES[family](), pd.read_csv(DATA / file)
-    points, labels = space.points(table), table[target].to_numpy(float)
+    points = space.points(table, coded_slots(space))
+    labels = table[target].to_numpy(float)
     drawn = np.random.default_rng(1000 + seed).choice(len(points), count, replace=False)
     fitted(Sample(points[drawn], labels[drawn]), space, target, seed=seed).save(Path("model"))
     costs = space.metrics["macs"].at(points)

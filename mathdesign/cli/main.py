@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session, guarded, plain_output
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
 
@@ -101,6 +101,14 @@ Minimum = Annotated[
 Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
 Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
 Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+Positions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--positions",
+        help="A slot whose cells in --table are positions of its options from 0, not their names; "
+        "all: every slot. Repeatable.",
+    ),
+]
 
 
 @app.command()
@@ -195,6 +203,7 @@ def fit(
     duplicates: Annotated[
         str, typer.Option("--duplicates", help="refuse, or mean: average their labels.")
     ] = "refuse",
+    positions: Positions = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of folds and samples.")] = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -207,7 +216,9 @@ def fit(
 
     session = Session(json, quiet)
     free = tuple(dict.fromkeys(pretrain or ()))
-    request = fitting.FitRequest(table, space, target, out, model, ensemble, free, duplicates, seed)
+    request = fitting.FitRequest(
+        table, space, target, out, model, ensemble, free, duplicates, seed, tuple(positions or ())
+    )
     _end(session, lambda: fitting.fit(session, request))
 
 
@@ -227,6 +238,7 @@ def search(
         typer.Option("--table", help="Measured designs: the start; alone: they answer queries."),
     ] = None,
     target: Annotated[str | None, typer.Option("--target", help="Column of --table.")] = None,
+    positions: Positions = None,
     minimise: Annotated[
         bool, typer.Option("--minimise", help="The least value is the best: losses, latencies.")
     ] = False,
@@ -275,6 +287,7 @@ def search(
         wanted,
         scheduler,
         minimise,
+        tuple(positions or ()),
     )
     _end(session, lambda: searching.search(session, request))
 
@@ -285,7 +298,8 @@ def evidence(
         str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
     ] = None,
     table: Annotated[
-        Path | None, typer.Option("--table", help="Trained networks: a file, or its folder.")
+        Path | None,
+        typer.Option("--table", help="Trained networks: a file, or the folder of a description's."),
     ] = None,
     space: Annotated[
         str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
@@ -295,6 +309,7 @@ def evidence(
         str | None, typer.Option("--budget", help="A budget kind and its range of quantiles.")
     ] = None,
     quantiles: Annotated[int, typer.Option("--quantiles", min=2, help="Budgets.")] = 18,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -302,12 +317,59 @@ def evidence(
     """What an objective's picks miss, on a table of networks that were really trained.
 
     Example: mathdesign evidence accel_nasbench --table accel_nasbench.csv.gz --out runs/accel
+    Example: mathdesign evidence --table sss.csv --space nats_size --target val_acc_cifar10
     """
+    from mathdesign.cli import described as describing
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    request = evidencing.Asked(description, table, space, target, budget, quantiles, out)
-    _end(session, lambda: evidencing.evidence(session, request))
+    if description is not None and space is None and positions is None:
+        asked = describing.Asked(description, table, target, budget, quantiles, out)
+        _end(session, lambda: describing.evidence(session, asked))
+    if description is not None or table is None or space is None or target is None:
+        words = "evidence: accepted: a description, or --table, --space and --target without one"
+        _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
+    measured = evidencing.Measured(table, space, target, tuple(positions or ()))
+    share = budget or "macs=10%..95%"
+    _end(session, lambda: evidencing.evidence(session, measured, share, quantiles, out))
+
+
+@app.command()
+def latency(
+    table: Annotated[Path, typer.Option("--table", help="Measured networks: CSV or Parquet.")],
+    target: Annotated[str, typer.Option("--target", help="The column of times.")],
+    space: Annotated[
+        str | None, typer.Option("--space", help="A named space or a YAML file: a cost an option.")
+    ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option("--term", help="Transformers: a column of sums, such as params; repeatable."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Of the metric.")] = "latency_us",
+    scale: Annotated[
+        float, typer.Option("--scale", help="Units of the metric in one of the table's.")
+    ] = 1000.0,
+    positions: Positions = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the folds.")] = 0,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a latency on measured times: `linear_metrics` that a budget may limit, with its error.
+
+    Example: mathdesign latency --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+
+    Example: mathdesign latency --table gpus.csv --term macs --term layers --target a100_ms
+    """
+    from mathdesign.cli import latency as fitting
+
+    session = Session(json, quiet)
+    terms = tuple(dict.fromkeys(term or ()))
+    by_position = tuple(positions or ())
+    request = fitting.LatencyRequest(
+        table, target, space, terms, name, scale, out, seed, by_position
+    )
+    _end(session, lambda: fitting.latency(session, request))
 
 
 @app.command()
@@ -319,6 +381,7 @@ def calibrate(
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows and the folds.")] = 0,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -330,7 +393,8 @@ def calibrate(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    _end(session, lambda: evidencing.calibrate(session, table, space, target, labels, seed, out))
+    measured = evidencing.Measured(table, space, target, tuple(positions or ()))
+    _end(session, lambda: evidencing.calibrate(session, measured, labels, seed, out))
 
 
 @app.command()
@@ -342,6 +406,7 @@ def prune(
         Path, typer.Option("--table", help="Designs to average over: CSV or Parquet.")
     ],
     most: Annotated[int, typer.Option("--most", min=1, help="Cut no more options.")] = 20,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -353,7 +418,8 @@ def prune(
     from mathdesign.cli import fit as fitting
 
     session = Session(json, quiet)
-    _end(session, lambda: fitting.prune(session, spec, table, most, out))
+    by_position = tuple(positions or ())
+    _end(session, lambda: fitting.prune(session, spec, table, most, out, by_position))
 
 
 @app.command()

@@ -130,7 +130,7 @@ def _numbers(
     found: dict[str, FloatArray] = {}
     faults = []
     for place, column in spec.columns():
-        if place[0] == "rows" or column in found:
+        if place[0] in ("rows", "values") or column in found:
             continue
         try:
             if place[0] == "budgets":
@@ -161,6 +161,8 @@ def _cells(
         if gone or not rows:
             found = f"no columns {', '.join(gone[:8])}" if gone else "nothing"
             raise SpecError([document.fault(("rows",), found, "word of the space: column")])
+    table, unknown = _translated(spec, document, table)
+    _refuse(unknown)
     cells = {path: _column(table, given) for path, given in rows.items()}
     _refuse(
         [
@@ -170,6 +172,22 @@ def _cells(
         ]
     )
     return kind, cells
+
+
+def _translated(
+    spec: DescriptionSpec, document: Document, table: DataFrame
+) -> tuple[DataFrame, list[Fault]]:
+    """The table with what its cells stand for, and faults: cells that stand for nothing."""
+    faults = []
+    columns = {}
+    for column, values in spec.values.items():
+        cells = [str(_value(cell)) for cell in table[column].tolist()]
+        wrong = [i for i, cell in enumerate(cells, 1) if cell not in values]
+        if wrong:
+            found, accepted = f"row {wrong[0]}: {cells[wrong[0] - 1]!r}", ", ".join(values)
+            faults.append(document.fault(("values", column), found, accepted))
+        columns[column] = [values.get(cell) for cell in cells]
+    return table.assign(**columns), faults
 
 
 def _column(table: DataFrame, given: str | Sequence[str]) -> list[tuple[Any, ...]]:

@@ -167,6 +167,18 @@ def test_doubles_are_averaged_and_an_empty_budget_leaves_only_that_budget():
     assert not any(kept[np.isnan(trained.costs["speed"])].any() for kept in by_speed.kept)
 
 
+def test_cells_may_stand_for_something():
+    plain = frame()
+    coded = plain.assign(
+        se=plain.se.map({True: "yes", False: "no"}), w2=plain.w2.map({32: "a", 40: "b"})
+    )
+    text = CHAIN + 'values: {se: {"yes": true, "no": false}, w2: {a: 32, b: 40}}\n'
+    expected, found = read_trained(*told(), plain), read_trained(*told(text), coded)
+    assert all((found.scores[k] == v).all() for k, v in expected.scores.items())
+    wrong = faults_of(text.replace("b: 40", "c: 40").replace('"no"', '"non"'), coded)
+    assert len(wrong) == 2 and "accepted: a, c" in wrong[1] and "'no'" in wrong[0]
+
+
 def test_regret_ties_windows_and_the_random_network():
     spec, _ = told()
     trained = read_trained(*told(), frame())

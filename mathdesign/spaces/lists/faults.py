@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from mathdesign.spaces.lists.named import SPACES
@@ -37,7 +37,12 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
     yield from _without_faults(spec)
     yield from _log_faults(spec)
-    known = tuple(spec.table_space().metrics)
+    fitted = list(_metric_faults(spec))
+    yield from fitted
+    if fitted:
+        return
+    space = spec.table_space()
+    known = tuple(spec.metrics(space))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
         wanted.append((("objective", "metric"), objective.metric))
@@ -51,7 +56,14 @@ def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
     path = ("objective", "log_values")
     if weights is None:
         return
-    if len(weights) != len(slots):
+    names = [slot.name for slot in slots]
+    if isinstance(weights, Mapping):
+        for name in weights:
+            if name not in names:
+                yield (*path, name), repr(name), ", ".join(names), near_miss(name, names)
+        if missing := [name for name in names if name not in weights]:
+            yield path, f"no weight for {', '.join(missing)}", "one for each slot, by its name", ""
+    elif len(weights) != len(slots):
         yield path, f"{len(weights)} weights", f"{len(slots)}, one for each slot", ""
     if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
         yield path, "a space with unordered options", "slots of positive numbers", ""
@@ -89,6 +101,26 @@ def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> I
                 yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
             if any(not 0 <= cost <= LARGEST_COST for cost in costs):
                 yield (*path, "costs", metric), "a cost out of range", f"0 to {LARGEST_COST}", ""
+
+
+def _metric_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    space = spec.table_space()
+    slots = {slot.name: len(slot.options) for slot in space.slots}
+    taken = [*space.metrics]
+    for i, metric in enumerate(spec.linear_metrics or ()):
+        path = ("linear_metrics", i)
+        if metric.name in taken:
+            yield (*path, "name"), f"{metric.name!r} twice", "names not taken by other metrics", ""
+        taken.append(metric.name)
+        for name, costs in metric.slots.items():
+            if name not in slots:
+                accepted = ", ".join(slots)
+                yield (*path, "slots", name), repr(name), accepted, near_miss(name, list(slots))
+            elif len(costs) != slots[name]:
+                accepted = f"{slots[name]}, one for each option"
+                yield (*path, "slots", name), f"{len(costs)} numbers", accepted, ""
+            if any(not 0 <= cost <= LARGEST_COST for cost in costs):
+                yield (*path, "slots", name), "a cost out of range", f"0 to {LARGEST_COST}", ""
 
 
 def _without_faults(spec: ListSpec) -> Iterator[CrossFault]:

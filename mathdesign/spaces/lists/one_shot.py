@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.certificate import finite_numbers
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slots import SlotObjective, SlotProblem
 from mathdesign.solvers.base import Solution, Status, status_of
@@ -92,6 +93,20 @@ class OneShot:
         return found
 
 
+def check_rows(about: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` or ``TypeError`` unless :func:`measured_rows` can read ``about``."""
+    if "best_measured" not in about:
+        return
+    finite_numbers(about, ("lower_bound", "measured_here"))
+    if about["measured_here"] is None and about["lower_bound"] is None:
+        raise ValueError("predictor.lower_bound: accepted: a finite number")
+    best = about["best_measured"]
+    if best is not None:
+        finite_numbers(best, ("rows", "value"))
+        if None in (best["rows"], best["value"]) or not isinstance(best["options"], Mapping):
+            raise ValueError("predictor.best_measured: accepted: rows, a value and options")
+
+
 def measured_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and text: the answer's lower bound, and the best measured row beside it.
 
@@ -99,7 +114,7 @@ def measured_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     if "best_measured" not in about:
         return []
-    best, own, target = about["best_measured"], about["measured"], about["target"]
+    best, own, target = about["best_measured"], about["measured_here"], about["target"]
     found = []
     if own is not None:
         found.append(("measured", f"this design was measured: {target} {own:.4f}"))

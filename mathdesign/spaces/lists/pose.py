@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,8 @@ class PosedList(Posed[ListSpec]):
 def pose(spec: ListSpec) -> PosedList:
     """The solver-free program. Raises :class:`SpecError` where the predictor cannot be used."""
     space = spec.table_space()
-    predictor, objective = None, _metric_objective(space, spec.objective.metric)
+    metrics = spec.metrics(space)
+    predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
         assert space.untrained is not None
         objective = space.untrained
@@ -51,15 +52,15 @@ def pose(spec: ListSpec) -> PosedList:
             raise SpecError.plain(
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
             ) from None
-    if spec.objective.log_values is not None:
-        logs = log_values(space, spec.objective.log_values)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        logs = log_values(space, weights)
         own = objective.tables
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))
     budgets = (*(replace(b, inherent=True) for b in space.always), *spec.requested())
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
     problem = SlotProblem(
-        spec.name, space.slots, objective, space.metrics, budgets, space.rules,
+        spec.name, space.slots, objective, metrics, budgets, space.rules,
         units={**known, **space.units},
     )  # fmt: skip
     problem = problem.barring(spec.removed(space))
@@ -75,15 +76,17 @@ def _one_shot(spec: ListSpec, space: TableSpace) -> OneShot | None:
     if found is None:
         return None
     points, worth = found.points(space), np.array(found.scores)
-    if spec.objective.log_values is not None:
-        worth = worth + log_values(space, spec.objective.log_values).at(points)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        worth = worth + log_values(space, weights).at(points)
     return OneShot(points, worth, np.array(found.values), found.margin, spec.objective.guards)
 
 
-def _metric_objective(space: TableSpace, metric: str | None) -> SlotObjective:
+def _metric_objective(
+    space: TableSpace, metrics: Mapping[str, TableSum], metric: str | None
+) -> SlotObjective:
     if metric is None:  # Replaced by the objective proper.
         return SlotObjective(TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots)))
-    sums = space.metrics[metric]
+    sums = metrics[metric]
     pairs = tuple(
         type(pair)(pair.first, pair.second, pair.table.astype(float)) for pair in sums.pairs
     )

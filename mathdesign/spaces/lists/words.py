@@ -11,11 +11,12 @@ Family ``slots`` spells the space out: each slot has options and, per metric, a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
@@ -26,14 +27,41 @@ from mathdesign.spec.blocks import Block, Budget, Limits, Name, Specification, W
 LARGEST_COST = 2**53
 
 
+def _option(value: Any) -> Any:
+    """YAML's truth as a word of its own: pydantic would make numbers of it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _option_name(value: Any) -> Any:
+    """An option as it is named: numbers and truth as their words."""
+    return str(_option(value)) if isinstance(value, bool | int | float) else value
+
+
+_WORD_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+Option = Annotated[
+    str | int | float, BeforeValidator(_option), WithJsonSchema(_WORD_OR_NUMBER)
+]  # fmt: skip
+OptionName = Annotated[str, BeforeValidator(_option_name), WithJsonSchema(_WORD_OR_NUMBER)]
+
+
 class SlotSpec(Block):
     """One choice of the user's own space."""
 
     name: Name
-    options: tuple[str | int | float, ...] = Field(..., min_length=1, max_length=1000)
+    options: tuple[Option, ...] = Field(..., min_length=1, max_length=1000)
     ordered: bool = Field(False, description="The options are numbers with an order.")
     costs: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="By metric: one whole number for each option."
+    )
+
+
+class FittedMetric(Block):
+    """A metric beside those of the space, a sum over slots: what `mathdesign latency` fits."""
+
+    name: Name
+    constant: int = Field(0, ge=0, le=LARGEST_COST, strict=True)
+    slots: dict[str, tuple[int, ...]] = Field(
+        ..., min_length=1, description="By slot: one whole number for each option; others cost 0."
     )
 
 
@@ -49,7 +77,7 @@ class ListSpaceSpec(Block):
         description="Choices of the training (optimizer, rate, epochs) beside those of the "
         "network, as in FBNetV3 (arXiv 2006.02049): they cost nothing.",
     )
-    without: dict[str, tuple[str, ...]] = Field(
+    without: dict[str, tuple[OptionName, ...]] = Field(
         default_factory=dict, description="Options that may not be taken, by slot."
     )
 
@@ -74,11 +102,12 @@ class PredictorSpec(Block):
     entropy: Literal[True] | None = Field(
         None, description="Maximise the entropy of untrained cells, which needs no measurements."
     )
-    log_values: tuple[Weight, ...] | None = Field(
+    log_values: tuple[Weight, ...] | dict[str, Weight] | None = Field(
         None,
         min_length=1,
-        description="The entropy of widths: the sum of weight * ln(value), one weight a slot, "
-        "alone or added to the predictor's score; `mathdesign calibrate` finds weights.",
+        description="The entropy of widths: the sum of weight * ln(value), one weight a slot, by "
+        "its name or in the order of the slots, alone or added to the predictor's score; "
+        "`mathdesign calibrate` finds weights.",
     )
 
     @property
@@ -86,12 +115,20 @@ class PredictorSpec(Block):
         """Whether answers are lower bounds, compared with what was measured."""
         return self.pick == "sound" or (self.pick is None and not self.uncertainty)
 
+    def log_weights(self, space: TableSpace) -> tuple[float, ...] | None:
+        """The weights of ``log_values`` in the order of the slots."""
+        given = self.log_values
+        if isinstance(given, Mapping):
+            return tuple(given[slot.name] for slot in space.slots)
+        return given
+
 
 class ListSpec(Specification):
     """A whole specification over option lists."""
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
+    linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: dict[str, Budget] = Field(default_factory=dict)
 
     def limits(self) -> dict[str, Limits]:
@@ -114,6 +151,10 @@ class ListSpec(Specification):
             space = TableSpace("slots", slots, metrics)
         return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
 
+    def metrics(self, space: TableSpace) -> dict[str, TableSum]:
+        """The metrics of :meth:`table_space` and those of ``linear_metrics``."""
+        return dict(space.metrics) | {m.name: _sums(m, space) for m in self.linear_metrics or ()}
+
     def removed(self, space: TableSpace) -> dict[int, set[int]]:
         """``space.without`` as positions in :meth:`table_space`: slot -> options."""
         at = {slot.name: i for i, slot in enumerate(space.slots)}
@@ -130,6 +171,14 @@ class ListSpec(Specification):
 def _slot(words: SlotSpec) -> Slot:
     values = tuple(float(o) for o in words.options) if words.ordered else None
     return Slot(words.name, tuple(map(str, words.options)), values)
+
+
+def _sums(metric: FittedMetric, space: TableSpace) -> TableSum:
+    unary = tuple(
+        np.array(metric.slots.get(slot.name, (0,) * len(slot.options)), dtype=np.int64)
+        for slot in space.slots
+    )
+    return TableSum(metric.constant, unary)
 
 
 def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:

@@ -13,9 +13,10 @@ import mathdesign
 from mathdesign.alternatives import alternatives
 from mathdesign.checking import checks
 from mathdesign.cli.main import app
-from mathdesign.result import Design
+from mathdesign.result import Design, DesignError
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.fit import fitted, sample_of
+from mathdesign.surrogate.learned import LearnedSpace
 from mathdesign.surrogate.measured import Measured, margin_of
 from mathdesign.surrogate.predictor import Predictor, Quality
 from mathdesign.tables.request import Keys
@@ -42,9 +43,9 @@ def predicted(point):
 def saved(folder, rows, margin):
     """A predictor whose score is the target, and rows: point -> score."""
     quality = Quality(20, 0.9, 0.95, 0.1)
-    Predictor("slots", "acc", "tables", ((-9.0, -9.0), (9.0, 9.0)), quality, (), TABLES).save(
-        folder
-    )
+    learned = LearnedSpace.of(mathdesign.loads(TEXT).table_space())
+    levels = ((-9.0, -9.0), (9.0, 9.0))
+    Predictor(learned, "acc", "tables", levels, quality, (), TABLES).save(folder)
     options = tuple(tuple(OPTIONS[k] for k in point) for point in rows)
     scores = tuple(map(float, rows.values()))
     Measured(("a", "b", "c"), options, scores, scores, margin).save(folder)
@@ -189,3 +190,19 @@ def test_rows_are_part_of_a_row_s_key(here):
     first = Keys().key("0", {"objective": {"predictor": "other"}})
     saved(here / "other", {(0, 0, 0): 1.5}, 0.1)
     assert Keys().key("0", {"objective": {"predictor": "other"}}) != first
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"best_measured": "x"}, "mapping"),
+    ({"best_measured": {"rows": 1, "value": "x", "options": {}}}, "value"),
+    ({"best_measured": {"rows": 1, "value": 1.0, "options": [1]}}, "best_measured"),
+    ({"best_measured": {"rows": 1}}, "value"),
+    ({"measured_here": float("nan")}, "measured_here"),
+    ({"measured_here": None, "lower_bound": None}, "lower_bound"),
+])  # fmt: skip
+def test_edited_figures_of_a_design_are_refused(here, change, message):
+    saved(here / "model", {(0, 0, 0): 5.0}, 0.2)
+    data = mathdesign.design(mathdesign.loads(TEXT)).to_dict()
+    data["predictor"] |= change
+    with pytest.raises(DesignError, match=message):
+        Design.from_dict(data)
