@@ -129,9 +129,7 @@ CONVNETS = [
     Entry("log-volume", _posed(rho=None, volume=VolumeOptions()), 7.036225840971082),
     Entry(
         "log-volume with SE and wide stages",
-        _posed(
-            "inverted_residual", rho=None, volume=VolumeOptions(rise=0.5, width=0.5, depth=0.6)
-        ),
+        _posed("inverted_residual", rho=None, volume=VolumeOptions(rise=0.5, width=0.5, depth=0.6)),
         11.913484101435275,
     ),
     Entry(

@@ -23,7 +23,9 @@ SEEDS = {"scip": 6, "pyomo": 4, "cvxpy": 6, "scipy": 8, "highs": 12}
 NAMES = [name for name in sorted(BACKENDS) if DesignProblem in backend(name).accepts]
 
 
-def two_links(depths: tuple[int, ...] = (1, 2, 3, 4), weights: tuple[float, ...] = ()) -> DesignProblem:
+def two_links(
+    depths: tuple[int, ...] = (1, 2, 3, 4), weights: tuple[float, ...] = ()
+) -> DesignProblem:
     """``2 ln w1 + ln d1 + 3 ln w2 - ln d2`` (or other weights) under ``d1 w1 + w1 w2 d2 <= 40``."""
     first, last = (
         Stage(name, (Decision("width", (1, 2, 3, 5)), Decision("depth", depths)), {"m": (cost,)})
