@@ -22,6 +22,7 @@ from mathdesign.programs.base import (
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain, Monomial, Repeat, Stage
 
 CHUNK = 8192
+SCORES = ("entropy", "penalty", "volume", "effectiveness", "objective", "feasible")
 
 Symbols = dict[str, IntArray]
 
@@ -216,10 +217,5 @@ def stage_log_width(stage: Stage, values: Symbols) -> FloatArray:
 def _joined(parts: list[Scores], metrics: tuple[str, ...]) -> Scores:
     return Scores(
         {m: np.concatenate([p.metrics[m] for p in parts]) for m in metrics},
-        *(
-            np.concatenate([getattr(p, name) for p in parts])
-            for name in (
-                "entropy", "penalty", "volume", "effectiveness", "objective", "feasible",
-            )  # fmt: skip
-        ),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in SCORES),
     )

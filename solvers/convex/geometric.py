@@ -121,6 +121,7 @@ class Geometric:
 
     def _add_stage(self, s: int) -> None:
         import cvxpy as cp
+        from cvxpy.atoms.elementwise.log import log
 
         stage = self.problem.stages[s]
         before = self._symbols[-1][WIDTH] if s else cp.Constant(self.problem.input_channels)
@@ -129,7 +130,7 @@ class Geometric:
             low, high = float(decision.values[0]), float(decision.values[-1])
             if decision.name != DEPTH:
                 symbols[decision.name] = self._variable(low, high)
-                self.coordinate[s, decision.name] = cp.log(symbols[decision.name])
+                self.coordinate[s, decision.name] = log(symbols[decision.name])
                 continue
             whole = high > low and _by_depth(self.problem, s)
             depth = self._variable(low, high) if whole else self._variable(low - 1, high - 1)
@@ -200,7 +201,10 @@ class Geometric:
 
         total: Any = cp.Constant(1.0)
         for log in self.problem.objective.logs:
-            power, domain = log.weight / self.unit, self.problem.stages[log.stage].domain(log.decision)
+            power, domain = (
+                log.weight / self.unit,
+                self.problem.stages[log.stage].domain(log.decision),
+            )
             if not power:
                 continue
             if len(domain) == 1:

@@ -302,15 +302,14 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
         for r, metric in enumerate(rows):
             for monomial in stage.costs.get(metric, ()):
                 coefficient, powers = _powers(problem, variables, s, monomial)
-                depth, times = variables.index[s, DEPTH], _split(monomial.repeat)
-                later = powers
-                if s in variables.further:  # n times in each further block: a signature of its own
-                    later = tuple(sorted((*powers, (variables.further[s], 1))))
-                for key, counts in (
-                    ((depth, powers), times) if later == powers else ((depth, powers), (times[0], 0)),
-                    ((depth, later), (0, 0) if later == powers else (0, times[1])),
-                ):
-                    for table, count in zip((once, rest), counts):
+                first, later = _split(monomial.repeat)
+                depth, further = variables.index[s, DEPTH], variables.further.get(s)
+                counts = {(depth, powers): (first, later)}
+                if further is not None:  # n times in each further block: a signature of its own
+                    repeated = tuple(sorted((*powers, (further, 1))))
+                    counts = {(depth, powers): (first, 0), (depth, repeated): (0, later)}
+                for key, times in counts.items():
+                    for table, count in zip((once, rest), times):
                         table.setdefault(key, [0] * len(rows))[r] += count * coefficient
     width = max((len(powers) for _, powers in once), default=0) or 1
     shape = (len(once), width)

@@ -211,9 +211,7 @@ class VolumeSpec(Block):
     inner: Exponent | tuple[Exponent, ...] = Field(
         1.0, description=_OF.format("bottleneck, or width where a family has none")
     )
-    expansion: Exponent | tuple[Exponent, ...] = Field(
-        0.0, description=_OF.format("inner / width")
-    )
+    expansion: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("inner / width"))
     width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("width"))
     kernel_size: Exponent | tuple[Exponent, ...] = Field(0.5, description=_OF.format("kernel size"))
     group_width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("group width"))

@@ -121,7 +121,11 @@ def test_a_wrong_claim_is_refused():
         ("{volume: {depth: deep}}", "objective.volume.depth", "valid number"),
         ("{volume: {width: .inf}}", "objective.volume.width", "found inf"),
         ("{volume: {rise: -1}}", "objective.volume.rise", "greater than or equal to 0"),
-        ("{volume: {squeeze_excitation: 0}}", "objective.volume.squeeze_excitation", "greater than 0"),
+        (
+            "{volume: {squeeze_excitation: 0}}",
+            "objective.volume.squeeze_excitation",
+            "greater than 0",
+        ),
         ("{volume: {}, metric: params}", "objective.metric", "both `volume` and `metric`"),
         ("{}", "objective", "entropy, volume, metric or metric_weights"),
     ],
@@ -139,7 +143,9 @@ def test_it_is_designed_written_shown_and_read_again():
     assert again == found and again.to_yaml() == found.to_yaml()
     proof = found.certificate
     assert proof.status == "optimal"
-    assert proof.objective == pytest.approx(found.figures["volume"] - 1e-6 * found.metrics["params"])
+    assert proof.objective == pytest.approx(
+        found.figures["volume"] - 1e-6 * found.metrics["params"]
+    )
     assert dict(figure_rows(found))["volume"] == f"{found.figures['volume']:.6f}"
 
 
