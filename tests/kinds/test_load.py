@@ -12,8 +12,9 @@ from mathdesign.kinds import KINDS, families
 from mathdesign.kinds.load import json_schema, load, loads
 from mathdesign.programs.reach import count
 from mathdesign.spaces.convnet.pose import to_program
-from mathdesign.spec.values import choices, compact, interval, ratios, seconds, share, size_bytes
-from mathdesign.spec.values import count as quantity
+from mathdesign.spec.quantities import count as quantity
+from mathdesign.spec.quantities import seconds, share, size_bytes
+from mathdesign.spec.values import choices, compact, interval, ratios
 from tests.places import ROOT
 
 ISSUE = """\

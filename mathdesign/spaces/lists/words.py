@@ -21,7 +21,7 @@ from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.lists.named import SPACES
-from mathdesign.spec.blocks import Block, Budget, Limits, Name, Specification, Weight
+from mathdesign.spec.blocks import Block, Budgets, Limits, Name, Specification, Weight
 
 LARGEST_COST = 2**53
 
@@ -78,7 +78,7 @@ class ListSpec(Specification):
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
-    budgets: dict[str, Budget] = Field(default_factory=dict)
+    budgets: Budgets = Field(default_factory=dict)
 
     def limits(self) -> dict[str, Limits]:
         """The budgets, by metric."""
