@@ -6,14 +6,32 @@ from mathdesign.certificate import BudgetUse
 from mathdesign.result import Design
 
 BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
+AS_BUILT = "as built"
 
 
-def budget_rows(design: Design) -> list[tuple[str, ...]]:
-    """One row per budget: used, limit, slack with its share of the limit, binding or not."""
-    return [
+def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and one row per budget: used, limit, slack with its share of the limit, binding or not.
+
+    Where a counting profile leaves something out, what is built stands beside what is counted.
+    """
+    rows = [
         (use.metric, number(use.used), _limit(use), _slack(use), "yes" if use.binding else "no")
         for use in design.budgets
     ]
+    built = otherwise_built(design)
+    if not built.keys() & {use.metric for use in design.budgets}:
+        return BUDGET_HEADER, rows
+    cells = [number(built.get(use.metric, use.used)) for use in design.budgets]
+    header = (*BUDGET_HEADER[:2], AS_BUILT, *BUDGET_HEADER[2:])
+    return header, [(*row[:2], cell, *row[2:]) for row, cell in zip(rows, cells)]
+
+
+def otherwise_built(design: Design) -> dict[str, int]:
+    """The metrics that the built network has otherwise than they were counted."""
+    if design.kind.counts_as_built(design.request):
+        return {}
+    built = design.kind.as_built(design.network)
+    return {m: n for m, n in built.items() if design.metrics.get(m, n) != n}
 
 
 def figure_rows(design: Design) -> list[tuple[str, str]]:
@@ -21,7 +39,12 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
     certificate, kind = design.certificate, design.kind
     limited = {use.metric for use in design.budgets}
     of = kind.proven_of(design.figures)
-    rows = [(m, f"{value:,}") for m, value in design.metrics.items() if value or m in limited]
+    built = otherwise_built(design)
+    rows = [
+        (m, f"{value:,}" + (f" counted, {built[m]:,} {AS_BUILT}" if m in built else ""))
+        for m, value in design.metrics.items()
+        if value or m in limited
+    ]
     rows += kind.figure_rows(design.figures)
     rows += [
         ("objective", f"{certificate.objective:.6f}" + (" (score)" if of else "")),
