@@ -89,7 +89,7 @@ def noted_in(folder: Path) -> dict[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {n: d for n, d in found.items() if isinstance(d, str) and n == Path(n).name}
+    return {n: d for n, d in found.items() if isinstance(d, str) and n == Path(n).name != ".."}
 
 
 def remove_ours(folder: Path, noted: Mapping[str, str]) -> set[str]:

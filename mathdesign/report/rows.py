@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.result import Design
+from mathdesign.solvers.base import gap_text
 
 BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
 AS_BUILT = "as built"
@@ -71,11 +72,6 @@ def status_words(status: str, termination: str, gap_target: float) -> str:
     }.get(status, status)
     stopped = termination.replace("_", " ")
     return words if termination == "completed" else f"{words} (stopped: {stopped})"
-
-
-def gap_text(gap: float | None) -> str:
-    """A relative gap in percent."""
-    return "unknown" if gap is None else f"{gap:.4%}"
 
 
 def number(value: float) -> str:

@@ -11,9 +11,10 @@ from mathdesign.report.comparison import comparison, objectives_differ
 from mathdesign.report.drawing import drawing, stages_of
 from mathdesign.report.files import files_of, write_design, write_training
 from mathdesign.report.html import Trained, page
-from mathdesign.report.rows import budget_table, figure_rows, gap_text, number, status_words
+from mathdesign.report.rows import budget_table, figure_rows, number, status_words
 from mathdesign.report.terminal import print_design
 from mathdesign.result import Design
+from mathdesign.solvers.base import gap_text
 from tests.places import ROOT
 
 SAVED = sorted((ROOT / "tests/saved").glob("*.yaml"))

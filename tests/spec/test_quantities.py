@@ -147,9 +147,9 @@ def test_budgets_of_bytes_take_units_of_bytes():
     assert spec.budgets["kv_cache_bytes"].max == 256 << 10
     assert spec.budgets["activation_bytes"].max == 8 * 10**9
     assert mathdesign.loads(spec.to_yaml()) == spec
-    assert quick("decoder_lm", None, {"kv_cache_bytes": "1 MiB"}).budgets[
-        "kv_cache_bytes"
-    ].max == (1 << 20)
+    assert quick("decoder_lm", None, {"kv_cache_bytes": "1 MiB"}).budgets["kv_cache_bytes"].max == (
+        1 << 20
+    )
 
 
 @pytest.mark.parametrize(
