@@ -5,6 +5,7 @@ from __future__ import annotations
 from mathdesign.certificate import BudgetUse
 from mathdesign.result import Design
 from mathdesign.solvers.base import gap_text
+from mathdesign.spec.quantities import counted
 
 BUDGET_HEADER = ("budget", "used", "limit", "slack", "binding")
 AS_BUILT = "as built"
@@ -15,10 +16,12 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
 
     Where a counting profile leaves something out, what is built stands beside what is counted.
     """
-    rows = [
-        (use.metric, number(use.used), _limit(use), _slack(use), "yes" if use.binding else "no")
-        for use in design.budgets
-    ]
+    units = design.kind.units(design.request)
+    rows = []
+    for use in design.budgets:
+        unit = units.get(use.metric, "")
+        cells = number(use.used, unit), _limit(use, unit), _slack(use, unit)
+        rows.append((use.metric, *cells, "yes" if use.binding else "no"))
     built = otherwise_built(design)
     if not built.keys() & {use.metric for use in design.budgets}:
         return BUDGET_HEADER, rows
@@ -40,9 +43,13 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
     certificate, kind = design.certificate, design.kind
     limited = {use.metric for use in design.budgets}
     of = kind.proven_of(design.figures)
-    built = otherwise_built(design)
+    built, units = otherwise_built(design), kind.units(design.request)
     rows = [
-        (m, f"{value:,}" + (f" counted, {built[m]:,} {AS_BUILT}" if m in built else ""))
+        (
+            m,
+            counted(value, units.get(m, ""))
+            + (f" counted, {built[m]:,} {AS_BUILT}" if m in built else ""),
+        )
         for m, value in design.metrics.items()
         if value or m in limited
     ]
@@ -74,21 +81,23 @@ def status_words(status: str, termination: str, gap_target: float) -> str:
     return words if termination == "completed" else f"{words} (stopped: {stopped})"
 
 
-def number(value: float) -> str:
-    """Integers with thousands separators, reals to six digits."""
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:.6f}"
+def number(value: float, unit: str = "") -> str:
+    """Integers with thousands separators (steps of ``unit`` in its words), reals to six digits."""
+    if isinstance(value, int) or value.is_integer():
+        return counted(int(value), unit)
+    return f"{value:.6f}"
 
 
-def _limit(use: BudgetUse) -> str:
+def _limit(use: BudgetUse, unit: str) -> str:
     sides = []
     if use.lower is not None:
-        sides.append(f">= {number(use.lower)}")
+        sides.append(f">= {number(use.lower, unit)}")
     if use.upper is not None:
-        sides.append(f"<= {number(use.upper)}")
+        sides.append(f"<= {number(use.upper, unit)}")
     return ", ".join(sides)
 
 
-def _slack(use: BudgetUse) -> str:
+def _slack(use: BudgetUse, unit: str) -> str:
     limit = use.upper if use.upper is not None else use.lower
     share = f" ({use.slack / limit:.2%})" if limit else ""
-    return number(use.slack) + share
+    return number(use.slack, unit) + share

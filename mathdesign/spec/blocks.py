@@ -19,6 +19,8 @@ from mathdesign.spec import quantities, values
 
 TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
+LIMITS_SCHEMA = {"anyOf": [*TEXT_OR_NUMBER["anyOf"], {"type": "object"}]}
+
 _choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
 _ratio_item = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
@@ -55,6 +57,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Count = Annotated[int, BeforeValidator(quantities.count), WithJsonSchema(TEXT_OR_NUMBER)]
 
+Cost = Annotated[
+    quantities.Amount,
+    BeforeValidator(quantities.cost),
+    PlainSerializer(lambda amount: amount.written),
+    WithJsonSchema(TEXT_OR_NUMBER),
+]
+
 Seconds = Annotated[float, BeforeValidator(quantities.seconds), WithJsonSchema(TEXT_OR_NUMBER)]
 
 Bytes = Annotated[int, BeforeValidator(quantities.size_bytes), WithJsonSchema(TEXT_OR_NUMBER)]
@@ -80,7 +89,7 @@ class Limits(Block):
 
 
 def _limits(value: Any) -> Any:
-    return value if isinstance(value, dict | Limits) else {"max": value}
+    return value if isinstance(value, dict | Limits | CostLimits) else {"max": value}
 
 
 def _in_units(value: Any) -> Any:
@@ -100,13 +109,15 @@ def in_bytes(metric: object) -> bool:
 def _marked(limit: Any) -> Any:
     if isinstance(limit, dict):
         return {side: _marked(bound) for side, bound in limit.items()}
+    if isinstance(limit, list | tuple):
+        return [_marked(part) for part in limit]
     return quantities.InBytes(limit) if isinstance(limit, str) else limit
 
 
 Budget = Annotated[
     Limits,
     BeforeValidator(_limits),
-    WithJsonSchema({"anyOf": [*TEXT_OR_NUMBER["anyOf"], {"type": "object"}]}),
+    WithJsonSchema(LIMITS_SCHEMA),
 ]
 
 
@@ -115,6 +126,21 @@ Budgets = Annotated[
     BeforeValidator(_in_units),
 ]
 """Limits by metric; those of metrics in bytes take units of bytes."""
+
+
+class CostLimits(Block):
+    """Both sides of a budget on costs that may have decimals and units."""
+
+    min: Cost | None = None
+    max: Cost | None = None
+
+
+CostBudgets = Annotated[
+    dict[str, Annotated[CostLimits, BeforeValidator(_limits), WithJsonSchema(LIMITS_SCHEMA)]],
+    BeforeValidator(_in_units),
+]
+
+CostLists = Annotated[dict[str, tuple[Cost, ...]], BeforeValidator(_in_units)]
 
 
 class SolveSpec(Block):

@@ -17,7 +17,7 @@ meant, a writing that is accepted.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -28,6 +28,8 @@ LARGEST = Fraction(10**18)
 LONGEST = 40
 #: Doubles tell decimals of so many digits apart: longer ones may have been others in the file.
 SURE_DIGITS = 15
+#: Of a decimal that is written out: those of the grammar have fewer.
+LONGEST_DECIMAL = 90
 #: Powers of ten beyond these are slips of the pen, and long to compute.
 LARGEST_EXPONENT = 30
 
@@ -58,6 +60,16 @@ BYTES: Units = {
     **{p.upper() + "i": _KIBI ** (i + 1) for i, p in enumerate(_PREFIXES)},
     "K": _KILO,
     "KB": _KILO,
+}
+#: In joules.
+ENERGIES: Units = {
+    "J": Fraction(1),
+    "kJ": _KILO,
+    "mJ": 1 / _KILO,
+    "uJ": 1 / _KILO**2,
+    "µJ": 1 / _KILO**2,
+    "nJ": 1 / _KILO**3,
+    "pJ": 1 / _KILO**4,
 }
 #: In seconds.
 TIMES: Units = {
@@ -147,6 +159,111 @@ def share(value: Any) -> float:
     if found > 1:
         raise QuantityError(accepted)
     return float(found)
+
+
+#: What a cost may be measured in besides numbers, and the prefixes of steps, coarsest first.
+MEASURED = ("s", "J")
+STEPS = ("", "m", "u", "n")
+#: Costs are held in whole steps of down to this many decimals.
+MOST_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Amount:
+    """A cost: a number, or one with a unit (``s``, ``J``), exact. In files as it is written."""
+
+    value: Fraction
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{decimal(self.value)} {self.unit}".rstrip()
+
+    @property
+    def written(self) -> int | str:
+        """As plain data: whole numbers as such, all else as text that is read back exactly."""
+        return int(self.value) if not self.unit and self.value.denominator == 1 else str(self)
+
+
+def cost(value: Any) -> Amount:
+    """``1200``, ``1.5M``, ``0.25``, ``1.25 ms``, ``3 uJ``; of a metric in bytes ``256 KiB``."""
+    if isinstance(value, Amount):
+        return value
+    if isinstance(value, InBytes):
+        return Amount(Fraction(count(value)))
+    accepted = "a number such as 1200, 1.5M or 0.25, a time such as 1.25 ms, an energy such as 3 uJ"
+    found = _read(value, COUNTS)
+    if found is not None and 0 <= found <= LARGEST:
+        return Amount(found)
+    for unit in MEASURED:
+        own = TIMES if unit == "s" else ENERGIES
+        found = _read(value, own)
+        if found is not None and 0 <= found <= LARGEST:
+            return Amount(found, unit)
+    raise QuantityError(accepted, _meant(value, COUNTS) or _meant(value, {**TIMES, **ENERGIES}))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a metric is counted in: programs hold integers, so that sums are exact.
+
+    ``unit`` says it in words: ``us``, or the step itself (``0.01``) of plain decimals.
+    """
+
+    step: Fraction = Fraction(1)
+    base: str = ""
+    unit: str = ""
+
+    @classmethod
+    def of(cls, amounts: Iterable[Amount]) -> Steps:
+        """The coarsest steps of which all are whole numbers. Raises :class:`QuantityError`."""
+        given = [amount for amount in amounts if amount.value]
+        bases = sorted({amount.unit for amount in given})
+        if len(bases) > 1:
+            shown = " and ".join(base or "none" for base in bases)
+            raise QuantityError(f"one unit for all costs of a metric, not {shown}")
+        base = bases[0] if bases else ""
+        for decimals in range(0, MOST_DECIMALS + 1, 3 if base else 1):
+            step = Fraction(1, 10**decimals)
+            if all((amount.value / step).denominator == 1 for amount in given):
+                plain = decimal(step) if decimals else ""
+                return cls(step, base, STEPS[decimals // 3] + base if base else plain)
+        raise QuantityError(f"at most {MOST_DECIMALS} decimals, in one unit")
+
+    def holds(self, amount: Amount) -> bool:
+        """Whether ``amount`` is measured as this metric is."""
+        return amount.unit == self.base or not amount.value
+
+    def below(self, amount: Amount) -> int:
+        """The greatest number of steps that is at most ``amount``."""
+        return int(amount.value / self.step // 1)
+
+    def above(self, amount: Amount) -> int:
+        """The least number of steps that is at least ``amount``."""
+        return -int(-amount.value / self.step // 1)
+
+
+def counted(number: int, unit: str) -> str:
+    """A number of steps of ``unit`` (see :class:`Steps`) in words; other units are not told."""
+    if not is_told(unit):
+        return f"{number:,}"
+    return decimal(number * Fraction(unit)) if unit.startswith("0.") else f"{number:,} {unit}"
+
+
+def is_told(unit: str) -> bool:
+    """Whether numbers of this unit are shown with it: steps of costs, not the units of our counts."""
+    return unit.startswith("0.") or any(unit == p + base for p in STEPS for base in MEASURED)
+
+
+def decimal(value: Fraction) -> str:
+    """A fraction of decimals as it is written out: ``0.00125``, ``1,200`` without its comma."""
+    digits = 0
+    while (value * 10**digits).denominator != 1:
+        digits += 1
+        if digits > LONGEST_DECIMAL:
+            raise ValueError(f"{value} is no decimal of {LONGEST_DECIMAL} digits")
+    whole = str(abs(int(value * 10**digits))).rjust(digits + 1, "0")
+    sign = "-" if value < 0 else ""
+    return sign + (f"{whole[:-digits]}.{whole[-digits:]}" if digits else whole)
 
 
 def _whole(value: Any, units: Units, accepted: str) -> int:
