@@ -30,7 +30,7 @@ space:
 objective:
   entropy: {variant: tinynas, weights: [1, 1, 8], depth_penalty: 10}
 budgets: {macs: 1.82G, params: 11.69M, effectiveness: 0.3}
-counting: tinynas                    # or macs
+counting: macs                       # or tinynas
 solve: {backend: auto, gap: 0.1%, time_limit: 60 s, seed: 0}
 validate: {data: digits, size: 32, epochs: 5}
 """
