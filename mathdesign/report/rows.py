@@ -17,7 +17,7 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     Where a counting profile leaves something out, what is built stands beside what is counted.
     """
     units = design.kind.units(design.request)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for use in design.budgets:
         unit = units.get(use.metric, "")
         cells = number(use.used, unit), _limit(use, unit), _slack(use, unit)
@@ -25,9 +25,9 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     built = otherwise_built(design)
     if not built.keys() & {use.metric for use in design.budgets}:
         return BUDGET_HEADER, rows
-    cells = [number(built.get(use.metric, use.used)) for use in design.budgets]
+    shown = [number(built.get(use.metric, use.used)) for use in design.budgets]
     header = (*BUDGET_HEADER[:2], AS_BUILT, *BUDGET_HEADER[2:])
-    return header, [(*row[:2], cell, *row[2:]) for row, cell in zip(rows, cells)]
+    return header, [(*row[:2], cell, *row[2:]) for row, cell in zip(rows, shown)]
 
 
 def otherwise_built(design: Design) -> dict[str, int]:
