@@ -92,7 +92,7 @@ CHANNELS_PER_LAYER = 12
 
 
 def _volume(words: Mapping[str, Any]) -> float:
-    """ln of (mean width of layers * harmonic mean of depth and a share of the width), by stack.
+    """The logarithm of (mean width of layers * harmonic mean of depth and a share of width), by stack.
 
     The mean width is the geometric mean of what all linear maps of a stack's layers read.
     """
