@@ -150,18 +150,10 @@ def regnet_squeeze() -> float | None:
     return min(SQUEEZES, key=lambda s: abs(s - worth))
 
 
-def frame_of(name: str, table: str) -> pd.DataFrame:
-    """The table; of Gemstones the last checkpoint of each run."""
-    frame = read_frame(DATA / FOLDERS[name] / table)
-    if name == "gemstones":
-        frame = frame.sort_values("tokens").groupby("run_name").last().reset_index()
-    return frame
-
-
 def read(name: str) -> Table:
     """One table, every objective scored."""
     spec, document = read_description(name)
-    frame = frame_of(name, spec.table or "hot_100b+.csv.gz")
+    frame = read_frame(DATA / FOLDERS[name] / (spec.table or ""))
     trained = read_trained(spec, document, frame)
     if name == "accel_nasbench":
         scores = {**trained.scores, **published_layers(frame, read_networks(spec, document, frame))}
@@ -368,9 +360,11 @@ def summary(tables: list[Table], chosen: dict[str, dict[str, Any]]) -> None:
             "  ",
             ", ".join(f"{r:.2f}" for r in ratios),
         )
-    over = ["{:.3f} ({:.3f})".format(*np.mean(rows[c], axis=0)) for c in columns]
+    over = [
+        "{:.3f} ({:.3f})".format(*np.mean(rows[c], axis=0)) if rows[c] else "-" for c in columns
+    ]
     print(f"{'mean of tables':16}", *(f"{w:>26}" for w in over))
-    each = [f"({np.mean(cells[c]):.3f})" for c in columns]
+    each = [f"({np.mean(cells[c]):.3f})" if cells[c] else "-" for c in columns]
     print(f"{'mean of cells':16}", *(f"{w:>26}" for w in each), "   share of random's, raw")
 
 
@@ -378,7 +372,7 @@ def tables_of(names: list[str]) -> Iterator[Table]:
     """Those that are there, with the time that each took."""
     for name in names:
         spec, _ = read_description(name)
-        if not (DATA / FOLDERS[name] / (spec.table or "hot_100b+.csv.gz")).exists():
+        if not (DATA / FOLDERS[name] / (spec.table or "")).exists():
             print(f"no table at {DATA / FOLDERS[name]}: skipped")
             continue
         start = time.monotonic()

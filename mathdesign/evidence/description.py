@@ -13,6 +13,7 @@ space: {family: inverted_residual, ...}  # as in design.yaml; what rows say may 
 rows:                                    # word of the space -> column; a list: a column a block
   stages[0].depth: d1
   stages[0].expansion: [e1, e2, e3]
+where: {epochs: 90}                      # only rows that say so
 values: {se: {"yes": true, "no": false}}  # what the cells of a column stand for
 objectives:                              # beside those of the kind: as in design.yaml, or a column
   deepest: {metric: blocks}
@@ -79,6 +80,9 @@ class DescriptionSpec(Block):
     rows: dict[str, Column | Annotated[tuple[Column, ...], Field(min_length=1, max_length=256)]] = (
         Field(default_factory=dict)
     )
+    where: dict[Column, str | int | float] = Field(
+        default_factory=dict, description="Only rows in which these columns say this."
+    )
     values: dict[Column, dict[str, str | int | float | bool]] = Field(
         default_factory=dict, description="What the cells of a column stand for."
     )
@@ -91,6 +95,8 @@ class DescriptionSpec(Block):
         for name, budget in self.budgets.items():
             if budget.column is not None:
                 yield ("budgets", name, "column"), budget.column
+        for column in self.where:
+            yield ("where", column), column
         for column in self.values:
             yield ("values", column), column
         for name, words in self.objectives.items():

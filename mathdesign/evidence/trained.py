@@ -79,9 +79,12 @@ class Networks:
 def read_networks(spec: DescriptionSpec, document: Document, table: DataFrame) -> Networks:
     """The networks of a table. Raises :class:`SpecError` with every fault."""
     _refuse(list(_missing(spec, document, table)))
+    for column, value in spec.where.items():
+        table = table[[str(_value(cell)) == str(value) for cell in table[column].tolist()]]
     numbers, faults = _numbers(spec, document, table)
     if len(table) < FEWEST:
-        faults.append(document.fault(("table",), f"{len(table)} rows", f"at least {FEWEST}"))
+        place = ("where",) if spec.where else ("table",)
+        faults.append(document.fault(place, f"{len(table)} rows", f"at least {FEWEST}"))
     _refuse(faults)
     kind, cells = _cells(spec, document, table)
     unique, inverse = _distinct(cells, len(table))
@@ -105,8 +108,9 @@ def read_trained(spec: DescriptionSpec, document: Document, table: DataFrame) ->
         for name, budget in spec.budgets.items()
     }
     features = _features(networks.cells, networks.count)
+    rows = len(networks.inverse)
     return Trained(
-        spec.name, labels, costs, scores, features, len(table), scored.programs, signs
+        spec.name, labels, costs, scores, features, rows, scored.programs, signs
     )  # fmt: skip
 
 
@@ -130,7 +134,7 @@ def _numbers(
     found: dict[str, FloatArray] = {}
     faults = []
     for place, column in spec.columns():
-        if place[0] in ("rows", "values") or column in found:
+        if place[0] in ("rows", "values", "where") or column in found:
             continue
         try:
             if place[0] == "budgets":

@@ -67,7 +67,8 @@ class DesignProblem(Chain, Program):
 
     def values(self, points: Sequence[Point]) -> FloatArray:
         """All at once, by the vectorised evaluator; whether they are points is not checked."""
-        return self.evaluator(np.array(points, dtype=np.int64)).objective
+        rows = np.array(points, dtype=np.int64).reshape(-1, len(self.variables))
+        return self.evaluator(rows).objective if len(rows) else np.zeros(0)
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""

@@ -320,7 +320,7 @@ class SlotProblem(Program):
 
     def values(self, points: Sequence[Point]) -> FloatArray:
         """All at once; whether they are points is not checked."""
-        return self.objective.at(np.array(points, dtype=np.int64))
+        return self.objective.at(np.array(points, dtype=np.int64).reshape(-1, len(self.slots)))
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps options, budgets, rules and distances."""

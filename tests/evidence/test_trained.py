@@ -167,6 +167,13 @@ def test_doubles_are_averaged_and_an_empty_budget_leaves_only_that_budget():
     assert not any(kept[np.isnan(trained.costs["speed"])].any() for kept in by_speed.kept)
 
 
+def test_only_rows_that_say_so():
+    table = pd.concat([frame().assign(epochs=90), frame().assign(epochs=10, acc=1.0)])
+    found = read_trained(*told(CHAIN + "where: {epochs: 90}\n"), table)
+    assert found.rows == 24 and found.labels["acc"].min() > 60
+    assert any("where: found 0 rows" in f for f in faults_of(CHAIN + "where: {epochs: 7}\n", table))
+
+
 def test_cells_may_stand_for_something():
     plain = frame()
     coded = plain.assign(
@@ -329,7 +336,13 @@ def test_every_description_that_comes_along_has_a_table_here():
 def test_descriptions_that_come_along_read_their_tables(name):
     spec, document = read_description(name)
     folder, exact = TABLES[name]
-    table = read_frame(SHARED / "data" / folder / spec.table).iloc[::-1].head(5)
+    table = read_frame(SHARED / "data" / folder / spec.table).iloc[::-1]
+    table = (
+        table[[all(row[c] == v for c, v in spec.where.items()) for _, row in table.iterrows()]]
+        if spec.where
+        else table
+    )
+    table = table.head(5)
     if exact is None:
         networks = read_networks(spec, document, table)
         assert networks.count >= 1 and len(networks.inverse) == 5
