@@ -80,7 +80,8 @@ def read_networks(spec: DescriptionSpec, document: Document, table: DataFrame) -
     """The networks of a table. Raises :class:`SpecError` with every fault."""
     _refuse(list(_missing(spec, document, table)))
     for column, value in spec.where.items():
-        table = table[[str(_value(cell)) == str(value) for cell in table[column].tolist()]]
+        said = [str(_value(cell)) == str(value) for cell in table[column].tolist()]
+        table = table[np.array(said, dtype=bool)]
     numbers, faults = _numbers(spec, document, table)
     if len(table) < FEWEST:
         place = ("where",) if spec.where else ("table",)
@@ -138,7 +139,8 @@ def _numbers(
             continue
         try:
             if place[0] == "budgets":
-                filled = np.array([str(cell).strip() not in ("", "nan") for cell in table[column]])
+                cells = [str(cell).strip() for cell in table[column]]
+                filled = np.array([cell not in ("", "nan") for cell in cells], dtype=bool)
                 values = np.full(len(table), np.nan)
                 values[filled] = numbers_of(table[filled], column)
             else:
