@@ -1,16 +1,16 @@
-"""``evidence DESCRIPTION``: every objective on a table of trained networks of any space."""
+"""``evidence`` and ``calibrate`` with a description: tables of trained networks of any space."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.files import folder_name, refuse_folder, write_atomic
+from mathdesign.files import folder_name, refuse_folder, write_atomic, yaml_text
 
 SHARES = re.compile(r"(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
 
@@ -126,3 +126,63 @@ def _place(asked: Asked, name: str | None) -> Path:
     if name is None or (asked.table is None and shipped):
         raise BadRequest(f"{asked.description}: no table; accepted: --table FILE")
     return (asked.table or Path(asked.description).parent) / name
+
+
+def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
+    """Weights of the default objective's parts from a user's labels, or an honest refusal."""
+    import numpy as np
+    from scipy.stats import kendalltau
+
+    try:
+        from mathdesign.evidence.calibrate import CalibrationError
+        from mathdesign.evidence.calibrate import calibrate as fit
+        from mathdesign.evidence.description import read_description
+        from mathdesign.evidence.trained import parts_of, read_networks, specification_of
+        from mathdesign.spec.faults import SpecError
+    except ImportError:
+        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    if asked.out is not None:
+        refuse_folder(asked.out)
+    try:
+        spec, source = read_description(asked.description)
+        spec, _ = _narrowed(spec, asked)
+        if len(spec.targets) > 1:
+            raise BadRequest(f"--target is needed: one of {', '.join(spec.targets)}")
+        networks = read_networks(spec, source, read_table(_place(asked, spec.table)))
+        parts = {n: v for n, v in parts_of(networks).items() if np.ptp(v) > 0}
+        if not parts:
+            raise BadRequest(f"{spec.name}: its default objective has no weights to fit")
+        (target, about), columns = next(iter(spec.targets.items())), np.stack([*parts.values()], 1)
+        wanted = (1 if about.better == "high" else -1) * networks.mean(about.column or target)
+        rows = np.random.default_rng(seed).permutation(networks.count)
+        used, held = rows[:labels], rows[labels:]
+        found = fit(columns[used], wanted[used], seed)
+    except (BadRequest, SpecError, CalibrationError) as error:
+        return session.fail(EXIT_BAD_INPUT, str(error))
+    session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
+    session.say(f"  default  {found.tau_default:.4f}")
+    error_text = f"gain {found.gain:+.4f}, standard error {found.gain_error:.4f}"
+    session.say(f"  fitted   {found.tau_fitted:.4f}  ({error_text})")
+    for name, times in zip(parts, found.fitted):
+        session.say(f"    {name:28} x {times:.3f}")
+    document: dict[str, Any] = {**asdict(found), "shrinkage": str(found.shrinkage)}
+    document |= {"parts": list(parts), "held_out": len(held)}
+    if len(held) >= 2:
+        scores = {"default": columns[held].sum(axis=1), "fitted": columns[held] @ found.fitted}
+        taus = {k: float(kendalltau(v, wanted[held]).statistic) for k, v in scores.items()}
+        document["held_out_tau"] = taus
+        words = f"default {taus['default']:.4f}, fitted {taus['fitted']:.4f}"
+        session.say(f"on {len(held):,} networks held out: {words}")
+    verdict = "recommended: the fitted weights"
+    if not found.recommended:
+        verdict = "not recommended: the gain is within its error; keep the default"
+    session.say(verdict)
+    shell = specification_of(networks)
+    objective = networks.kind.weighted(shell, dict(zip(parts, found.weights)))
+    document["objective"] = objective
+    text = yaml_text({"objective": objective})
+    session.say(text.strip())
+    if asked.out is not None:
+        session.say(f"wrote {write_atomic(asked.out / 'objective.yaml', text)}")
+    session.result(document)
+    return 0

@@ -390,9 +390,16 @@ def latency(
 
 @app.command()
 def calibrate(
-    table: Annotated[Path, typer.Option("--table", help="Trained networks: CSV or Parquet.")],
-    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
-    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+    description: Annotated[
+        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Trained networks: CSV or Parquet.")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
     labels: Annotated[
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
@@ -404,11 +411,19 @@ def calibrate(
 ) -> None:
     """Fit an objective's weights on a few trained networks, or say that labels do not help.
 
+    Example: mathdesign calibrate accel_nasbench --table accel_nasbench.csv.gz --labels 200
     Example: mathdesign calibrate --table sss.csv --space nats_size --target val_acc_cifar10
     """
+    from mathdesign.cli import described as describing
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
+    if description is not None and space is None and positions is None:
+        asked = describing.Asked(description, table, target, None, 0, out)
+        _end(session, lambda: describing.calibrate(session, asked, labels, seed))
+    if description is not None or table is None or space is None or target is None:
+        words = "calibrate: accepted: a description, or --table, --space and --target without one"
+        _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
     _end(session, lambda: evidencing.calibrate(session, measured, labels, seed, out))
 

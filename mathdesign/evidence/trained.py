@@ -332,6 +332,33 @@ def _group(
     return Group(kind, rows, pose, rivals, read)
 
 
+def specification_of(networks: Networks) -> Any:
+    """The specification of the space of the first network's group, with nothing to maximise."""
+    slots = () if networks.spec.rows else tuple(networks.cells)
+    decides = networks.kind.is_choice
+    fixed = [path for path in networks.cells if not decides(path) and path not in slots]
+    space = _space_of(networks.spec, networks.document, networks.kind, networks.cells, fixed)
+    return _validated(networks.spec, networks.document, space, None)
+
+
+def parts_of(networks: Networks) -> dict[str, FloatArray]:
+    """What the default objective adds up for each network, by name; empty: it is no sum.
+
+    The mean over a network's points, as its value is.
+    """
+    found: dict[str, FloatArray] = {}
+    for group in groups(networks):
+        label, words = next(iter(group.rivals.items()))
+        posed = group.pose(label, words)
+        points = group.points(posed)
+        lengths = [len(p) for p in points]
+        ends = np.cumsum([0, *lengths[:-1]])
+        for name, values in group.kind.parts(posed, np.concatenate(points)).items():
+            column = found.setdefault(name, np.zeros(networks.count))
+            column[group.rows] = np.add.reduceat(values, ends) / lengths
+    return dict(sorted(found.items()))
+
+
 def _scored(networks: Networks) -> _Scored:
     """Objectives and counted budgets of every network, program by program."""
     spec, document, count = networks.spec, networks.document, networks.count

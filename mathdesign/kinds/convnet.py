@@ -8,10 +8,10 @@ from typing import Any
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
 from mathdesign.metrics.base import CountingProfile
-from mathdesign.programs.base import IntArray, rounded_up
+from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.convnet import rows
+from mathdesign.spaces.convnet import parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
@@ -120,6 +120,14 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             "mae-det": {"entropy": {"variant": "mae_det"}},
             "path entropy": {"entropy": path},
         }
+
+    def parts(self, posed: PosedChain, points: IntArray) -> dict[str, FloatArray]:
+        """Logarithms of choices, by stage (:mod:`mathdesign.spaces.convnet.parts`)."""
+        return parts.parts(posed, points)
+
+    def weighted(self, spec: Spec, multipliers: Mapping[str, float]) -> dict[str, Any]:
+        """A log-volume with lists by stage."""
+        return parts.weighted(len(spec.space.stages), multipliers)
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""

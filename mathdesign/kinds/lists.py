@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.programs.base import IntArray, Program
+from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
@@ -146,6 +146,19 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def lifted(self, posed: PosedList) -> Lifted:
         """Without distances: what was measured may be the answer too."""
         return Lifted(replace(posed.program, distances=()))
+
+    def parts(self, posed: PosedList, points: IntArray) -> dict[str, FloatArray]:
+        """Logarithms of the values, where the slots have positive ones."""
+        slots = posed.space.slots
+        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+            return {}
+        logs = np.log(posed.space.values(points))
+        return {slot.name: logs[:, i] for i, slot in enumerate(slots)}
+
+    def weighted(self, spec: ListSpec, multipliers: Mapping[str, float]) -> dict[str, Any]:
+        """The sum of logarithms of values by these weights."""
+        names = [slot.name for slot in spec.table_space().slots]
+        return {"log_values": {name: round(multipliers.get(name, 1.0), 4) for name in names}}
 
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""

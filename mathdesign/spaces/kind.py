@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.base import IntArray, Limit, Program
+from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
@@ -238,6 +238,17 @@ class Kind(abc.ABC, Generic[S, P, N]):
 
     def rival_objectives(self, spec: S) -> Mapping[str, Mapping[str, Any]]:
         """What may be maximised over the space, as ``objective:`` says it; the default first."""
+        return {}
+
+    def parts(self, posed: P, points: IntArray) -> Mapping[str, FloatArray]:
+        """What the default objective adds up, by name, shape ``(points,)`` each; empty: no sum.
+
+        ``posed`` is the program of the first of :meth:`rival_objectives`.
+        """
+        return {}
+
+    def weighted(self, spec: S, multipliers: Mapping[str, float]) -> Mapping[str, Any]:
+        """The ``objective:`` whose :meth:`parts` count so many times as the default's."""
         return {}
 
     # ---- independent checks ----------------------------------------------------------------------

@@ -6,13 +6,14 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from mathdesign.cli.main import app
 from mathdesign.evidence import ranks
 from mathdesign.evidence.description import described, read_description, validated_description
 from mathdesign.evidence.matrix import RANDOM, cases, matrix, missed, picks
-from mathdesign.evidence.trained import read_networks, read_trained
+from mathdesign.evidence.trained import parts_of, read_networks, read_trained, specification_of
 from mathdesign.kinds.load import load, loads
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.spaces.transformer.entropy import entropy
@@ -314,6 +315,77 @@ def test_from_the_command_line(tmp_path, monkeypatch):
     unknown = run(app, ["evidence", "accel_nasbnch", "--table", "t.csv"])
     assert unknown.exit_code == 2 and "did you mean accel_nasbench?" in unknown.output
     assert run(app, ["evidence", "accel_nasbench"]).exit_code == 2  # no table with the package
+
+
+def test_parts_add_up_to_the_default_and_other_weights_are_an_objective():
+    spec, document = told()
+    networks = read_networks(spec, document, frame())
+    parts = parts_of(networks)
+    assert {"stage1.squeeze_excitation", "stage1.depth", "stage2.inner"} <= set(parts)
+    trained = read_trained(spec, document, frame())
+    assert sum(parts.values()) == pytest.approx(trained.scores["volume"], rel=1e-12)
+    times = {name: 0.5 + i / 4 for i, name in enumerate(parts)}
+    words = networks.kind.weighted(specification_of(networks), times)
+    text = CHAIN + f"  other: {json.dumps(words)}\n"
+    found = read_trained(*told(text), frame()).scores["other"]
+    assert found == pytest.approx(sum(times[n] * v for n, v in parts.items()), abs=1e-3)
+
+
+def labelled(weights, noise, count=60):
+    words = ["d1", "e1", "se", "d2", "w2", "e2"]
+    unique = frame(count).drop_duplicates(words).reset_index(drop=True)
+    parts = parts_of(read_networks(*told(), unique))
+    rng = np.random.default_rng(0)
+    return unique.assign(
+        acc=sum(weights.get(n, 1.0) * v for n, v in parts.items())
+        + rng.normal(0, noise, len(unique))
+    )
+
+
+@pytest.mark.parametrize(
+    "weights, noise, kept", [({"stage1.depth": 9.0}, 0.05, True), ({}, 0.1, False)]
+)
+def test_weights_are_fitted_from_labels_or_refused(tmp_path, weights, noise, kept):
+    (tmp_path / "d.yaml").write_text(CHAIN)
+    table = labelled(weights, noise)
+    assert len(table) > 45
+    table.to_csv(tmp_path / "t.csv", index=False)
+    words = [
+        "calibrate",
+        str(tmp_path / "d.yaml"),
+        "--labels",
+        "40",
+        "--json",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert found["recommended"] is kept
+    volume = found["objective"]["volume"]
+    assert (volume["depth"][0] > 2 * volume["depth"][1]) is kept
+    assert kept or volume == {
+        "depth": [1, 1],
+        "inner": [1, 1],
+        "kernel_size": [0.5, 0.5],
+        "squeeze_excitation": [1.35, 1.35],
+    }
+    space = {"family": "inverted_residual", "input": {"size": 32}, "stages": [{"width": 16, "expansion": 4}] * 2}
+    written = YAML(typ="safe").load((tmp_path / "o/objective.yaml").read_text())
+    assert load({"space": space, **written})  # what it writes is what a specification says
+
+
+def test_what_has_no_weights_is_told(tmp_path):
+    (tmp_path / "d.yaml").write_text(
+        "name: lm\ntable: t.csv\ntargets: {loss: {better: low}}\nbudgets: {p: {metric: params}}\n"
+        "space: {family: decoder_lm, vocabulary: 64, context: 8, stacks: [{depth: 2, head_size: 8, ffn_ratio: 2}]}\n"
+        "rows: {'stacks[0].width': d}\n"
+    )  # fmt: skip
+    (tmp_path / "t.csv").write_text("d,loss\n8,3\n16,2\n24,1\n")
+    result = CliRunner().invoke(app, ["calibrate", str(tmp_path / "d.yaml")])
+    assert result.exit_code == 2 and "no weights to fit" in result.output
+    assert CliRunner().invoke(app, ["calibrate"]).exit_code == 2
 
 
 TABLES = {
