@@ -38,7 +38,7 @@ def count(problem: Chain) -> int:
     ways: list[int] = [1]
     for s in range(len(problem.stages)):
         inside = _ways_within(problem, s)
-        allowed = _width_pairs(problem, s)
+        allowed = width_pairs(problem, s)
         ways = [
             sum(n for n, ok in zip(ways, allowed[:, j]) if ok) * inside[j]
             for j in range(len(inside))
@@ -61,7 +61,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
         best = np.full(len(stage.domain(WIDTH)), unreachable, dtype=np.int64)
         origin = np.zeros(len(best), dtype=np.int64)
         chosen = np.zeros(len(best), dtype=np.int64)
-        allowed = _width_pairs(problem, s)
+        allowed = width_pairs(problem, s)
         width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
         for i, width_in in enumerate(prev):
             if value[i] >= unreachable:
@@ -140,7 +140,7 @@ def _advance(
     stage = problem.stages[s]
     options = _extreme_options(problem, s, largest=True)
     prev = np.array(problem.prev_domain(s), dtype=np.int64)
-    allowed = _width_pairs(problem, s)
+    allowed = width_pairs(problem, s)
     width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
     widths = len(stage.domain(WIDTH))
     next_states: dict[int, FloatArray] = {}
@@ -184,8 +184,27 @@ def _extreme_options(problem: Chain, s: int, largest: bool) -> Symbols:
     domains = [
         d.values if d.name in ruled else (d.values[-1 if largest else 0],) for d in stage.decisions
     ]
-    names = [d.name for d in stage.decisions]
-    parts = list(_within_rules(problem, s, dict(zip(names, domains))))
+    return _options(problem, s, dict(zip([d.name for d in stage.decisions], domains)))
+
+
+def choices(problem: Chain, s: int) -> Symbols:
+    """Every choice of stage ``s`` that its own rules allow, in lexicographic order.
+
+    Arrays of one length, the values of each decision and each derived symbol.
+    """
+    return _options(problem, s, {d.name: d.values for d in problem.stages[s].decisions})
+
+
+def transitions(problem: Chain, s: int) -> int:
+    """Number of allowed pairs of a width that enters stage ``s`` and a choice of the stage."""
+    entering = width_pairs(problem, s).sum(axis=0)
+    return sum(int(n) * ways for n, ways in zip(entering, _ways_within(problem, s)))
+
+
+def _options(problem: Chain, s: int, domains: Mapping[str, Sequence[int]]) -> Symbols:
+    """The choices of ``domains`` that the stage's rules allow, derived symbols with them."""
+    stage, names = problem.stages[s], list(domains)
+    parts = list(_within_rules(problem, s, domains))
     options = {name: np.concatenate([part[name] for part in parts]) for name in names}
     order = np.lexsort([options[name] for name in reversed(names)])
     options = {name: values[order] for name, values in options.items()}
@@ -219,7 +238,7 @@ def _rules_hold(problem: Chain, s: int, options: Symbols) -> BoolArray:
     return keep
 
 
-def _width_pairs(problem: Chain, s: int) -> BoolArray:
+def width_pairs(problem: Chain, s: int) -> BoolArray:
     """Allowed pairs (previous width, width) of stage ``s``."""
     shape = (len(problem.prev_domain(s)), len(problem.stages[s].domain(WIDTH)))
     allowed: BoolArray = np.ones(shape, dtype=np.bool_)
