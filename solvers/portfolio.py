@@ -21,6 +21,7 @@ AUTO = "auto"
 BACKENDS: dict[str, str] = {
     "brute": "mathdesign.solvers.scan.enumeration:Brute",
     "scan": "mathdesign.solvers.scan.enumeration:Scan",
+    "paths": "mathdesign.solvers.paths.backend:Paths",
     "exact": "mathdesign.solvers.exact.engine:Exact",
     "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",

@@ -44,7 +44,7 @@ labels count in exact integers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -65,34 +65,44 @@ class Prices:
     rows: FloatArray
     """(rows,) price of a unit of each metric."""
     depth: FloatArray
-    """(stages,) price of a block of each stage."""
+    """(stages,) price of a block of each stage, the penalty aside."""
+    bend: FloatArray
+    """(stages,) price of a block of each stage by tangents of the penalty."""
     slope: FloatArray
     """(stages,) worth of a unit of log-width at the end of each stage, beside the objective's."""
     constant: float
+    bend_constant: float
     magnitude: float
-    """Sum of the absolute values that the constant was summed from."""
-    tangent: bool
-    """Whether the penalty is in the prices; if not, it has been left out (it is positive)."""
+    """Sum of the absolute values that the constants were summed from."""
 
     @classmethod
     def none(cls, graph: Graph) -> Prices:
-        """No relaxed limit is worth anything, no penalty is paid."""
-        stages = len(graph.steps)
-        return cls(
-            np.zeros(len(graph.rows)), np.zeros(stages), np.zeros(stages), 0.0, 0.0, False
+        """No relaxed limit is worth anything, no penalty is paid (it is positive)."""
+        zero = np.zeros(len(graph.steps))
+        return cls(np.zeros(len(graph.rows)), zero, zero, zero, 0.0, 0.0, 0.0)
+
+    def plus(self, other: Prices, times: float = 1.0) -> Prices:
+        """The sum of the inequalities, the other ``times`` over."""
+        return Prices(
+            *(getattr(self, f.name) + times * getattr(other, f.name) for f in fields(self))
         )
+
+    def scaled(self, times: float) -> Prices:
+        """The inequalities ``times`` over."""
+        return Prices(*(times * getattr(self, f.name) for f in fields(self)))
 
     def mixed(self, other: Prices, share: float) -> Prices:
         """``share`` of the other and the rest of this one."""
-        own = 1.0 - share
-        return Prices(
-            own * self.rows + share * other.rows,
-            own * self.depth + share * other.depth,
-            own * self.slope + share * other.slope,
-            own * self.constant + share * other.constant,
-            own * self.magnitude + share * other.magnitude,
-            self.tangent or other.tangent,
-        )
+        return self.scaled(1.0 - share).plus(other, share)
+
+    def unbent(self) -> Prices:
+        """The same with the penalty left out."""
+        return replace(self, bend=np.zeros_like(self.bend), bend_constant=0.0)
+
+    @property
+    def bent(self) -> bool:
+        """Whether tangents of the penalty are in the prices."""
+        return self.bend_constant != 0.0 or bool(self.bend.any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,14 +153,15 @@ class Completion:
             size += self._size(s, step)
         self.pieces.reverse()
         self.room = ROOM * size
-        self.bound = prices.constant + float(self.at(0, np.zeros(1, dtype=np.int64), np.zeros(1))[0])
-        self.bound += self.room
+        self.start = prices.constant + prices.bend_constant
+        root = self.at(0, np.zeros(1, dtype=np.int64), np.zeros(1))
+        self.bound = self.start + float(root[0]) + self.room
 
     def priced(self, s: int) -> FloatArray:
         """What each arc of stage ``s`` adds under the prices, log-widths aside; ``-inf``: none."""
         step, prices = self.graph.steps[s], self.prices
         paid = np.tensordot(prices.rows, step.costs.astype(np.float64), axes=1)
-        paid = paid + prices.depth[s] * step.depth
+        paid = paid + (prices.depth[s] + prices.bend[s]) * step.depth
         return np.where(step.allowed, step.gain + step.base[:, None] - paid, -np.inf)
 
     def slope(self, s: int) -> FloatArray:
@@ -197,7 +208,8 @@ class Completion:
         prices = self.prices
         costs = step.costs.max(axis=(1, 2, 3), initial=0).astype(np.float64)
         size = float(np.abs(prices.rows) @ costs) + float(np.abs(step.gain).max())
-        size += abs(float(prices.depth[s])) * float(step.depth.max())
+        per_block = abs(float(prices.depth[s])) + abs(float(prices.bend[s]))
+        size += per_block * float(step.depth.max())
         size += float(np.abs(step.base).max())
         ends = max(float(np.abs(side).max()) for side in self.graph.reached[s + 1])
         return size + float(np.abs(self.slope(s)).max()) * ends

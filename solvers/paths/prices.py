@@ -213,14 +213,7 @@ class Pricing:
         """Prices of a sum of inequalities."""
         total = Prices.none(self.graph)
         for prices, multiplier in zip(own, multipliers):
-            total = Prices(
-                total.rows + multiplier * prices.rows,
-                total.depth + multiplier * prices.depth,
-                total.slope + multiplier * prices.slope,
-                total.constant + multiplier * prices.constant,
-                total.magnitude + multiplier * prices.magnitude,
-                total.tangent or prices.tangent,
-            )
+            total = total.plus(prices, float(multiplier))
         return total
 
     def _priced(self, cut: Cut, size: float) -> Prices:
@@ -235,7 +228,7 @@ class Pricing:
 
     def _paid(self, bent: Tangent) -> Prices:
         blank = Prices.none(self.graph)
-        depth = blank.depth.copy()
-        depth[self._penalised] = bent.slopes
+        bend = blank.bend.copy()
+        bend[self._penalised] = bent.slopes
         at = -bent.constant
-        return replace(blank, depth=depth, constant=at, magnitude=abs(at), tangent=True)
+        return replace(blank, bend=bend, bend_constant=at, magnitude=abs(at))

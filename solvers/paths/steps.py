@@ -142,9 +142,14 @@ class Graph:
         return tuple(reversed(found))
 
 
-def arcs(problem: DesignProblem) -> int:
-    """How many arcs the graph has, counted without making it."""
-    return sum(reach.transitions(problem, s) for s in range(len(problem.stages)))
+def arcs(problem: DesignProblem, most: int) -> int:
+    """How many arcs the graph has, counted without making it.
+
+    Where there are more than ``most`` without rules, those without rules: a count takes long too.
+    """
+    stages = range(len(problem.stages))
+    free = sum(len(problem.prev_domain(s)) * problem.stages[s].choices for s in stages)
+    return free if free > most else sum(reach.transitions(problem, s) for s in stages)
 
 
 def _rows(problem: DesignProblem) -> tuple[Row, ...]:
