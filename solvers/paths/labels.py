@@ -2,8 +2,9 @@ r"""Labels: the partial paths that may still become the best, from one end of th
 
 A label is a path up to a node with its exact sums. It is dropped where
 
-* the least (greatest) that may follow breaks a budget, in exact integers, or a prefix is less
-  effective than allowed by more than rounding: nothing that follows is feasible;
+* no sum that may follow ends within a budget, in exact integers (the least and greatest are known
+  everywhere, all sums of narrow budgets as far as they can be listed), or a prefix is less effective
+  than allowed by more than rounding: nothing that follows is feasible;
 * what :class:`~.bound.Completion` says of all that may follow is at most the cut;
 * another label at the same node is at least as good in all that what follows may look at
   (*dominance*): every feasible continuation of the one is feasible for the other, and worth no less;
@@ -35,7 +36,7 @@ from mathdesign.solvers.paths.bound import Completion
 from mathdesign.solvers.paths.steps import FREE, Graph, Step
 
 #: Relative room for the rounding of an effectiveness on the way.
-BLUR = 1e-9
+BLUR = 1e-12
 #: Arcs that are looked at in one piece.
 CHUNK = 200_000
 #: How many neighbours in each order a label is compared with, where more than two figures count.
@@ -105,11 +106,12 @@ class Pass:
         """
         labels = self._first()
         for s in range(len(self.graph.steps)):
-            if self.stop():
+            following = self._next(s, labels)
+            if following is None:
                 self.left = max(self.left, float(labels.bound.max(initial=-math.inf)))
                 self.whole = False
                 return None
-            labels = self._next(s, labels)
+            labels = following
             self.trail.append((labels.parent.astype(np.int32), labels.arc.astype(np.int32)))
             self.seen += len(labels.width)
         return labels
@@ -135,11 +137,16 @@ class Pass:
 
     # ---- one stage further -----------------------------------------------------------------------
 
-    def _next(self, s: int, labels: Labels) -> Labels:
-        """The labels after stage ``s``; never many more than there is room for at once."""
+    def _next(self, s: int, labels: Labels) -> Labels | None:
+        """The labels after stage ``s``, never many more than there is room for at once.
+
+        ``None``: it was stopped.
+        """
         parts = [labels.taken(np.zeros(0, dtype=np.int64))]
         held = 0
         for part in self._expanded(s, labels):
+            if self.stop():
+                return None
             parts.append(part)
             held += len(part.width)
             if held > 2 * (self.most + CHUNK):
@@ -174,6 +181,8 @@ class Pass:
                 good &= costs[:, r] <= row.upper - least[r, out]
             if row.lower > 0:
                 good &= costs[:, r] >= row.lower - most[r, out]
+            if (sums := self.graph.sums[r]) is not None:
+                good[good] = sums.ends_within(s + 1, out[good], costs[good, r])
         keep = np.flatnonzero(good)
         of, arc, out, choice, costs = of[keep], arc[keep], out[keep], choice[keep], costs[keep]
         depth = step.depth[out, choice]

@@ -19,6 +19,7 @@ from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, BoolArray, FloatAr
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH
+from mathdesign.solvers.paths.sums import Sums, sums
 
 #: Budgets beyond this bind nowhere: metrics are at most 2^62.
 FREE = 2**62 + 1
@@ -108,6 +109,19 @@ class Graph:
             high = np.where(step.allowed, step.costs + most[:, None, :, None], -1)
             found.append((np.minimum(low.min(axis=(2, 3)), FREE), high.max(axis=(2, 3))))
         return tuple(reversed(found))
+
+    @cached_property
+    def sums(self) -> tuple[Sums | None, ...]:
+        """For each row what its sums may end in; ``None`` for budgets of one side, where the ends
+        of the range say as much.
+        """
+        allowed = [step.allowed for step in self.steps]
+        return tuple(
+            sums([step.costs[r] for step in self.steps], allowed, row.lower, row.upper)
+            if row.lower > 0 and row.upper < FREE and allowed[0].any()
+            else None
+            for r, row in enumerate(self.rows)
+        )
 
     @cached_property
     def reached(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
