@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import linprog
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.solvers.paths.bound import Completion, Prices, Tangent, tangent
@@ -154,6 +153,8 @@ class Pricing:
 
     def _master(self) -> tuple[Prices, float, FloatArray] | None:
         """The multipliers as prices, the value of the mix, and the mix."""
+        from scipy.optimize import linprog  # takes half a second to load
+
         columns, scale = len(self.paths), self._scale
         rows: list[FloatArray] = []
         limits: list[float] = []
