@@ -84,9 +84,7 @@ def network(seed: int) -> DesignProblem:
         stages.append(StageSpace(f"stage{s + 1}", "body", family, shape, choices))
         size //= stride
     end = {"width": (1000,), "depth": (1,)}
-    stages.append(
-        StageSpace("classifier", "classifier", "classifier", StageShape(1, size, 1), end)
-    )
+    stages.append(StageSpace("classifier", "classifier", "classifier", StageShape(1, size, 1), end))
     space = Space(3, 224, tuple(stages), WidthRules(monotone=bool(rng.random() < 0.5)))
     variant = str(rng.choice(["tinynas", "paper", "mae_det"]))
     problem = pose(space, entropy=EntropyOptions(variant=variant))  # type: ignore[arg-type]
@@ -129,7 +127,10 @@ def _stage(rng: np.random.Generator, name: str) -> Stage:
     def domain(among: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(rng.choice(among, int(rng.integers(1, 4)), replace=False).tolist()))
 
-    decisions = [Decision(WIDTH, domain((8, 12, 16, 24, 32, 40))), Decision(DEPTH, domain((1, 2, 3, 5)))]
+    decisions = [
+        Decision(WIDTH, domain((8, 12, 16, 24, 32, 40))),
+        Decision(DEPTH, domain((1, 2, 3, 5))),
+    ]
     derived, symbol = (), WIDTH
     if rng.random() < 0.4:
         decisions.append(Decision("inner", domain((4, 8, 12, 20))))
@@ -233,7 +234,9 @@ def _row(found: Solution, best: float | None) -> str:
     wrong = ""
     if best is not None and found.bound < best - 1e-9 * abs(best):
         wrong = "  BOUND WRONG"
-    return f"{objective:>12} {found.bound:>12.6g} {found.seconds:7.2f} {found.status.value:<11}{wrong}"
+    return (
+        f"{objective:>12} {found.bound:>12.6g} {found.seconds:7.2f} {found.status.value:<11}{wrong}"
+    )
 
 
 def main() -> None:

@@ -160,7 +160,10 @@ class Backend(abc.ABC, Generic[P]):
         return None
 
     def passes(self, problem: P) -> str | None:
-        """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
+        """Why ``backend: auto`` should go on to the next (``None``: take this one).
+
+        Empty where nobody would expect it here: then the reason given for the choice is silent.
+        """
         return self.refuses(problem)
 
     def because(self, problem: P) -> str:

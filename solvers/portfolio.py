@@ -84,9 +84,9 @@ def choose(problem: Program, name: str = AUTO) -> Choice:
     skipped: list[str] = []
     for candidate in BACKENDS:
         chosen = backend(candidate)
-        if isinstance(problem, chosen.accepts):
-            reason = cannot(chosen, problem)
-            if reason is None and (reason := chosen.passes(problem)) is None:
+        if isinstance(problem, chosen.accepts) and (passed := chosen.passes(problem)) != "":
+            reason = cannot(chosen, problem) or passed
+            if reason is None:
                 return Choice(chosen, "; ".join([chosen.because(problem), *skipped]))
             if reason:
                 skipped.append(f"{candidate}: {reason}")

@@ -11,7 +11,7 @@ from mathdesign.certificate import BudgetUse
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
+from mathdesign.spaces.kind import Check, Kind, Recount, TextTable, Watch, unwatched
 from mathdesign.spaces.lists.faults import list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -89,10 +89,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             "budgets": dict(budgets),
         }
 
-    def pose(self, spec: ListSpec) -> PosedList:
+    def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec)
+            return pose(spec, watch)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options."""

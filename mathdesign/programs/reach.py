@@ -168,7 +168,10 @@ def _gains(problem: Chain, s: int) -> _Gains:
 
 
 def _advance(
-    layers_per_block: int, gains: _Gains, states: dict[int, FloatArray], worst: dict[int, FloatArray]
+    layers_per_block: int,
+    gains: _Gains,
+    states: dict[int, FloatArray],
+    worst: dict[int, FloatArray],
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """One stage further: for each number of layers and width, the greatest log-width."""
     next_states: dict[int, FloatArray] = {}

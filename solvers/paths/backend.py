@@ -77,15 +77,11 @@ class Paths(Backend[DesignProblem]):
 
     def passes(self, problem: DesignProblem) -> str | None:
         """Short chains are left to boxes of choices, which need no list of them."""
-        if len(problem.stages) < LONG:
-            return f"{len(problem.stages)} stages; it is for {LONG} and more"
-        return self.refuses(problem)
+        return "" if len(problem.stages) < LONG else self.refuses(problem)
 
     def because(self, problem: DesignProblem) -> str:
         """The number of stages."""
-        return (
-            f"{len(problem.stages)} stages of few choices: {self.summary}; proves its answer"
-        )
+        return f"{len(problem.stages)} stages of few choices: {self.summary}; proves its answer"
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """Price, then walk with ever more room, until the gap, a limit or the caller says stop."""

@@ -162,16 +162,18 @@ class Completion:
         step, prices = self.graph.steps[s], self.prices
         paid = np.tensordot(prices.rows, step.costs.astype(np.float64), axes=1)
         paid = paid + (prices.depth[s] + prices.bend[s]) * step.depth
-        return np.where(step.allowed, step.gain + step.base[:, None] - paid, -np.inf)
+        found: FloatArray = np.where(step.allowed, step.gain + step.base[:, None] - paid, -np.inf)
+        return found
 
     def slope(self, s: int) -> FloatArray:
         """(out,) what a unit of log-width is worth at the end of stage ``s``."""
-        return self.graph.steps[s].slope + self.prices.slope[s]
+        found: FloatArray = self.graph.steps[s].slope + self.prices.slope[s]
+        return found
 
     def at(self, s: int, width: IntArray, log_width: FloatArray) -> FloatArray:
         """``V`` at nodes that enter stage ``s``, shape of ``log_width``."""
         slope, intercept = self.pieces[s]
-        found = slope[width, 0] * log_width + intercept[width, 0]
+        found: FloatArray = slope[width, 0] * log_width + intercept[width, 0]
         for k in range(1, slope.shape[1]):
             np.maximum(found, slope[width, k] * log_width + intercept[width, k], out=found)
         return found

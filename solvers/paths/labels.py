@@ -256,11 +256,13 @@ class Pass:
             labels = labels.taken(np.sort(order[: self.most]))
         return labels
 
-    def _compared(self, s: int, labels: Labels) -> tuple[list[IntArray], list[FloatArray]]:
+    def _compared(
+        self, s: int, labels: Labels
+    ) -> tuple[list[IntArray], list[FloatArray | IntArray]]:
         """What must be equal, and what must be no less, for a label to dominate another."""
         low, high = self.graph.worth[s]
         equal: list[IntArray] = [labels.width]
-        figures: list[FloatArray] = [
+        figures: list[FloatArray | IntArray] = [
             labels.value + low[labels.width] * labels.log_width,
             labels.value + high[labels.width] * labels.log_width,
         ]
@@ -284,7 +286,7 @@ class Pass:
         return equal, figures
 
 
-def undominated(equal: Sequence[IntArray], figures: Sequence[FloatArray]) -> IntArray:
+def undominated(equal: Sequence[IntArray], figures: Sequence[FloatArray | IntArray]) -> IntArray:
     """Positions, ascending, of rows that no other row of equal ``equal`` matches in all ``figures``.
 
     Of rows alike the first stays. Complete where at most two figures differ; else each row is

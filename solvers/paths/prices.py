@@ -173,7 +173,9 @@ class Pricing:
                 at = sign * size * float(bound)
                 own.append(replace(blank, rows=unit.copy(), constant=at, magnitude=abs(at)))
         for cut in self.cuts:
-            needs = [cut.per_layer * p.layers[cut.stage] - p.log_widths[cut.stage] for p in self.paths]
+            needs = [
+                cut.per_layer * p.layers[cut.stage] - p.log_widths[cut.stage] for p in self.paths
+            ]
             size = scale / max(abs(cut.floor), 1.0)
             rows.append(np.array(needs) * size / scale)
             limits.append(-cut.floor * size / scale)
@@ -181,7 +183,10 @@ class Pricing:
         soft = len(rows)
         matrix = np.array(rows).reshape(soft, columns)
         bent = np.array(
-            [[float(t.slopes @ p.depths[self._penalised]) for p in self.paths] for t in self.tangents]
+            [
+                [float(t.slopes @ p.depths[self._penalised]) for p in self.paths]
+                for t in self.tangents
+            ]
         ).reshape(len(self.tangents), columns)
         own += [self._paid(t) for t in self.tangents]
         hard = len(self.tangents)

@@ -76,16 +76,14 @@ class Graph:
         rows = _rows(problem)
         steps = [_step(problem, rows, s) for s in range(len(problem.stages))]
         for s in range(len(steps) - 2, -1, -1):  # no arc leads to where none goes on
-            goes_on = steps[s + 1].allowed.any(axis=(1, 2))
+            goes_on: BoolArray = np.any(steps[s + 1].allowed, axis=(1, 2))
             steps[s] = replace(steps[s], allowed=steps[s].allowed & goes_on[:, None])
         return cls(problem, rows, tuple(steps))
 
     @property
     def bytes(self) -> int:
         """Memory of the arcs."""
-        return sum(
-            a.nbytes for s in self.steps for a in (s.allowed, s.costs, s.gain, s.log_width)
-        )
+        return sum(a.nbytes for s in self.steps for a in (s.allowed, s.costs, s.gain, s.log_width))
 
     @property
     def limit(self) -> float | None:
@@ -146,11 +144,11 @@ class Graph:
         last = len(self.steps[-1].slope)
         found = [(np.zeros(last), np.zeros(last))]
         for step in reversed(self.steps):
-            exists = step.allowed.any(axis=2)
+            exists: BoolArray = np.any(step.allowed, axis=2)
             low, high = (side + step.slope for side in found[-1])
             least = np.where(exists, low, np.inf).min(axis=1)
             most = np.where(exists, high, -np.inf).max(axis=1)
-            dead = ~exists.any(axis=1)
+            dead = ~np.any(exists, axis=1)
             least[dead] = most[dead] = 0.0
             found.append((least, most))
         return tuple(reversed(found))

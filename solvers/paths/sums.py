@@ -60,9 +60,7 @@ class Sums:
         return found
 
 
-def sums(
-    costs: Sequence[IntArray], allowed: Sequence[BoolArray], lower: int, upper: int
-) -> Sums:
+def sums(costs: Sequence[IntArray], allowed: Sequence[BoolArray], lower: int, upper: int) -> Sums:
     """The sums of a budget whose shares are ``costs``, shape ``(in, out, choices)`` a stage."""
     used = [np.unique(c[a]) for c, a in zip(costs, allowed)]
     unit = max(int(np.gcd.reduce(np.concatenate(used))), 1)
@@ -70,7 +68,7 @@ def sums(
     nodes = sum(len(c) for c in costs) + costs[-1].shape[1]
     arcs = [_distinct(c // unit, a) for c, a in zip(costs, allowed)]
     additions = sum(len(own) for stage in arcs for row in stage for own in row) * (most + 1)
-    small = 0 <= most and nodes * (most + 1) <= MOST_ENTRIES and additions <= MOST_ADDITIONS
+    small = most >= 0 and nodes * (most + 1) <= MOST_ENTRIES and additions <= MOST_ADDITIONS
     tables = _tables(arcs, costs[-1].shape[1], least, most) if small else None
     lists = () if small else _lists(costs, allowed)
     return Sums(unit, tables, lists, lower, upper)

@@ -12,7 +12,7 @@ from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
-from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
@@ -30,9 +30,11 @@ class PosedList(Posed[ListSpec]):
     """Those of the space, then those that were asked for."""
 
 
-def pose(spec: ListSpec) -> PosedList:
+def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     """The solver-free program. Raises :class:`SpecError` where the predictor cannot be used."""
+    watch("tables", 0, 2)
     space = spec.table_space()
+    watch("tables", 1, 2)
     predictor, objective = None, _metric_objective(space, spec.objective.metric)
     if spec.objective.predictor is not None:
         try:
