@@ -15,7 +15,7 @@ the next prices are drawn towards the best so far (Wentges smoothing).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -70,7 +70,7 @@ def path_of(graph: Graph, taken: tuple[IntArray, ...]) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A linear inequality that every feasible point keeps: ``row . depths + floor <= E`` of a prefix."""
+    """What every feasible point keeps: ``per_layer * layers + floor <= log-width`` of a prefix."""
 
     stage: int
     per_layer: float
@@ -114,10 +114,6 @@ class Pricing:
                 break
         return self.best
 
-    @property
-    def _penalised(self) -> IntArray:
-        return np.flatnonzero([step.penalised for step in self.graph.steps])
-
     def _take(self, completion: Completion) -> None:
         path = path_of(self.graph, completion.path())
         self.paths.append(path)
@@ -136,105 +132,142 @@ class Pricing:
         penalty = self.graph.problem.objective.depth_penalty
         if penalty is not None and penalty.weight > 0:
             most = 1e3 * (1.0 + self._scale) + 1e3 * penalty.weight
-            self.tangents.append(tangent(penalty, depths[self._penalised], most))
+            self.tangents.append(tangent(penalty, depths[penalised(self.graph)], most))
         limit = self.graph.limit
         if limit is None or limit <= 0:
             return
         for s, step in enumerate(self.graph.steps):
-            at = max(float(layers[s]), 1.0)
             if step.prefix:
-                # h(D) = D ln(D / limit): h' = ln(D / limit) + 1, and h(D) - h'(D) D = -D.
-                rise = math.log(at) - math.log(limit * (1 + 1e-9)) + 1.0
-                self.cuts.append(Cut(s, rise, -at))
+                self.cuts.append(floor_at(s, float(layers[s]), limit))
 
     @property
     def _scale(self) -> float:
         return max(1e-300, *(abs(path.value) for path in self.paths))
 
     def _master(self) -> tuple[Prices, float, FloatArray] | None:
-        """The multipliers as prices, the value of the mix, and the mix."""
-        from scipy.optimize import linprog  # takes half a second to load
+        """The multipliers as prices, the value of the mix, and the mix; ``None``: no answer."""
+        soft = [*self._budgets(), *self._floors()]
+        hard = [
+            Relaxed(paid(self.graph, bent), np.array([self._bent(bent, p) for p in self.paths]),
+                    -bent.constant)
+            for bent in self.tangents
+        ]  # fmt: skip
+        found = _solved([path.value for path in self.paths], soft, hard, self._scale)
+        if found is None:
+            return None
+        multipliers, value, weights = found
+        total = Prices.none(self.graph)
+        for row, multiplier in zip([*soft, *hard], multipliers):
+            total = total.plus(row.prices, float(multiplier))
+        return total, value, weights
 
-        columns, scale = len(self.paths), self._scale
-        rows: list[FloatArray] = []
-        limits: list[float] = []
-        own: list[Prices] = []
-        blank = Prices.none(self.graph)
+    def _budgets(self) -> Iterator[Relaxed]:
+        """The sides of the budgets, in units of the objective."""
         for r, row in enumerate(self.graph.rows):
             costs = np.array([float(path.costs[r]) for path in self.paths])
-            unit = np.zeros(len(self.graph.rows))
             for sign, bound in ((1.0, row.upper), (-1.0, row.lower)):
-                if (sign > 0 and bound >= FREE) or (sign < 0 and bound <= 0):
-                    continue
-                size = scale / max(abs(float(bound)), 1.0)
-                unit[r] = sign * size
-                rows.append(sign * costs * size / scale)
-                limits.append(sign * float(bound) * size / scale)
-                at = sign * size * float(bound)
-                own.append(replace(blank, rows=unit.copy(), constant=at, magnitude=abs(at)))
+                if 0 < bound < FREE or (sign > 0 and bound <= 0):
+                    size = sign * self._scale / max(abs(float(bound)), 1.0)
+                    yield Relaxed(kept(self.graph, r, size), size * costs, size * float(bound))
+
+    def _floors(self) -> Iterator[Relaxed]:
+        """The tangents of what effectiveness asks for, in units of the objective."""
         for cut in self.cuts:
-            needs = [
-                cut.per_layer * p.layers[cut.stage] - p.log_widths[cut.stage] for p in self.paths
-            ]
-            size = scale / max(abs(cut.floor), 1.0)
-            rows.append(np.array(needs) * size / scale)
-            limits.append(-cut.floor * size / scale)
-            own.append(self._priced(cut, size))
-        soft = len(rows)
-        matrix = np.array(rows).reshape(soft, columns)
-        bent = np.array(
-            [
-                [float(t.slopes @ p.depths[self._penalised]) for p in self.paths]
-                for t in self.tangents
-            ]
-        ).reshape(len(self.tangents), columns)
-        own += [self._paid(t) for t in self.tangents]
-        hard = len(self.tangents)
-        # Columns: the paths, theta, and what each soft row is broken by.
-        left = np.zeros((soft + hard, columns + 1 + soft))
-        left[:soft, :columns] = matrix
-        left[:soft, columns + 1 :] = -np.eye(soft)
-        left[soft:, :columns] = bent / scale
-        left[soft:, columns] = -1.0
-        right = np.array([*limits, *(-t.constant / scale for t in self.tangents)])
-        cost = np.concatenate(
-            [[-p.value / scale for p in self.paths], [1.0 if hard else 0.0], np.full(soft, BROKEN)]
-        )
-        total = np.concatenate([np.ones(columns), np.zeros(1 + soft)])[None]
-        sides = [(0, None)] * columns + [(None if hard else 0, None)] + [(0, None)] * soft
-        if not np.isfinite(left).all() or not np.isfinite(right).all():
-            return None
-        found = linprog(
-            cost, A_ub=left if len(left) else None, b_ub=right if len(left) else None,
-            A_eq=total, b_eq=[1.0], bounds=sides, method="highs",
-        )  # fmt: skip
-        if found.status != 0:
-            return None
-        multipliers = np.maximum(-np.asarray(found.ineqlin.marginals), 0.0)
-        if hard:
-            multipliers[soft:] /= max(float(multipliers[soft:].sum()), 1e-300)
-        return self._summed(own, multipliers), -scale * found.fun, found.x[:columns]
+            size = self._scale / max(abs(cut.floor), 1.0)
+            s = cut.stage
+            short = [cut.per_layer * p.layers[s] - p.log_widths[s] for p in self.paths]
+            yield Relaxed(reached(self.graph, cut, size), size * np.array(short), -size * cut.floor)
 
-    def _summed(self, own: list[Prices], multipliers: FloatArray) -> Prices:
-        """Prices of a sum of inequalities."""
-        total = Prices.none(self.graph)
-        for prices, multiplier in zip(own, multipliers):
-            total = total.plus(prices, float(multiplier))
-        return total
+    def _bent(self, bent: Tangent, path: Path) -> float:
+        return float(bent.slopes @ path.depths[penalised(self.graph)])
 
-    def _priced(self, cut: Cut, size: float) -> Prices:
-        """``size`` times: what the log-width of a prefix exceeds the tangent of its floor by."""
-        blank = Prices.none(self.graph)
-        depth, slope = blank.depth.copy(), blank.slope.copy()
-        for s in range(cut.stage + 1):
-            depth[s] = size * cut.per_layer * self.graph.steps[s].layers
-        slope[cut.stage] = size
-        at = -size * cut.floor
-        return replace(blank, depth=depth, slope=slope, constant=at, magnitude=abs(at))
 
-    def _paid(self, bent: Tangent) -> Prices:
-        blank = Prices.none(self.graph)
-        bend = blank.bend.copy()
-        bend[self._penalised] = bent.slopes
-        at = -bent.constant
-        return replace(blank, bend=bend, bend_constant=at, magnitude=abs(at))
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """A relaxed inequality ``sums <= limit``: its prices, and its sum for each path."""
+
+    prices: Prices
+    sums: FloatArray
+    limit: float
+
+
+def _solved(
+    values: Sequence[float], soft: Sequence[Relaxed], hard: Sequence[Relaxed], scale: float
+) -> tuple[FloatArray, float, FloatArray] | None:
+    """The master program: multipliers of ``soft`` and ``hard`` rows, its value and the mix.
+
+    Columns are the paths, theta, and what each soft row is broken by.
+    """
+    from scipy.optimize import linprog  # takes half a second to load
+
+    columns, many = len(values), len(soft)
+    left = np.zeros((many + len(hard), columns + 1 + many))
+    for k, row in enumerate([*soft, *hard]):
+        left[k, :columns] = row.sums / scale
+    left[:many, columns + 1 :] = -np.eye(many)
+    left[many:, columns] = -1.0
+    right = np.array([row.limit / scale for row in (*soft, *hard)])
+    theta = 1.0 if hard else 0.0
+    cost = np.concatenate([[-v / scale for v in values], [theta], np.full(many, BROKEN)])
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return None
+    found = linprog(
+        cost,
+        A_ub=left if len(left) else None,
+        b_ub=right if len(left) else None,
+        A_eq=np.concatenate([np.ones(columns), np.zeros(1 + many)])[None],
+        b_eq=[1.0],
+        bounds=[(0, None)] * columns + [(None if hard else 0, None)] + [(0, None)] * many,
+        method="highs",
+    )
+    if found.status != 0:
+        return None
+    multipliers = np.maximum(-np.asarray(found.ineqlin.marginals), 0.0)
+    if hard:  # a mix of tangents is one where its weights sum to one, exactly
+        multipliers[many:] /= max(float(multipliers[many:].sum()), 1e-300)
+    return multipliers, -scale * float(found.fun), found.x[:columns]
+
+
+# ---- what each inequality is as prices: valid for any factor of the sign that is said --------------
+
+
+def kept(graph: Graph, r: int, size: float) -> Prices:
+    """``size`` times what budget ``r`` leaves: of its upper side if positive, else of its lower."""
+    blank = Prices.none(graph)
+    rows = blank.rows.copy()
+    rows[r] = size
+    at = size * float(graph.rows[r].upper if size > 0 else graph.rows[r].lower)
+    return replace(blank, rows=rows, constant=at, magnitude=abs(at))
+
+
+def reached(graph: Graph, cut: Cut, size: float) -> Prices:
+    """``size >= 0`` times: what the log-width of a prefix exceeds the tangent of its floor by."""
+    blank = Prices.none(graph)
+    depth, slope = blank.depth.copy(), blank.slope.copy()
+    for s in range(cut.stage + 1):
+        depth[s] = size * cut.per_layer * graph.steps[s].layers
+    slope[cut.stage] = size
+    at = -size * cut.floor
+    return replace(blank, depth=depth, slope=slope, constant=at, magnitude=abs(at))
+
+
+def paid(graph: Graph, bent: Tangent) -> Prices:
+    """What the penalty is at least by one of its tangents; a mix of several is another."""
+    blank = Prices.none(graph)
+    bend = blank.bend.copy()
+    bend[penalised(graph)] = bent.slopes
+    at = -bent.constant
+    return replace(blank, bend=bend, bend_constant=at, magnitude=abs(at))
+
+
+def floor_at(stage: int, layers: float, limit: float) -> Cut:
+    """The tangent of ``h(D) = D ln(D / limit)`` at ``layers``: slope ``ln(D / limit) + 1``, and
+    ``h - h' D = -D``. The limit is widened by more than rounding.
+    """
+    at = max(layers, 1.0)
+    return Cut(stage, math.log(at) - math.log(limit * (1 + 1e-9)) + 1.0, -at)
+
+
+def penalised(graph: Graph) -> IntArray:
+    """The stages whose depths count in the penalty."""
+    return np.flatnonzero([step.penalised for step in graph.steps])
