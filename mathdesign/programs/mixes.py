@@ -196,6 +196,8 @@ class MixProblem(Program):
     budgets: tuple[Budget, ...] = ()
     distances: tuple[Distance, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    pins: tuple[tuple[str, int], ...] = ()
+    """What :meth:`pinned` was told: said by metrics of their own, kept here to be counted."""
 
     form: ClassVar[str] = "mixes"
 
@@ -272,7 +274,22 @@ class MixProblem(Program):
                 for o in range(len(group.values)):
                     name = option_name(g, o)
                     most[name] = max(most.get(name, 0), group.most)
-        return found | {name: tuple(range(n + 1)) for name, n in most.items()}
+        found |= {name: tuple(range(n + 1)) for name, n in most.items()}
+        for name, value in self.pins:
+            found[name] = tuple(v for v in found[name] if v == value)
+        return found
+
+    def count(self) -> int:
+        """Number of networks that hold what was pinned, the order of layers counted."""
+        at = [value for name, value in self.pins if name == FRAME]
+        counts = [(name, value) for name, value in self.pins if name != FRAME]
+        if len(set(at)) > 1 or len(dict(counts)) < len(set(counts)):
+            return 0
+        return sum(
+            _lists_holding(frame, dict(counts))
+            for index, frame in enumerate(self.frames)
+            if not at or index == at[0]
+        )
 
     def costs(self, point: Sequence[int]) -> dict[str, int]:
         """Every metric of a point, in Python integers. Raises ``ValueError`` for what is no point."""
@@ -321,11 +338,7 @@ class MixProblem(Program):
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """A metric that counts what breaks a pin, and the budget that it is nothing."""
-        decisions = self.decisions
-        self._known(choices, decisions, "decision")
-        for name, value in choices.items():
-            if value not in decisions[name]:
-                raise ValueError(f"{name}: found {value}, accepted: 0 to {decisions[name][-1]}")
+        self._check_pins(choices, replace(self, pins=()).decisions)
         program = self
         for name, value in choices.items():
             program = program._pinned_once(name, value)
@@ -367,6 +380,7 @@ class MixProblem(Program):
             metrics=(*self.metrics, metric),
             frames=Frames(frames),
             budgets=(*self.budgets, Budget(metric, limit, limit, inherent=True)),
+            pins=(*self.pins, (name, value)),
         )
 
     def sides(self) -> tuple[tuple[int, int, int], ...]:
@@ -379,6 +393,20 @@ class MixProblem(Program):
             if budget.lower is not None:
                 rows.append((at, -1, -math.ceil(budget.lower)))
         return tuple(rows)
+
+
+def _lists_holding(frame: Frame, counts: Mapping[str, int]) -> int:
+    """Ways to fill the groups of a frame, order counted, with options taken so often by name."""
+    left, total = dict(counts), 1
+    for g, group in enumerate(frame.groups):
+        names = [option_name(g, o) for o in range(len(group.values))]
+        held = [left.pop(name) for name in names if name in left]
+        free, taken = len(names) - len(held), sum(held)
+        total *= sum(
+            math.perm(n, taken) // math.prod(map(math.factorial, held)) * free ** (n - taken)
+            for n in range(max(group.least, taken), group.most + 1)
+        )
+    return 0 if any(left.values()) else total  # an option that a frame lacks is taken never
 
 
 def option_name(group: int, option: int) -> str:

@@ -46,6 +46,10 @@ NUMBER_BYTES = 40
 MOST_BYTES = 8 << 30
 
 
+#: Costs and values of a stack's options, by all that they depend on.
+_Known = dict[Hashable, tuple[IntArray, FloatArray]]
+
+
 class NoFrame(ValueError):
     """No choice of widths leaves a network to build; the message says why."""
 
@@ -107,7 +111,7 @@ def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTran
     for i, m in every.items():
         names.append(f"softmax_every_{i}")
         rows.append(Budget(f"softmax_every_{i}", upper=m - 1, inherent=True))
-    known: dict[Hashable, Group] = {}
+    known: _Known = {}
     frames = []
     for done, plan in enumerate(plans):
         if done % WATCHED == 0:
@@ -344,9 +348,9 @@ def _below_peak(
 
 def _frame(
     spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int],
-    known: dict[Hashable, Group],
+    known: _Known,
 ) -> Frame:  # fmt: skip
-    """A frame; groups of stacks that cost the same in other frames are shared with them."""
+    """A frame; ``known`` are costs of stacks that may well be the same in other frames."""
     shell, at = plan.shell, _at(spec)
     whole = [METRICS[name].whole(shell, at) for name in SUMS]
     for i, stack in enumerate(shell.stacks):
@@ -357,21 +361,20 @@ def _frame(
     for i, options in enumerate(plan.options):
         # All that a stack's layers cost depends on: see PlacedLayers.
         place = PlacedLayers(shell, i, shell.stacks[i].layers[0], 1, at)
-        key = (i, place.width, place.memory_width, shell.image, plan.depths[i], options, scale)
+        key = (i, place.width, place.memory_width, shell.image, options)
         if key not in known:
-            rows, values = [], []
-            for option in options:
-                row, value = _option(spec, shell, i, option)
-                if limit is not None:
-                    share = scale // shell.stacks[i].width
-                    row.append(option.copies * share * limit.denominator)
-                for j, m in every.items():
-                    soft = option.layer.attention == "softmax"
-                    row.append(option.copies * (1 - m * soft) if i == j else 0)
-                rows.append(row)
-                values.append(value)
-            known[key] = _group(rows, values, plan.depths[i])
-        groups.append(known[key])
+            known[key] = _priced(spec, shell, i, options)
+        rows, values = known[key]
+        copies = [option.copies for option in options]
+        columns = [rows]
+        if limit is not None:
+            share = scale // shell.stacks[i].width * limit.denominator
+            columns.append(_column([n * share for n in copies]))
+        for j, m in every.items():
+            soft = [m * (option.layer.attention == "softmax") for option in options]
+            columns.append(_column([n * (1 - k) * (i == j) for n, k in zip(copies, soft)]))
+        costs_ = np.hstack(columns) if len(columns) > 1 else rows
+        groups.append(Group(costs_, values, *plan.depths[i]))
     constants = whole + [
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
         for m in spec.linear_metrics
@@ -383,10 +386,18 @@ def _frame(
     return Frame(np.array(constants, dtype=np.int64), value, tuple(groups))
 
 
-def _group(rows: list[list[int]], values: list[float], depth: tuple[int, int]) -> Group:
-    costs_: IntArray = np.array(rows, dtype=np.int64)
-    values_: FloatArray = np.array(values)
-    return Group(costs_, values_, *depth)
+def _priced(
+    spec: TransformerSpec, shell: Transformer, stack: int, options: Sequence[LayerOption]
+) -> tuple[IntArray, FloatArray]:
+    """Costs, shape ``(options, columns)``, and values of a stack's options."""
+    found = [_option(spec, shell, stack, option) for option in options]
+    rows: IntArray = np.array([row for row, _ in found], dtype=np.int64)
+    return rows, np.array([value for _, value in found])
+
+
+def _column(numbers: Sequence[int]) -> IntArray:
+    """Shape ``(numbers, 1)``. Raises ``OverflowError`` for what int64 cannot hold."""
+    return np.array(numbers, dtype=np.int64)[:, None]
 
 
 def _at(spec: TransformerSpec) -> At:

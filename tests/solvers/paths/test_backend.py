@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers import (
     SolveOptions,
@@ -29,7 +30,7 @@ def test_small_programs_with_little_room_at_first(first, monkeypatch):
     """Walks of one, two, four labels and more: each bound on the way holds, the last is proven."""
     monkeypatch.setattr(module, "FIRST_ROOM", 1)
     monkeypatch.setattr(module, "GROWTH", 2)
-    for seed in range(first, first + 100, 3):
+    for seed in range(first, first + 100, 6):
         program = hard_program(seed)
         if form_of(seed) != DesignProblem.form or Paths().refuses(program):
             continue
@@ -58,15 +59,15 @@ def test_long_chains_have_the_optimum_of_the_table():
         assert found.objective == pytest.approx(table(problem), rel=1e-6)
 
 
-def test_the_table_is_enumeration_where_that_can_be_done():
+def test_no_random_point_exceeds_the_table():
     rng = np.random.default_rng(0)
-    for seed in range(4):
-        program = chain(seed)
-        some = [tuple(int(rng.choice(d)) for d in program.decisions.values()) for _ in range(300)]
-        best = table(program)
-        assert best is None or all(
-            program.value(p) <= best + 1e-9 * abs(best) for p in some if program.feasible(p)
-        )
+    program = chain(27).with_budgets([Budget("a", chain(27).budgets[0].upper)])
+    domains = program.decisions.values()
+    some = np.stack([rng.choice(domain, 2000) for domain in domains], axis=1)
+    scores = program.evaluator(some)
+    best = table(program)
+    assert scores.feasible.sum() > 10
+    assert (scores.objective[scores.feasible] <= best * (1 + 1e-9)).all()
 
 
 def test_auto_takes_it_for_long_chains_of_few_choices_and_says_why():

@@ -100,7 +100,7 @@ def test_the_path_of_a_bound_attains_it():
 
 def test_pricing_lowers_the_bound_and_never_below_the_best():
     lowered = 0
-    for seed in CHAINS[:40]:
+    for seed in CHAINS[:20]:
         program = hard_program(seed)
         good = feasible_points(program)
         graph = Graph.of(program)
@@ -109,7 +109,7 @@ def test_pricing_lowers_the_bound_and_never_below_the_best():
         assert found <= first
         lowered += found < first
         assert not good or found >= max(value for _, value in good)
-    assert lowered > 10
+    assert lowered > 5
 
 
 def test_envelopes_are_the_maximum_of_their_lines_and_chords_lie_above(monkeypatch):
