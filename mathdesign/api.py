@@ -17,6 +17,8 @@ from mathdesign.spec.blocks import SolveSpec, Specification
 
 #: What was at work where a limit came before any backend.
 POSING = "posing"
+#: Posing that ends sooner is not told of.
+SILENT_S = 0.5
 #: An explanation takes no longer for each of its questions, nor than the solver may.
 EXPLAINING_S = 20.0
 
@@ -70,7 +72,8 @@ def pose(spec: Specification, clock: Clock) -> Any:
     """
 
     def watch(what: str, done: int, of: int) -> None:
-        clock.report(None, None, 0, f"posing: {what}, {done:,} of {of:,}")
+        if clock.elapsed_s >= SILENT_S:
+            clock.report(None, None, 0, f"posing: {what}, {done:,} of {of:,}")
         if reason := clock.stop():
             raise NoDesignFound(Solution(POSING, Status.UNKNOWN, reason, seconds=clock.elapsed_s))
 

@@ -66,7 +66,8 @@ def test_posing_is_stopped_and_says_what_stopped_it(form):
     assert caught.value.solution.termination is Termination.TIME_LIMIT
 
 
-def test_posing_tells_how_far_it_is():
+def test_posing_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr("mathdesign.api.SILENT_S", 0.0)
     heard: list[str] = []
     spec = mathdesign.loads(PAIR)
     hooks = mathdesign.Hooks(on_progress=lambda report: heard.append(report.phase))
@@ -77,6 +78,7 @@ def test_posing_tells_how_far_it_is():
 
 def test_the_time_of_posing_is_taken_from_the_solver(monkeypatch):
     """A limit counts once, from the first second."""
+    monkeypatch.setattr("mathdesign.api.SILENT_S", 0.0)
     given: list[float] = []
     spec = mathdesign.loads(CHAIN + "solve: {backend: evolution}")
     monkeypatch.setattr(
