@@ -5,7 +5,17 @@ import math
 import numpy as np
 import pytest
 
+from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.stages import (
+    Decision,
+    DepthPenalty,
+    Objective,
+    Repeat,
+    Scale,
+    Stage,
+    term,
+)
 from mathdesign.solvers.paths.bound import Completion, Prices
 from mathdesign.solvers.paths.labels import Pass, undominated
 from mathdesign.solvers.paths.steps import Graph
@@ -100,3 +110,33 @@ def test_sums_that_may_end_within_are_those_that_do(unit):
                 expected = any(lower <= so_far + rest <= upper for rest in rests)
                 (got,) = found.ends_within(s, np.array([i]), np.array([so_far]))
                 assert got == expected
+
+
+@pytest.mark.parametrize("form", ["std", "variance"])
+def test_depths_before_decide_which_depths_are_best_after(form):
+    """Blocks cost, the last stages are deep, and a penalty wants equal depths: sums must be kept."""
+    rng = np.random.default_rng(11)
+    for seed in range(12):
+        stages = tuple(
+            Stage(
+                f"s{s}",
+                (Decision("width", (3,)), Decision("depth", (1, 2, 4) if s < 3 else (6,))),
+                {"a": (term(1, Repeat.EACH),)},
+                (term(int(rng.integers(2, 40)), Repeat.EACH),),
+                1,
+            )
+            for s in range(5)
+        )
+        weight = float(rng.uniform(0.05, 2))
+        penalty = DepthPenalty(weight, form, tuple(range(5)))
+        objective = Objective(
+            (Scale(4, 0.01, 1),), depth_penalty=penalty, metric_weights=(("a", -0.1),)
+        )
+        program = DesignProblem("depths", stages, objective)
+        program = program.with_budgets([Budget("a", upper=int(rng.integers(18, 25)))])
+        graph = Graph.of(program)
+        completion = Completion(graph, Prices.none(graph))
+        walk = Pass(graph, [completion], -math.inf, 10**6, lambda: False)
+        ends = walk.run()
+        values = [program.value(walk.point(k)) for k in range(len(ends.width))]
+        assert walk.whole and max(values) == pytest.approx(truth(program, seed), rel=1e-12)
