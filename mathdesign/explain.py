@@ -23,6 +23,7 @@ from mathdesign.programs.base import (
 from mathdesign.solvers.base import Clock, Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
+from mathdesign.spec.quantities import counted, is_told
 
 #: Significant digits of a real number in words, rounded up so that a proposed limit really works.
 DIGITS = 6
@@ -64,6 +65,8 @@ class BudgetReach:
     alone: int | float | None
     together: int | float | None
     proven: bool = True
+    unit: str = ""
+    """What integers are steps of, where that is to be told (:func:`counted`)."""
 
     @property
     def impossible_alone(self) -> bool:
@@ -73,16 +76,18 @@ class BudgetReach:
     def line(self) -> str:
         """One sentence for the user."""
         reach = "least" if self.side == "max" else "greatest"
-        text = f"{self.metric}: asked {self.side} {_number(self.limit)}; {reach} reachable alone "
+        text = f"{self.metric}: asked {self.side} {_number(self.limit, self.unit)}; {reach} reachable alone "
         if self.alone is None:
             text += "unknown (nothing found in time)"
         elif not self.missed_by(self.alone):
-            text += f"{_number(self.alone)} (possible alone)"
+            text += f"{_number(self.alone, self.unit)} (possible alone)"
         else:
             verdict = "impossible alone" if self.proven else "nothing nearer found in time"
-            text += f"{_number(self.alone)} ({verdict})"
+            text += f"{_number(self.alone, self.unit)} ({verdict})"
         return text + (
-            f"; all together {_number(self.together)}" if self.together is not None else ""
+            f"; all together {_number(self.together, self.unit)}"
+            if self.together is not None
+            else ""
         )
 
     def missed_by(self, value: int | float) -> bool:
@@ -112,7 +117,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists only."""
-        return {"budgets": [asdict(b) for b in self.budgets], "lines": self.lines()}
+        told = [{k: v for k, v in asdict(b).items() if k != "unit" or v} for b in self.budgets]
+        return {"budgets": told, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """Sentences for the user, the concrete cure last."""
@@ -120,7 +126,11 @@ class Explanation:
             return ["no design satisfies the rules: loosen `space.rules` or the choices"]
         lines = [budget.line() for budget in self.budgets]
         if cure := self.cure:
-            words = [f"{limit.metric} {limit.side} {_number(limit.bound)}" for limit in cure]
+            units = {budget.metric: budget.unit for budget in self.budgets}
+            words = [
+                f"{limit.metric} {limit.side} {_number(limit.bound, units[limit.metric])}"
+                for limit in cure
+            ]
             lines.append("this works: " + ", ".join(words) + " (other budgets as they are)")
         return lines
 
@@ -159,7 +169,7 @@ def explain(
     reaches = [
         BudgetReach(
             limit.metric, limit.side, limit.bound, reach.value,
-            measured[limit.metric] if measured else None, reach.proven,
+            measured[limit.metric] if measured else None, reach.proven, _unit(program, limit.metric),
         )
         for limit, reach in alone.items()
     ]  # fmt: skip
@@ -181,6 +191,7 @@ class MetricReach:
     greatest: int | float | None
     asked: tuple[Limit, ...]
     open: tuple[str, ...] = ()
+    unit: str = ""
 
     def document(self) -> dict[str, Any]:
         """For ``--json``; what is not known is left out."""
@@ -190,14 +201,14 @@ class MetricReach:
 
     def _end(self, side: str, value: int | float | None) -> str:
         if side not in self.open:
-            return "" if value is None else _plain(value)
+            return "" if value is None else _plain(value, self.unit)
         sign = "<=" if side == "least" else ">="
-        return "not found in time" if value is None else f"{sign} {_plain(value)}"
+        return "not found in time" if value is None else f"{sign} {_plain(value, self.unit)}"
 
     def row(self) -> tuple[str, str, str, str]:
         """For a table: metric, least, greatest, budget."""
         sides = {limit.side: limit.bound for limit in self.asked}
-        words = [f"{sign} {_plain(sides[side])}" for side, sign in (("min", ">="), ("max", "<="))
+        words = [f"{sign} {_plain(sides[side], self.unit)}" for side, sign in (("min", ">="), ("max", "<="))
                  if side in sides]  # fmt: skip
         least, greatest = (
             self._end(side, end)
@@ -229,7 +240,8 @@ def reaches_of(
         asked = tuple(limit for limit in program.limits if limit.metric == metric)
         ends = () if real else (("least", least), ("greatest", greatest))
         left = tuple(side for side, end in ends if not end.proven)
-        found.append(MetricReach(metric, least.value, greatest.value, asked, left))
+        unit = _unit(program, metric)
+        found.append(MetricReach(metric, least.value, greatest.value, asked, left, unit))
     for limit, needed in lifted.needs:
         found.append(MetricReach(limit.metric, needed, None, (limit,)))
     return found
@@ -341,10 +353,16 @@ def _solved(program: Program, options: SolveOptions) -> Any:
     return choose(program).backend.solve(program, options)
 
 
-def _plain(value: int | float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
+def _plain(value: int | float, unit: str = "") -> str:
+    return counted(value, unit) if isinstance(value, int) else f"{value:.6f}"
 
 
-def _number(value: int | float) -> str:
+def _unit(program: Program, metric: str) -> str:
+    """What the integers of a metric are steps of, where that is to be told."""
+    unit = program.unit(metric)
+    return unit if is_told(unit) else ""
+
+
+def _number(value: int | float, unit: str = "") -> str:
     """Integers exactly; reals rounded up, so that a proposed limit really works."""
-    return f"{value:,}" if isinstance(value, int) else rounded_up(value, DIGITS)
+    return counted(value, unit) if isinstance(value, int) else rounded_up(value, DIGITS)

@@ -75,9 +75,9 @@ class Paths(Backend[DesignProblem]):
             return f"{rough(count)} pairs of a width and a choice; it takes at most {MOST_ARCS:,}"
         return None
 
-    def passes(self, problem: DesignProblem) -> str | None:
+    def suits(self, problem: DesignProblem) -> bool:
         """Short chains are left to boxes of choices, which need no list of them."""
-        return "" if len(problem.stages) < LONG else self.refuses(problem)
+        return len(problem.stages) >= LONG
 
     def because(self, problem: DesignProblem) -> str:
         """The number of stages."""
