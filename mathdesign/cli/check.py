@@ -8,7 +8,7 @@ from typing import Any
 
 from mathdesign.cli.design import Request
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
 
@@ -20,6 +20,8 @@ def check(session: Session, request: Request, out: Path | None) -> int:
     from mathdesign.report.terminal import print_table
     from mathdesign.solvers import UnsupportedProblem, choose
 
+    if out is not None:
+        refuse_folder(out)
     try:
         spec = request.read(session.say)
         kind = kind_of_spec(spec)

@@ -114,21 +114,11 @@ def _fault(found: str, accepted: str) -> Fault:
     return Fault("command line", 0, 0, "", found, accepted)
 
 
-def refuse_data(source: str) -> None:
-    """Raise :class:`SpecError` where `validate:` names data that are not there."""
-    try:
-        found = source in ("digits", "python") or Path(source).exists()
-    except (OSError, ValueError):
-        found = False
-    if not found:
-        accepted = "digits, python, or the path of a file or folder"
-        raise SpecError.plain(f"validate: data: {source!r}", accepted)
-
-
 def design(session: Session, request: Request, out: Path | None, train: bool) -> int:
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
     from mathdesign.api import design as solve_design
+    from mathdesign.cli.training import refuse_training, train_briefly
     from mathdesign.report.files import write_design
     from mathdesign.report.terminal import print_design
     from mathdesign.solvers import UnsupportedProblem
@@ -141,7 +131,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
             session.say(line)
         words = getattr(spec, "training", None)
         if train and words is not None:
-            refuse_data(words.data)
+            refuse_training(spec)
         refuse_folder(out if out is not None else DEFAULT_OUT / spec.name)
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
@@ -184,8 +174,6 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         document["overridden"] = overridden
     code = 0
     if train and words is not None:
-        from mathdesign.cli.training import train_briefly
-
         code, document["training"] = train_briefly(session, found, words, folder)
     session.result(document)
     return code

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from mathdesign.cli.interrupts import insisting
 from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
@@ -551,7 +552,8 @@ def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
     try:
-        app(prog_name="mathdesign")
+        with insisting():
+            app(prog_name="mathdesign")
     except SystemExit as leaving:
         if leaving.code != INTERRUPTED:
             raise

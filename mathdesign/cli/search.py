@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.fit import BadRequest, read_list_spec, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_NO_DESIGN, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.search.loop import Query
 
@@ -43,17 +44,15 @@ class SearchRequest:
 
 def search(session: Session, request: SearchRequest) -> int:
     """The ``search`` command; returns the exit status."""
-    try:
-        import lightgbm  # noqa: F401
-        import pandas  # noqa: F401
+    require("predictor", "lightgbm", "pandas", "pyarrow")
+    if request.scheduler is not None:
+        require("cluster", "distributed")
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.search import loop
+    from mathdesign.spaces.lists.pose import pose
+    from mathdesign.spaces.lists.words import PredictorSpec
+    from mathdesign.spec.faults import SpecError
 
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.search import loop
-        from mathdesign.spaces.lists.pose import pose
-        from mathdesign.spaces.lists.words import PredictorSpec
-        from mathdesign.spec.faults import SpecError
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     refuse_folder(request.out)
     try:
         spec = read_list_spec(request.space)
@@ -92,11 +91,13 @@ def search(session: Session, request: SearchRequest) -> int:
 def _asked(request: SearchRequest, spec: Any) -> dict[str, Any]:
     """What a log must be of: the space and its budgets in words, and where values come from."""
     words = spec.to_dict()
-    found = {"words": {k: words[k] for k in ("space", "budgets") if k in words}}
+    found: dict[str, Any] = {"words": {k: words[k] for k in ("space", "budgets") if k in words}}
     if request.table is not None:
         digest = hashlib.sha256(request.table.read_bytes()).hexdigest()
-        return {**found, "target": request.target, "table": digest}
-    return {**found, "evaluate": request.evaluate}
+        found |= {"target": request.target, "table": digest}
+    if request.evaluate is not None:
+        found["evaluate"] = request.evaluate
+    return found
 
 
 def _evaluator(

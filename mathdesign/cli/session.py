@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.cli.interrupts import heard
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -85,6 +87,7 @@ class Session:
 
     def fail(self, code: int, message: str, document: Any = None) -> int:
         """Report an error on stderr (as JSON on stdout where asked for); gives ``code`` back."""
+        heard()
         if self.json:
             self.result({"error": document if document is not None else message, "exit": code})
         else:

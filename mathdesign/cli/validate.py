@@ -10,7 +10,8 @@ from typing import Any
 from mathdesign.cli.against import Against, study
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
-from mathdesign.cli.training import HOW_TO_INSTALL, train_on_images, train_on_text
+from mathdesign.cli.training import train_on_images, train_on_text
+from mathdesign.extras import how_to_install
 from mathdesign.files import refuse_folder
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
@@ -24,7 +25,8 @@ def validate(
     """The ``validate`` command; returns the exit status."""
     from mathdesign.checking import checks as independent_checks
 
-    refuse_folder(out if out is not None else path.parent)
+    if train or out is not None:  # a recount writes nothing
+        refuse_folder(out if out is not None else path.parent)
     try:
         design = read_design(path)
         kind, network = design.kind, design.network
@@ -33,8 +35,8 @@ def validate(
         checks = independent_checks(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    except ImportError as error:
+        return session.fail(EXIT_FAILURE, how_to_install(error))
     document: dict[str, Any] = {"design": design.name, "checks": [asdict(c) for c in checks]}
     for check in checks:
         session.say(f"{'ok' if check.ok else 'FAILED':>6}  {check.check}: {check.found}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 
 
 def why(session: Session, path: Path, out: Path | None = None) -> int:
@@ -19,6 +19,8 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
     from mathdesign.result import DesignError
     from mathdesign.spec.faults import SpecError
 
+    if out is not None:
+        refuse_folder(out)
     try:
         design = read_design(path)
         found = []

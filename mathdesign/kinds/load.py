@@ -80,19 +80,20 @@ def _place_predictor(document: Document, folder: Path) -> None:
     """A predictor beside the file: its path from the working directory, as all others are."""
     data = document.data
     objective = data.get("objective") if isinstance(data, dict) else None
-    if not isinstance(objective, dict):
-        return
-    words = objective.get("predictor")
+    if isinstance(objective, dict) and "predictor" in objective:
+        objective["predictor"] = placed(objective["predictor"], folder)
+
+
+def placed(words: Any, folder: Path) -> Any:
+    """The path of a predictor that lies in ``folder`` under ``words``, from the working directory.
+
+    Words that name none there are given back as they are.
+    """
     if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
-        return
+        return words
     inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts
-    if (
-        isinstance(objective, dict)
-        and inside
-        and folder != Path()
-        and (folder / words / PREDICTOR).is_file()
-    ):
-        objective["predictor"] = os.path.relpath(folder / words)
+    there = inside and folder != Path() and (folder / words / PREDICTOR).is_file()
+    return os.path.relpath(folder / words) if there else words
 
 
 def loads(

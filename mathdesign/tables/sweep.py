@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
-from mathdesign.kinds.load import read_document, validated
+from mathdesign.kinds.load import placed, read_document, validated
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
@@ -38,6 +38,8 @@ RESERVED = (
     "table.parquet", "table.csv", "table.md", "report.html", "pareto.png", "pareto.svg",
     "store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "store.sqlite-journal",
 )  # fmt: skip
+#: The key of a grid or a row that names a predictor's folder.
+PREDICTED_BY = "objective.predictor"
 #: So many rows of a sweep with faults of its own are looked at.
 MOST_TRIED = 200
 
@@ -131,7 +133,21 @@ def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
     :meth:`Sweep.validate`).
     """
     places = read_document(path)
+    _place_predictors(places.data, Path(path).parent)
     return _sweep(places, Path(path).parent, allow_outside)
+
+
+def _place_predictors(data: dict[str, Any], folder: Path) -> None:
+    """Predictors that a sweep names lie beside it, as a specification's beside the specification."""
+    base, grid, rows = data.get("base"), data.get("grid"), data.get("rows")
+    objective = base.get("objective") if isinstance(base, dict) else None
+    if isinstance(objective, dict) and "predictor" in objective:
+        objective["predictor"] = placed(objective["predictor"], folder)
+    if isinstance(grid, dict) and isinstance(grid.get(PREDICTED_BY), list):
+        grid[PREDICTED_BY] = [placed(words, folder) for words in grid[PREDICTED_BY]]
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and PREDICTED_BY in row:
+            row[PREDICTED_BY] = placed(row[PREDICTED_BY], folder)
 
 
 def make_sweep(
