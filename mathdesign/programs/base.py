@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathdesign.notebook import html_lines
+from mathdesign.programs.counts import rough
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -131,11 +132,11 @@ class Program(abc.ABC):
 
     def __repr__(self) -> str:
         limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
-        words = [f"{self.size:.4g} designs {self.extent}", *limits]
+        words = [f"{rough(self.size, 4)} designs {self.extent}", *limits]
         return f"<{type(self).__name__} {self.name}: {', '.join(words)}>"
 
     def _repr_html_(self) -> str:
-        rows = [("size", f"{self.size:.4g} designs {self.extent}"), ("form", self.form)]
+        rows = [("size", f"{rough(self.size, 4)} designs {self.extent}"), ("form", self.form)]
         rows += [("metrics", ", ".join(self.metric_names))]
         rows += [(limit.metric, f"{SIGNS[limit.side]} {limit.bound:,}") for limit in self.limits]
         return html_lines(self.name, ("program", ""), rows)

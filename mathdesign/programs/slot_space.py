@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.counts import rough
 from mathdesign.programs.slots import PairTable, Slot, TableSum
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class TableError(ValueError):
     """A table that does not describe designs of the space; every finding, one a line."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TableSpace:
     """Slots and metrics. ``counted`` are options whose number in a design means something
     (operations that all slots share): they become features of a predictor. ``rules`` and ``always``
@@ -38,6 +39,10 @@ class TableSpace:
     always: tuple[Budget, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of each metric, where it has been told."""
+
+    def __repr__(self) -> str:
+        metrics = ", ".join(self.metrics) or "no metrics"
+        return f"<TableSpace {self.name}: {rough(self.size, 4)} designs of {len(self.slots)} slots; {metrics}>"
 
     @property
     def size(self) -> int:

@@ -152,6 +152,28 @@ def test_programs_and_solutions_are_short_too():
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+def test_specifications_are_short_too(path):
+    spec = Design.load(path).specification()
+    assert spec.name in repr(spec) and len(repr(spec)) < 200
+    html = spec._repr_html_()
+    assert html.startswith("<pre>version: 1") and "&lt;" not in repr(spec)
+    assert "params <= 100,000" in repr(load(TINY))
+    both = load({"space": {"family": "basic"}, "budgets": {"macs": {"min": "1M", "max": "2M"}}})
+    assert "1,000,000 <= macs <= 2,000,000" in repr(both)
+
+
+def test_spaces_beyond_all_doubles_have_a_short_text():
+    """200 slots of 60 options: more designs than any double."""
+    slots = [{"name": f"s{i}", "options": list(range(60))} for i in range(200)]
+    slots[0]["costs"] = {"c": list(range(60))}
+    spec = load({"space": {"family": "slots", "slots": slots}, "objective": {"metric": "c"}})
+    program = mathdesign.problem(spec)
+    for shown in (repr(program), program._repr_html_(), repr(spec.table_space())):
+        assert "e+355 designs" in shown
+    assert len(repr(spec.table_space())) < 120
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
 def test_modules_pickle(path):
     torch = pytest.importorskip("torch")
     from mathdesign.spaces.kind import CannotBuild
