@@ -67,6 +67,7 @@ class Request:
                 return specification(document, overrides)
             for line in options.override(document):
                 say(line)
+            document.given |= {("solve", key): f"--{key.replace('_', '-')}" for key in overrides}
             return specification(document, overrides)
         options = self._options()
         asked = options.budgets()
@@ -125,10 +126,13 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
     from mathdesign.validators.errors import RecheckError
 
     overridden: list[str] = []
+
+    def overrides(line: str) -> None:
+        overridden.append(line)
+        session.say(line)
+
     try:
-        spec = request.read(overridden.append, sized=True)
-        for line in overridden:
-            session.say(line)
+        spec = request.read(overrides, sized=True)
         words = getattr(spec, "training", None)
         if train and words is not None:
             refuse_training(spec)

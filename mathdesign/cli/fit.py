@@ -147,14 +147,14 @@ def _space(name: str) -> Any:
 def read_list_spec(name: str) -> Any:
     """The specification of a named space, or in a YAML file, whose objective may be missing."""
     from mathdesign.kinds import kind_of_spec
-    from mathdesign.kinds.load import read_document, validated
+    from mathdesign.kinds.load import STDIN, read_document, validated
     from mathdesign.spaces.lists.named import SPACES
     from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
 
     if name in SPACES:
         document = Document("command line", {"space": {"family": name}})
-    elif Path(name).suffix:
+    elif name == STDIN or Path(name).suffix:
         document = read_document(name)
     else:
         hint = near_miss(name, list(SPACES))

@@ -43,12 +43,16 @@ class Document:
     positions: dict[Path, Position] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     """What is wrong with the text itself, where the rest can be read all the same."""
+    given: dict[Path, str] = field(default_factory=dict)
+    """Paths whose value is not the file's, and where it comes from: an option of the command line."""
 
     def fault(self, path: Path, found: str, accepted: str, suggestion: str = "") -> Fault:
         """A fault at ``path``, or at its nearest ancestor that has a position."""
         place = path
-        while place and place not in self.positions:
+        while place and place not in self.positions and place not in self.given:
             place = place[:-1]
+        if place in self.given:
+            return Fault(self.given[place], 0, 0, dotted(path), found, accepted, suggestion)
         line, column = self.positions.get(place, (1, 1))
         return Fault(self.file, line, column, dotted(path), found, accepted, suggestion)
 

@@ -46,6 +46,9 @@ def test_standard_input_stands_for_a_file():
         "export", "-", "-o", "/dev/null/x", given=(ROOT / "tests/saved/chain.yaml").read_text()
     )
     assert done.returncode == 1 and "cannot write" in done.stderr
+    slots = "space: {family: slots, slots: [{name: a, options: [x, y]}]}"
+    search = run("search", "--space", "-", "--out", "x", "--evaluate", "true", given=slots)
+    assert search.returncode == 2 and "a command with {design}" in search.stderr
     bad = run("check", "-", given="space: 3")
     assert bad.returncode == 2 and bad.stderr.startswith("<stdin>:1:1: space:")
 
@@ -75,6 +78,11 @@ def test_options_override_a_file_visibly(tmp_path):
     assert f"--max overrides {TINY}: budgets.params: 100k -> 60k" in done.stdout
     design = Design.load(tmp_path / "design.yaml")
     assert {use.metric: use.upper for use in design.budgets}["params"] == 60_000
+    words = ["--max", "params=6", "--classes", "-3", "--time-limit", "soon"]
+    done = run("design", str(TINY), *words, "-o", str(tmp_path))
+    assert done.returncode == 2 and "budgets.params: 100k -> 6" in done.stdout
+    assert "--classes: space.classes: found -3" in done.stderr
+    assert "--time-limit: solve.time_limit: found 'soon'" in done.stderr
 
 
 def test_two_limits_for_one_metric_are_refused():
