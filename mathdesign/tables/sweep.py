@@ -204,15 +204,21 @@ def _of_sound_rows(places: Document, base: Document) -> Sequence[Fault]:
         if isinstance(values, list) and values and not _key_problem(key)
     }
     explicit = [
-        row
-        for row in (data["rows"] if isinstance(data.get("rows"), list) else ())
+        (number, row)
+        for number, row in enumerate(data["rows"] if isinstance(data.get("rows"), list) else ())
         if isinstance(row, dict)
         and _is_word(row.get("name"))
         and not any(_key_problem(key) for key in row if key != "name")
     ]
-    one_by_one = [{"name": "base"}, *explicit]
-    one_by_one += [{"name": f"{k}", k: value} for k, values in grid.items() for value in values]
-    rows = tuple(_rows(base.data, {}, one_by_one[:MOST_TRIED]))
+    one_by_one: list[tuple[int | None, Mapping[str, Any]]] = [(None, {"name": "base"}), *explicit]
+    one_by_one += [
+        (None, {"name": _part(key, value), key: value})
+        for key, values in grid.items()
+        for value in values
+    ]
+    tried = one_by_one[:MOST_TRIED]
+    made = _rows(base.data, {}, [settings for _, settings in tried])
+    rows = tuple(replace(row, number=number) for row, (number, _) in zip(made, tried))
     keys = tuple(dict.fromkeys(key for row in rows for key in row.settings))
     try:
         Sweep(places.file, rows, keys, PARETO, Document(base.file, base.data, base.positions), places
