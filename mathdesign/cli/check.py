@@ -25,7 +25,8 @@ def check(session: Session, request: Request, out: Path | None) -> int:
     try:
         spec = request.read(session.say)
         kind = kind_of_spec(spec)
-        posed = kind.pose(spec)
+        with request.posing():
+            posed = kind.pose(spec)
         program = posed.program
         choice = choose(program, spec.solve.backend)
     except SpecError as error:

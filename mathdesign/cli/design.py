@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,14 @@ class Request:
             raise SpecError.plain("no limit that gives the network a size", f"one of {words}")
         return found
 
+    @contextmanager
+    def posing(self) -> Iterator[None]:
+        """What only shows when the program is posed is the file's fault, where there is one."""
+        try:
+            yield
+        except SpecError as error:
+            raise error if self.spec is None else error.of(str(self.spec)) from None
+
     def _options(self) -> Options:
         """Raises :class:`SpecError` with everything that cannot be read."""
         faults = []
@@ -146,7 +155,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
                 on_progress=on_progress,
                 should_stop=session.should_stop,
             )
-            found = solve_design(spec, hooks)
+            with request.posing():
+                found = solve_design(spec, hooks)
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:

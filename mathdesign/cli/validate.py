@@ -13,9 +13,11 @@ from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILU
 from mathdesign.cli.training import train_on_images, train_on_text
 from mathdesign.extras import how_to_install
 from mathdesign.files import refuse_folder
+from mathdesign.kinds.load import reworded
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
+from mathdesign.spec.faults import quoted
 
 
 def validate(
@@ -71,8 +73,12 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     try:
         return TrainingSpec(**{**request.get("validate", {}), **given})
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise Unreadable("; ".join(faults)) from None
+        faults = []
+        for item in error.errors(include_url=False):
+            name, found = ".".join(map(str, item["loc"])), quoted(item["input"])
+            place = f"--{name.replace('_', '-')}" if name in given else f"validate: {name}"
+            faults.append(f"{place}: found {found}; accepted: {reworded(item['msg'])}")
+        raise Unreadable("\n".join(faults)) from None
 
 
 def latency(

@@ -292,7 +292,7 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
             fault = document.fault(path, quoted(value), accepted, hint)
         else:
             cause = context.get("error")
-            accepted = str(cause) if isinstance(cause, ValueError) else _reworded(item["msg"])
+            accepted = str(cause) if isinstance(cause, ValueError) else reworded(item["msg"])
             fault = document.fault(path, quoted(item["input"]), accepted)
         known_fault = found.get(path)
         if known_fault is None or (not known_fault.suggestion and fault.suggestion):
@@ -302,7 +302,7 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
     return [fault for path, fault in found.items() if path not in outer]
 
 
-def _reworded(message: str) -> str:
+def reworded(message: str) -> str:
     """Pydantic's sentence as what is accepted: without its subject, in the words of YAML."""
     for word, kind in (("list", "a list"), ("tuple", "a list"), ("dictionary", "a mapping")):
         if message.startswith(f"Input should be a valid {word}"):

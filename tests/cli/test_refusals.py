@@ -141,6 +141,17 @@ def test_a_recount_needs_no_folder_to_write_to(good: Path, monkeypatch: pytest.M
     assert CliRunner().invoke(app, ["validate", "design.json"]).exit_code == 1
 
 
+def test_options_of_training_are_refused_in_words_of_ours(good: Path, tmp_path: Path):
+    words = ["--epochs", "0", "--device", "gpu", "--seed", str(10**30)]
+    done = CliRunner().invoke(app, ["validate", str(good / "design.json"), *words])
+    assert done.exit_code == 2
+    assert done.output.splitlines() == [
+        "--epochs: found 0; accepted: greater than or equal to 1",
+        f"--seed: found {10**30}; accepted: less than 2147483648",
+        "--device: found 'gpu'; accepted: 'auto', 'cpu' or 'cuda'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [

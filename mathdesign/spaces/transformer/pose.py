@@ -17,7 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.base import Budget, IntArray, refuse_large
+from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.transformer.entropy import layer_entropy
@@ -336,7 +337,8 @@ def _frame(
                 row.append(option.copies * (1 - m * soft) if i == j else 0)
             rows.append(row)
             values.append(value)
-        groups.append(_group(rows, values, plan.depths[i]))
+        costs = _int64(spec, rows)
+        groups.append(Group(costs, np.array(values, dtype=np.float64), *plan.depths[i]))
     constants = whole + [
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
         for m in spec.linear_metrics
@@ -345,13 +347,18 @@ def _frame(
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
     value = _metric_value(spec, constants)
-    return Frame(np.array(constants, dtype=np.int64), value, tuple(groups))
+    return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
-def _group(rows: list[list[int]], values: list[float], depth: tuple[int, int]) -> Group:
-    costs_: IntArray = np.array(rows, dtype=np.int64)
-    values_: FloatArray = np.array(values)
-    return Group(costs_, values_, *depth)
+def _int64(spec: TransformerSpec, rows: list[list[int]]) -> IntArray:
+    """Rows of costs as int64. Raises ``ValueError`` with the metric that exceeds it."""
+    try:
+        return np.array(rows, dtype=np.int64)
+    except OverflowError:
+        names = (*spec.columns(), EFFECTIVENESS)
+        for name, column in zip(names, zip(*rows)):
+            refuse_large(name, max(map(abs, column)))
+        raise
 
 
 def _at(spec: TransformerSpec) -> At:
