@@ -17,6 +17,7 @@ from mathdesign.cli.session import (
 )
 from mathdesign.extras import require
 from mathdesign.files import refuse_folder
+from mathdesign.kinds.load import STDIN
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mathdesign.tables.workers import Workers
 
 DEFAULT_OUT = Path("runs")
+#: A table whose sweep has no file.
+STDIN_NAME = "table"
 #: A terminal shows no more rows; the page and the files hold all.
 MOST_SHOWN = 40
 
@@ -62,14 +65,15 @@ def table(session: Session, request: TableRequest) -> int:
         return session.fail(EXIT_BAD_INPUT, f"--plots {unknown[0]}: accepted: {accepted}")
     if plots:
         require("table", "matplotlib")
-    out = request.out if request.out is not None else DEFAULT_OUT / request.sweep.stem
+    name = STDIN_NAME if str(request.sweep) == STDIN else request.sweep.stem
+    out = request.out if request.out is not None else DEFAULT_OUT / name
     refuse_folder(out)
     try:
         sweep = load_sweep(request.sweep, allow_outside=request.allow_outside)
         session.say(f"{request.sweep}: {len(sweep.rows):,} rows -> {out}")
         with session.interruptible(), session.table_progress() as on_progress:
             found = build_table(
-                sweep, out, title=request.sweep.stem, jobs=request.jobs,
+                sweep, out, title=name, jobs=request.jobs,
                 workers=_cluster(request.scheduler), strict=request.strict,
                 html=request.html, plots=plots, should_stop=session.should_stop,
                 on_progress=on_progress,

@@ -42,6 +42,14 @@ def test_bad_input_is_one_status_and_writes_nothing(finished):
     assert result.exit_code == 2 and "png, svg" in result.output
 
 
+def test_a_sweep_from_standard_input_has_a_folder_of_a_name(finished, monkeypatch):
+    folder, _, _ = finished
+    monkeypatch.chdir(folder)
+    text = "base: design.yaml\ngrid: {budgets.macs: [1]}\n"
+    result = run.invoke(app, ["table", "-"], input=text)
+    assert result.exit_code == 6 and (folder / "runs/table/table.csv").is_file(), result.output
+
+
 def test_a_metric_that_is_no_column_is_bad_input(finished):
     folder, _, _ = finished
     text = "base: design.yaml\ngrid: {budgets.macs: [1M]}\npareto: [speed, objective]\n"
