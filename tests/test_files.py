@@ -34,9 +34,12 @@ def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_names_the_file_that_was_meant(tmp_path, monkeypatch):
     """As the system says it: by an error without a name, while the bytes are written."""
-    monkeypatch.setattr(
-        files.os, "fdopen", lambda handle, mode: os.close(handle) or Path("/dev/full").open(mode)
-    )
+
+    def full(handle: int, mode: str) -> io.IOBase:
+        os.close(handle)
+        return Path("/dev/full").open(mode)
+
+    monkeypatch.setattr(files.os, "fdopen", full)
     with pytest.raises(OSError, match="No space left") as error:
         write_atomic(tmp_path / "out.txt", "new")
     assert error.value.filename == str(tmp_path / "out.txt") and not list(tmp_path.iterdir())
