@@ -50,7 +50,14 @@ def objectives_differ(first: Design, second: Design) -> str:
     ]
     told = [f"`{place}` is {_short(a)} and {_short(b)}" for place, a, b in differing[:MOST_TOLD]]
     more = f" and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
-    return "; ".join(told) + more
+    if told:
+        return "; ".join(told) + more
+    # Two folders of one name may hold two predictors; designs of before do not tell.
+    about = [design.figures.get("predictor") or {} for design in (first, second)]
+    hashes = [figures.get("sha256") for figures in about]
+    if None not in hashes and hashes[0] != hashes[1]:
+        return "their predictors differ, if in folders of one name"
+    return ""
 
 
 def _differing(path: tuple[str, ...], a: Any, b: Any) -> list[tuple[str, Any, Any]]:
