@@ -17,7 +17,7 @@ from mathdesign.kinds.load import reworded
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
-from mathdesign.spec.faults import quoted
+from mathdesign.spec.faults import SpecError, quoted
 
 
 def validate(
@@ -37,6 +37,8 @@ def validate(
         checks = independent_checks(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, f"cannot be checked here: {error.of(str(path))}")
     except ImportError as error:
         return session.fail(EXIT_FAILURE, how_to_install(error))
     document: dict[str, Any] = {"design": design.name, "checks": [asdict(c) for c in checks]}
@@ -70,8 +72,11 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     from pydantic import ValidationError
 
     given = {key: value for key, value in changes.items() if value is not None}
+    asked = request.get("validate")
+    # What is no mapping is told with the other faults of the request.
+    words = dict(asked) if isinstance(asked, Mapping) else {}
     try:
-        return TrainingSpec(**{**request.get("validate", {}), **given})
+        return TrainingSpec(**{**words, **given})
     except ValidationError as error:
         faults = []
         for item in error.errors(include_url=False):

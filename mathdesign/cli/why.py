@@ -31,7 +31,9 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
                 session.say(f"{alternative.slot}: done")
     except (NoSlots, DesignError, TableError) as error:
         return session.fail(EXIT_BAD_INPUT, f"{path}: {error}")
-    except (Unreadable, SpecError) as error:
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, str(error.of(str(path))))
+    except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         target = next((a.target for a in found if a.target is not None), None)
