@@ -10,6 +10,7 @@ from typing import Any
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.cli.training import require_for_images, training_recipe
 from mathdesign.extras import how_to_install
+from mathdesign.files import note_ours
 from mathdesign.result import Design
 from mathdesign.spec.blocks import TrainingSpec
 
@@ -70,6 +71,7 @@ def study(
     document["checks"] = list(checks)
     written = shown.write_study(folder, document, design.name)
     written += write_card(folder, design, document)
+    note_ours(written)
     if not (session.json or session.quiet):
         _print(session, document["rows"], shown.judge(rivals, runs))
     session.say("wrote " + ", ".join(str(path) for path in written))

@@ -91,9 +91,9 @@ def test_overriding_one_side_keeps_the_other():
 
 def test_faults_of_options_stand_at_the_option_and_not_in_the_file():
     for family, places in (
-        ("slotz", {("--family", 0, "space.family")}),
-        (None, {("--classes", 0, "space.classes"), ("--max", 0, "budgets.params.max"),
-                ("--max", 0, "budgets.speed")}),
+        ("slotz", {("command line: --family", 0, "space.family")}),
+        (None, {("command line: --classes", 0, "space.classes"), ("command line: --max", 0, "budgets.params.max"),
+                ("command line: --max", 0, "budgets.speed")}),
     ):  # fmt: skip
         document = read_document(ROOT / "examples/03_digits_tiny/design.yaml")
         Options(family, (3, 64), -7, {"params": "many", "speed": "1M"}).override(document)
