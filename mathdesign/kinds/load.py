@@ -110,7 +110,8 @@ def specification(document: Document, solve: Mapping[str, Any] | None = None) ->
         block = document.data.get("solve") or {}
         if isinstance(block, dict):
             document.data["solve"] = {**block, **solve}
-            document.given |= {("solve", key): "given beside the file" for key in solve}
+            for key in solve:  # a command line has said which option of its
+                document.given.setdefault(("solve", key), "given beside the file")
     return validated(document)
 
 
