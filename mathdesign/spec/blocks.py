@@ -201,7 +201,7 @@ class Specification(Block):
         limits = ((name, both.min, both.max) for name, both in self.limits().items())
         words = [
             " <= ".join(
-                f"{part:,}" if isinstance(part, int) else part
+                f"{part:,}" if isinstance(part, int) else str(part)
                 for part in (low, name, high)
                 if part is not None
             )
