@@ -22,7 +22,7 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         accepted = "one of predictor, metric and log_values, or predictor with log_values"
         yield ("objective",), found, accepted, ""
     if objective.predictor is not None and not _inside(objective.predictor):
-        accepted = "a folder below the working directory"
+        accepted = "a folder below the working directory (run the command from one that holds it)"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
