@@ -8,7 +8,7 @@ from typing import Any
 
 from mathdesign.cli.design import Request
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, EXIT_NO_DESIGN, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
 
@@ -22,13 +22,16 @@ def check(session: Session, request: Request, out: Path | None) -> int:
     from mathdesign.solvers import UnsupportedProblem, choose
     from mathdesign.solvers.base import Clock
 
+    if out is not None:
+        refuse_folder(out)
     try:
         spec = request.read(session.say)
         kind = kind_of_spec(spec)
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(on_progress=on_progress, should_stop=session.should_stop)
             clock = Clock(solve_options(spec.solve, hooks))
-            posed = pose(spec, clock)
+            with request.posing():
+                posed = pose(spec, clock)
             program = posed.program
             choice = choose(program, spec.solve.backend)
             lifted = kind.lifted(posed)

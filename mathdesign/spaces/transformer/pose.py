@@ -17,7 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
+from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
 from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spaces.transformer.entropy import layer_entropy
@@ -383,7 +384,7 @@ def _frame(
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
     value = _metric_value(spec, constants)
-    return Frame(np.array(constants, dtype=np.int64), value, tuple(groups))
+    return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
 def _priced(
@@ -391,13 +392,23 @@ def _priced(
 ) -> tuple[IntArray, FloatArray]:
     """Costs, shape ``(options, columns)``, and values of a stack's options."""
     found = [_option(spec, shell, stack, option) for option in options]
-    rows: IntArray = np.array([row for row, _ in found], dtype=np.int64)
-    return rows, np.array([value for _, value in found])
+    return _int64(spec, [row for row, _ in found]), np.array([value for _, value in found])
 
 
 def _column(numbers: Sequence[int]) -> IntArray:
-    """Shape ``(numbers, 1)``. Raises ``OverflowError`` for what int64 cannot hold."""
+    """Shape ``(numbers, 1)`` of what bears on the effectiveness. Raises ``ValueError`` beyond int64."""
+    refuse_large(EFFECTIVENESS, max(map(abs, numbers)))
     return np.array(numbers, dtype=np.int64)[:, None]
+
+
+def _int64(spec: TransformerSpec, rows: list[list[int]]) -> IntArray:
+    """Rows of costs as int64. Raises ``ValueError`` with the metric that exceeds it."""
+    try:
+        return np.array(rows, dtype=np.int64)
+    except OverflowError:
+        for name, column in zip((*spec.columns(), EFFECTIVENESS), zip(*rows)):
+            refuse_large(name, max(map(abs, column)))
+        raise
 
 
 def _at(spec: TransformerSpec) -> At:
