@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_table
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.fit import BadRequest, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.extras import require
 from mathdesign.files import folder_name, refuse_folder, write_atomic, yaml_text
 
 SHARES = re.compile(r"(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
@@ -29,16 +30,13 @@ class Asked:
 
 def evidence(session: Session, asked: Asked) -> int:
     """A table of whole networks by its description, every objective on every budget kind."""
-    try:
-        import lightgbm  # noqa: F401
+    require("predictor", "lightgbm", "pandas", *(["matplotlib"] if asked.out is not None else []))
+    from mathdesign.evidence import matrix
+    from mathdesign.evidence.description import read_description
+    from mathdesign.evidence.trained import read_trained
+    from mathdesign.report.terminal import print_table
+    from mathdesign.spec.faults import SpecError
 
-        from mathdesign.evidence import matrix
-        from mathdesign.evidence.description import read_description
-        from mathdesign.evidence.trained import read_trained
-        from mathdesign.report.terminal import print_table
-        from mathdesign.spec.faults import SpecError
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     if asked.out is not None:
         refuse_folder(asked.out)
     try:
@@ -133,14 +131,13 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     import numpy as np
     from scipy.stats import kendalltau
 
-    try:
-        from mathdesign.evidence.calibrate import CalibrationError
-        from mathdesign.evidence.calibrate import calibrate as fit
-        from mathdesign.evidence.description import read_description
-        from mathdesign.evidence.trained import parts_of, read_networks, specification_of
-        from mathdesign.spec.faults import SpecError
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    require("predictor", "pandas")
+    from mathdesign.evidence.calibrate import CalibrationError
+    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.evidence.description import read_description
+    from mathdesign.evidence.trained import parts_of, read_networks, specification_of
+    from mathdesign.spec.faults import SpecError
+
     if asked.out is not None:
         refuse_folder(asked.out)
     try:

@@ -7,14 +7,9 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mathdesign.cli.fit import (
-    HOW_TO_INSTALL,
-    BadRequest,
-    by_position,
-    read_list_spec,
-    read_table,
-)
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.fit import BadRequest, by_position, read_list_spec, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.programs.counts import rough
 
@@ -35,17 +30,15 @@ def evidence(
     session: Session, measured: Measured, budget: str, count: int, out: Path | None
 ) -> int:  # fmt: skip
     """The ``evidence`` command; returns the exit status."""
-    table, target = measured.table, measured.target
-    try:
-        import lightgbm  # noqa: F401
+    require("predictor", "lightgbm", "pandas", *(["matplotlib"] if out is not None else []))
+    from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.report.terminal import print_table
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import sample_of
 
-        from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.report.terminal import print_table
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import sample_of
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    table, target = measured.table, measured.target
+
     if out is not None:
         refuse_folder(out)
     try:
@@ -105,14 +98,13 @@ def calibrate(
     import numpy as np
     from scipy.stats import kendalltau
 
-    try:
-        from mathdesign.evidence.calibrate import CalibrationError
-        from mathdesign.evidence.calibrate import calibrate as fit
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import sample_of
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    require("predictor", "pandas")
+    from mathdesign.evidence.calibrate import CalibrationError
+    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import sample_of
+
     if out is not None:
         refuse_folder(out)
     try:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder
 from mathdesign.programs.counts import rough
 
-HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")
 #: The word of ``--positions`` that stands for every slot.
 ALL_SLOTS = "all"
@@ -40,15 +40,12 @@ class BadRequest(ValueError):
 
 def fit(session: Session, request: FitRequest) -> int:
     """The ``fit`` command; returns the exit status."""
-    try:
-        import lightgbm  # noqa: F401
+    require("predictor", "lightgbm", "pandas", "matplotlib")
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import fitted, sample_of
+    from mathdesign.surrogate.report import draw_calibration
 
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import fitted, sample_of
-        from mathdesign.surrogate.report import draw_calibration
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     refuse_folder(request.out)
     try:
         _check_words(request)
@@ -90,6 +87,7 @@ def prune(
     """The ``prune`` command: ``pruned.yaml`` is the specification with ``space.without``."""
     import math
 
+    require("predictor", "lightgbm", "pandas")
     from mathdesign.api import Hooks, solve_options
     from mathdesign.files import write_atomic, yaml_text
     from mathdesign.kinds import kind_of_spec
@@ -117,8 +115,6 @@ def prune(
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     request = spec.to_dict()
     request["space"]["without"] = found.without
     finite = {c: (None if math.isinf(v) else v) for c in found.cuts for v in [c.loss]}
@@ -187,14 +183,14 @@ def _space(name: str) -> Any:
 def read_list_spec(name: str) -> Any:
     """The specification of a named space, or in a YAML file, whose objective may be missing."""
     from mathdesign.kinds import kind_of_spec
-    from mathdesign.kinds.load import read_document, validated
+    from mathdesign.kinds.load import STDIN, read_document, validated
     from mathdesign.spaces.lists.named import SPACES
     from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
 
     if name in SPACES:
         document = Document("command line", {"space": {"family": name}})
-    elif Path(name).suffix:
+    elif name == STDIN or Path(name).suffix:
         document = read_document(name)
     else:
         hint = near_miss(name, list(SPACES))

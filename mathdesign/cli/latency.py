@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.fit import (
-    HOW_TO_INSTALL,
     BadRequest,
     by_position,
     read_list_spec,
     read_table,
 )
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic, yaml_text
 from mathdesign.spec.faults import near_miss
 
@@ -40,14 +40,10 @@ class LatencyRequest:
 
 def latency(session: Session, request: LatencyRequest) -> int:
     """The ``latency`` command; returns the exit status."""
-    try:
-        import pandas  # noqa: F401
-        import scipy  # noqa: F401
+    require("predictor", "pandas")
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spec.faults import SpecError
 
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.spec.faults import SpecError
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     if request.out is not None:
         refuse_folder(request.out)
     try:

@@ -8,7 +8,15 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session, guarded, plain_output
+from mathdesign.cli.interrupts import insisting
+from mathdesign.cli.session import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILURE,
+    STOPPED,
+    Session,
+    guarded,
+    plain_output,
+)
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
 from mathdesign.spec.quantities import QuantityError, seconds, share
@@ -40,8 +48,8 @@ app = Commands(
 )
 
 
-#: What Ctrl-C says, and how typer leaves where it comes before a command is at work.
-STOPPED, INTERRUPTED = "stopped: every file that is there is whole", 130
+#: How typer leaves where Ctrl-C comes before a command is at work.
+INTERRUPTED = 130
 
 
 def _version(asked: bool) -> None:
@@ -660,9 +668,10 @@ def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
     try:
-        app(prog_name="mathdesign")
-    except SystemExit as leaving:
-        if leaving.code != INTERRUPTED:
+        with insisting():
+            app(prog_name="mathdesign")
+    except (SystemExit, KeyboardInterrupt) as leaving:
+        if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
             raise
         # While a command was still being imported.
         typer.echo(STOPPED, err=True)

@@ -26,7 +26,9 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    Watch,
     refuse_heavy,
+    unwatched,
 )
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
@@ -84,10 +86,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.quick`."""
         return quick_words(family, image, classes, budgets)
 
-    def pose(self, spec: Spec) -> PosedChain:
+    def pose(self, spec: Spec, watch: Watch = unwatched) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
         with posing():
-            return to_program(spec)
+            return to_program(spec, watch)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
         """Every choice made."""

@@ -15,7 +15,7 @@ from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable
+from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable, Watch, unwatched
 from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -98,10 +98,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         objective = {"entropy": True} if family == CELLS else {"log_values": list(PATH)}
         return {"space": {"family": family}, "objective": objective, "budgets": dict(budgets)}
 
-    def pose(self, spec: ListSpec) -> PosedList:
+    def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec)
+            return pose(spec, watch)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options."""

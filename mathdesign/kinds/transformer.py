@@ -24,7 +24,9 @@ from mathdesign.spaces.kind import (
     ReadsText,
     Recount,
     TextTable,
+    Watch,
     refuse_heavy,
+    unwatched,
 )
 from mathdesign.spaces.transformer import rows
 from mathdesign.spaces.transformer.faults import transformer_faults
@@ -100,10 +102,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.spaces.transformer.quick`."""
         return quick_words(family, image, classes, budgets)
 
-    def pose(self, spec: TransformerSpec) -> PosedTransformer:
+    def pose(self, spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
         with posing():
-            return pose(spec)
+            return pose(spec, watch)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""

@@ -371,7 +371,11 @@ def test_weights_are_fitted_from_labels_or_refused(tmp_path, weights, noise, kep
         "kernel_size": [0.5, 0.5],
         "squeeze_excitation": [1.35, 1.35],
     }
-    space = {"family": "inverted_residual", "input": {"size": 32}, "stages": [{"width": 16, "expansion": 4}] * 2}
+    space = {
+        "family": "inverted_residual",
+        "input": {"size": 32},
+        "stages": [{"width": 16, "expansion": 4}] * 2,
+    }
     written = YAML(typ="safe").load((tmp_path / "o/objective.yaml").read_text())
     assert load({"space": space, **written})  # what it writes is what a specification says
 

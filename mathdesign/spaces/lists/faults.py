@@ -30,7 +30,7 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     if objective.pick == "sound" and objective.uncertainty:
         yield ("objective", "pick"), "sound beside uncertainty", "one of the two", ""
     if objective.predictor is not None and not _inside(objective.predictor):
-        accepted = "a folder below the working directory"
+        accepted = "a folder below the working directory (run the command from one that holds it)"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return

@@ -12,7 +12,7 @@ from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
-from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import SpecError
@@ -34,9 +34,11 @@ class PosedList(Posed[ListSpec]):
     """What was measured, where the predictor's folder holds it."""
 
 
-def pose(spec: ListSpec) -> PosedList:
+def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     """The solver-free program. Raises :class:`SpecError` where the predictor cannot be used."""
+    watch("tables", 0, 2)
     space = spec.table_space()
+    watch("tables", 1, 2)
     metrics = spec.metrics(space)
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
