@@ -22,6 +22,7 @@ from mathdesign.programs.base import (
 from mathdesign.solvers.base import Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
+from mathdesign.spec.quantities import counted, is_told
 
 #: Significant digits of a real number in words, rounded up so that a proposed limit really works.
 DIGITS = 6
@@ -63,6 +64,8 @@ class BudgetReach:
     alone: int | float | None
     together: int | float | None
     proven: bool = True
+    unit: str = ""
+    """What integers are steps of, where that is to be told (:func:`counted`)."""
 
     @property
     def impossible_alone(self) -> bool:
@@ -72,16 +75,18 @@ class BudgetReach:
     def line(self) -> str:
         """One sentence for the user."""
         reach = "least" if self.side == "max" else "greatest"
-        text = f"{self.metric}: asked {self.side} {_number(self.limit)}; {reach} reachable alone "
+        text = f"{self.metric}: asked {self.side} {_number(self.limit, self.unit)}; {reach} reachable alone "
         if self.alone is None:
             text += "unknown (nothing found in time)"
         elif not self.missed_by(self.alone):
-            text += f"{_number(self.alone)} (possible alone)"
+            text += f"{_number(self.alone, self.unit)} (possible alone)"
         else:
             verdict = "impossible alone" if self.proven else "nothing nearer found in time"
-            text += f"{_number(self.alone)} ({verdict})"
+            text += f"{_number(self.alone, self.unit)} ({verdict})"
         return text + (
-            f"; all together {_number(self.together)}" if self.together is not None else ""
+            f"; all together {_number(self.together, self.unit)}"
+            if self.together is not None
+            else ""
         )
 
     def missed_by(self, value: int | float) -> bool:
@@ -111,7 +116,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists only."""
-        return {"budgets": [asdict(b) for b in self.budgets], "lines": self.lines()}
+        told = [{k: v for k, v in asdict(b).items() if k != "unit" or v} for b in self.budgets]
+        return {"budgets": told, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """Sentences for the user, the concrete cure last."""
@@ -119,7 +125,11 @@ class Explanation:
             return ["no design satisfies the rules: loosen `space.rules` or the choices"]
         lines = [budget.line() for budget in self.budgets]
         if cure := self.cure:
-            words = [f"{limit.metric} {limit.side} {_number(limit.bound)}" for limit in cure]
+            units = {budget.metric: budget.unit for budget in self.budgets}
+            words = [
+                f"{limit.metric} {limit.side} {_number(limit.bound, units[limit.metric])}"
+                for limit in cure
+            ]
             lines.append("this works: " + ", ".join(words) + " (other budgets as they are)")
         return lines
 
@@ -158,7 +168,7 @@ def explain(
     reaches = [
         BudgetReach(
             limit.metric, limit.side, limit.bound, reach.value,
-            measured[limit.metric] if measured else None, reach.proven,
+            measured[limit.metric] if measured else None, reach.proven, _unit(program, limit.metric),
         )
         for limit, reach in alone.items()
     ]  # fmt: skip
@@ -178,6 +188,7 @@ class MetricReach:
     least: int | float | None
     greatest: int | float | None
     asked: tuple[Limit, ...]
+    unit: str = ""
 
     def document(self) -> dict[str, int | float]:
         """For ``--json``; what is not known is left out."""
@@ -187,10 +198,10 @@ class MetricReach:
     def row(self) -> tuple[str, str, str, str]:
         """For a table: metric, least, greatest, budget."""
         sides = {limit.side: limit.bound for limit in self.asked}
-        words = [f"{sign} {_plain(sides[side])}" for side, sign in (("min", ">="), ("max", "<="))
+        words = [f"{sign} {_plain(sides[side], self.unit)}" for side, sign in (("min", ">="), ("max", "<="))
                  if side in sides]  # fmt: skip
         least, greatest = (
-            "" if end is None else _plain(end) for end in (self.least, self.greatest)
+            "" if end is None else _plain(end, self.unit) for end in (self.least, self.greatest)
         )
         return self.metric, least, greatest, " ".join(words)
 
@@ -207,7 +218,8 @@ def reaches_of(lifted: Lifted, metrics: Sequence[str]) -> list[MetricReach] | No
         if least.impossible:
             return None
         asked = tuple(limit for limit in program.limits if limit.metric == metric)
-        found.append(MetricReach(metric, least.value, greatest.value, asked))
+        unit = _unit(program, metric)
+        found.append(MetricReach(metric, least.value, greatest.value, asked, unit))
     for limit, needed in lifted.needs:
         found.append(MetricReach(limit.metric, needed, None, (limit,)))
     return found
@@ -314,10 +326,16 @@ def _solved(program: Program, options: SolveOptions) -> Any:
     return choose(program).backend.solve(program, options)
 
 
-def _plain(value: int | float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
+def _plain(value: int | float, unit: str = "") -> str:
+    return counted(value, unit) if isinstance(value, int) else f"{value:.6f}"
 
 
-def _number(value: int | float) -> str:
+def _unit(program: Program, metric: str) -> str:
+    """What the integers of a metric are steps of, where that is to be told."""
+    unit = program.unit(metric)
+    return unit if is_told(unit) else ""
+
+
+def _number(value: int | float, unit: str = "") -> str:
     """Integers exactly; reals rounded up, so that a proposed limit really works."""
-    return f"{value:,}" if isinstance(value, int) else rounded_up(value, DIGITS)
+    return counted(value, unit) if isinstance(value, int) else rounded_up(value, DIGITS)

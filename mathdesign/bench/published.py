@@ -26,6 +26,9 @@ INVERTED_BUDGETS = {
     "50M": (8_700_000_000, 50_000_000),
     "89M": (15_400_000_000, 89_000_000),
 }
+#: Of the five stages of each published network: 29M spends its first at full resolution.
+RESNET_STRIDES = (2, 2, 2, 1, 2)
+INVERTED_STRIDES = {"29M": (1, 2, 2, 2, 2), "50M": (2, 2, 2, 2, 1), "89M": (2, 2, 2, 2, 1)}
 #: Optima that a prototype proved to a relative gap of 1e-6.
 KNOWN_OPTIMA = {"R18": 36409.395, "R34": 48537.943, "R50": 51989.128}
 
@@ -46,7 +49,7 @@ def resnet(
     entropy: EntropyOptions | None = None,
     volume: VolumeOptions | None = None,
     effectiveness: float = 0.3,
-    strides: tuple[int, ...] = (2, 2, 2, 1, 2),
+    strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "resnet",
 ) -> DesignProblem:
     """Five bottleneck stages on 224 x 224 images, every width on a grid."""
@@ -71,10 +74,10 @@ def inverted(
     entropy: EntropyOptions | None = None,
     volume: VolumeOptions | None = None,
     effectiveness: float = 0.5,
+    strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "inverted",
 ) -> DesignProblem:
     """Five inverted residual stages with squeeze-and-excitation, and a head, on 224 x 224."""
-    strides = (2, 2, 2, 1, 2)
     sizes = resolutions(224, (2, *strides, 1))
     stages = [_conv("stem", "stem", 2, sizes[0], sizes[1], multiples(16, 64), 3)]
     for i, stride in enumerate(strides):
@@ -98,7 +101,8 @@ def inverted(
 def named(name: str, **options: object) -> DesignProblem:
     """A problem by its name: ``R18``, ``R34``, ``R50``, ``29M``, ``50M``, ``89M`` (``-defect``).
 
-    ``-volume``: the log-volume under the same budgets, without a limit on effectiveness.
+    Each with the strides of the published network that it is compared with. ``-volume``: the
+    log-volume under the same budgets, without a limit on effectiveness.
     """
     base, *variants = name.split("-")
     if "volume" in variants:
@@ -109,6 +113,7 @@ def named(name: str, **options: object) -> DesignProblem:
         *INVERTED_BUDGETS[base],
         name=name,
         defect="defect" in variants,
+        strides=INVERTED_STRIDES[base],
         **options,  # type: ignore[arg-type]
     )
 

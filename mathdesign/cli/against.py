@@ -9,6 +9,7 @@ from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.cli.training import HOW_TO_INSTALL, training_recipe
+from mathdesign.files import note_ours
 from mathdesign.result import Design
 from mathdesign.spec.blocks import TrainingSpec
 
@@ -67,6 +68,7 @@ def study(
     document["checks"] = list(checks)
     written = shown.write_study(folder, document, design.name)
     written += write_card(folder, design, document)
+    note_ours(written)
     if not (session.json or session.quiet):
         _print(session, document["rows"], shown.judge(rivals, runs))
     session.say("wrote " + ", ".join(str(path) for path in written))

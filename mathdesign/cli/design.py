@@ -19,7 +19,6 @@ from mathdesign.files import refuse_folder
 from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import read_document, specification
 from mathdesign.kinds.quick import Options, quick, shape_of
-from mathdesign.programs.counts import rough
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import Fault, SpecError
 
@@ -146,7 +145,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
                 on_choice=lambda problem, choice: session.say(
-                    f"{spec.name}: {rough(problem.size)} designs; backend {choice.backend.name}: "
+                    f"{spec.name}: {problem.census()}; backend {choice.backend.name}: "
                     f"{choice.reason}"
                 ),
                 on_progress=on_progress,

@@ -11,6 +11,7 @@ import typer
 from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
+from mathdesign.spec.quantities import QuantityError, seconds, share
 
 
 class Commands(typer.Typer):
@@ -47,6 +48,18 @@ def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"mathdesign {installed()}")
         raise typer.Exit()
+
+
+def _read(reader: Callable[[Any], float]) -> Callable[[Any], float]:
+    """``reader`` as the parser of an option: what is wrong is said in its own words."""
+
+    def parsed(text: Any) -> float:
+        try:
+            return reader(text)
+        except QuantityError as error:
+            raise typer.BadParameter(error.about(text)) from None
+
+    return parsed
 
 
 @app.callback()
@@ -247,7 +260,10 @@ def search(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Between two fits.")] = 5,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Measured at once.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds a query.")] = 86400,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", parser=_read(seconds), metavar="TIME", help="Of one query."),
+    ] = "24 h",  # type: ignore[assignment]  # read as if it were typed
     baselines: Annotated[
         bool | None,
         typer.Option("--baselines/--no-baselines", help="random and evolution; with --table: yes."),
@@ -540,8 +556,14 @@ def bench_solvers(
     backends: Annotated[
         str, typer.Option("--backends", help="Backends, comma-separated.")
     ] = "exact,highs,evolution,anneal",
-    time_limit: Annotated[str, typer.Option("--time-limit", help="Per run.")] = "60 s",
-    gap: Annotated[str, typer.Option("--gap", help="Relative gap to reach.")] = "0.1%",
+    time_limit: Annotated[
+        float,
+        typer.Option("--time-limit", parser=_read(seconds), metavar="TIME", help="Per run."),
+    ] = "60 s",  # type: ignore[assignment]  # read as if it were typed
+    gap: Annotated[
+        float,
+        typer.Option("--gap", parser=_read(share), metavar="SHARE", help="Relative gap to reach."),
+    ] = "0.1%",  # type: ignore[assignment]
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each heuristic.")] = 1,
     evaluations: Annotated[
         int, typer.Option("--evaluations", help="Budget of each heuristic run.")

@@ -17,6 +17,7 @@ from mathdesign.cli.session import (
     Session,
 )
 from mathdesign.files import refuse_folder
+from mathdesign.solvers.base import gap_text
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _show(session: Session, found: Any) -> None:
             status = result.status if result else "pending"
             rows.append((entry.row.name, status, *("" for _ in header[2:])))
             continue
-        gap = "-" if result.gap is None else f"{result.gap:.2%}"
+        gap = "-" if result.gap is None else gap_text(result.gap)
         counts = (_count(result.metrics.get(name)) for name in metrics)
         rows.append((entry.row.name, result.status, f"{result.objective:.3f}", gap, *counts))
     print_table(session.out, "designs", header, rows, left=2)

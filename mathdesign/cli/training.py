@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json as json_module
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.files import write_atomic
 from mathdesign.report.files import write_training
 from mathdesign.report.html import Trained
 from mathdesign.result import Design
@@ -55,7 +53,7 @@ def train_on_images(
     try:
         from mathdesign.validators.training import data
         from mathdesign.validators.training.checkpoint import CheckpointError
-        from mathdesign.validators.training.curves import draw_curve
+        from mathdesign.validators.training.curves import curve_png
         from mathdesign.validators.training.images import TrainingDiverged, initialised, train
 
         size = words.size or images.size
@@ -76,12 +74,9 @@ def train_on_images(
             checkpoint = folder / f".training-{mark}.pt"
             result = train(module, split, options, on_progress, checkpoint=checkpoint)
             checkpoint.unlink(missing_ok=True)
-        curve = draw_curve(result.curve, folder / "curve.png", design.name)
         document = asdict(result)
-        text = json_module.dumps(document, indent=2) + "\n"
-        written = [curve, write_atomic(folder / "training.json", text)]
-        trained = Trained(document, curve.read_bytes())
-        written += write_training(design, folder, trained)
+        trained = Trained(document, curve_png(result.curve, design.name))
+        written = write_training(design, folder, trained)
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
     except (data.DataError, SpecError, CheckpointError) as error:
@@ -134,7 +129,7 @@ def train_on_text(
             lambda c: session.say(f"step {c.step}: {c.bits_per_byte:.4f} bits per byte held out"),
         )  # fmt: skip
         document = asdict(result)
-        path = write_atomic(folder / "training.json", json_module.dumps(document, indent=2) + "\n")
+        path = write_training(design, folder, Trained(document))[0]
     except ImportError:
         return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
     except (DataError, ValueError) as error:

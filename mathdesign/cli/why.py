@@ -10,7 +10,7 @@ from pathlib import Path
 from mathdesign.alternatives import Alternative, NoSlots, alternatives
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import note_ours, write_atomic
 
 
 def why(session: Session, path: Path, out: Path | None = None) -> int:
@@ -46,7 +46,8 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
     document = {"design": design.name, "slots": [asdict(a) for a in found]}
     if out is not None:
         text = json_module.dumps(document, indent=2) + "\n"
-        session.say(f"wrote {write_atomic(out / 'why.json', text)}")
+        (written,) = note_ours([write_atomic(out / "why.json", text)])
+        session.say(f"wrote {written}")
     session.result(document)
     return 0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
+from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
@@ -25,6 +26,8 @@ from mathdesign.validators.errors import RecheckError
 STAGE_HEADER = (
     "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
 )  # fmt: skip
+#: The profile that counts what is built.
+BUILT: CountingProfile = "macs"
 FIGURES = ("entropy", "depth_penalty", EFFECTIVENESS)
 VOLUME = "volume"
 """Reported where it is part of the objective."""
@@ -120,7 +123,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
-        counts = recheck.count(network, "macs")
+        counts = recheck.count(network, BUILT)
         refuse_heavy(counts["params"], counts["macs"], counts["blocks"])
         return export.build(network)
 
@@ -156,6 +159,14 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
         ]
+
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """Other profiles leave something out (the classifier)."""
+        return bool(request.get("counting", BUILT) == BUILT)
+
+    def as_built(self, network: Network) -> Mapping[str, int]:
+        """Every weight and multiply-add."""
+        return recheck.count(network, BUILT)
 
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""

@@ -147,6 +147,14 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             words = "the one of the design" if same else "another one: it was fitted anew"
             yield Check("predictor", same, words)
 
+    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
+        try:
+            spec = ListSpec.model_validate(dict(request))
+            return {metric: own.unit for metric, own in spec.steps().items() if own.unit}
+        except ValueError:
+            return {}  # not our request: the integers as they are
+
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name and options."""
         return {"name": network.name, "options": dict(network.options)}

@@ -21,6 +21,7 @@ from mathdesign.solvers.portfolio import AUTO, names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.quantities import QuantityError
 from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
 
@@ -106,7 +107,9 @@ def specification(document: Document, solve: Mapping[str, Any] | None = None) ->
     """The specification that a document states; ``solve`` replaces entries of its ``solve:``."""
     if solve and isinstance(document.data, dict):
         block = document.data.get("solve") or {}
-        document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
+        if isinstance(block, dict):
+            document.data["solve"] = {**block, **solve}
+            document.given |= {("solve", key): "given beside the file" for key in solve}
     return validated(document)
 
 
@@ -292,7 +295,8 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
         else:
             cause = context.get("error")
             accepted = str(cause) if isinstance(cause, ValueError) else _reworded(item["msg"])
-            fault = document.fault(path, quoted(item["input"]), accepted)
+            meant = cause.meant if isinstance(cause, QuantityError) else ""
+            fault = document.fault(path, quoted(item["input"]), accepted, meant)
         known_fault = found.get(path)
         if known_fault is None or (not known_fault.suggestion and fault.suggestion):
             found[path] = fault

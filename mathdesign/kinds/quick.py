@@ -100,6 +100,7 @@ class Options:
         said = []
         for path, value, option in changes:
             before = _set(data, path, value)
+            document.given[path] = f"command line: {option}"
             shown = dotted(path).removesuffix(".max")
             found = "nothing" if before is None else str(before)
             said.append(f"{option} overrides {document.file}: {shown}: {found} -> {value}")

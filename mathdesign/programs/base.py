@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathdesign.notebook import html_lines
+from mathdesign.programs.counts import rough
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -131,11 +132,12 @@ class Program(abc.ABC):
 
     def __repr__(self) -> str:
         limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
-        words = [f"{self.size:.4g} designs {self.extent}", *limits]
+        words = [f"{rough(self.size, 4)} designs before rules, {self.extent}", *limits]
         return f"<{type(self).__name__} {self.name}: {', '.join(words)}>"
 
     def _repr_html_(self) -> str:
-        rows = [("size", f"{self.size:.4g} designs {self.extent}"), ("form", self.form)]
+        size = f"{rough(self.size, 4)} designs before rules, {self.extent}"
+        rows = [("size", size), ("form", self.form)]
         rows += [("metrics", ", ".join(self.metric_names))]
         rows += [(limit.metric, f"{SIGNS[limit.side]} {limit.bound:,}") for limit in self.limits]
         return html_lines(self.name, ("program", ""), rows)
@@ -155,6 +157,13 @@ class Program(abc.ABC):
     def count(self) -> int:
         """Number of designs that keep the rules, where the form can count them; else the size."""
         return self.size
+
+    def census(self) -> str:
+        """How many designs there are, in words: those that the rules leave, and of how many."""
+        left, every = self.count(), self.size
+        if left == every:
+            return f"{rough(every)} designs"
+        return f"{rough(left)} designs ({rough(every)} before rules)"
 
     @property
     @abc.abstractmethod

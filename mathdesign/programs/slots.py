@@ -290,6 +290,10 @@ class SlotProblem(Program):
         """Number of points (rules and budgets ignored)."""
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
+    def census(self) -> str:
+        """The number of designs; rules, which are not counted, may leave fewer."""
+        return super().census() + (" before rules" if self.rules else "")
+
     @property
     def extent(self) -> str:
         """The number of slots."""

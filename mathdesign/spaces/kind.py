@@ -264,6 +264,18 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """What a proof speaks of where that is not the network itself (``the predictor``)."""
         return ""
 
+    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Of metrics of the user's own that have one: what their integers are steps of."""
+        return {}
+
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """Whether the metrics of its designs are those of the built module, nothing left out."""
+        return True
+
+    def as_built(self, network: N) -> Mapping[str, int]:
+        """Metrics of the built module, where :meth:`counts_as_built` says that others are counted."""
+        return {}
+
     def images(self, network: N) -> ReadsImages | None:
         """What it reads, where it tells images apart."""
         return None

@@ -144,7 +144,9 @@ def test_designs_are_short_in_a_console_and_tables_in_a_notebook(path):
 
 def test_programs_and_solutions_are_short_too():
     problem = mathdesign.problem(load(TINY))
-    assert repr(problem).startswith("<DesignProblem digits-tiny: 270 designs in 4 stages")
+    assert repr(problem).startswith(
+        "<DesignProblem digits-tiny: 270 designs before rules, in 4 stages"
+    )
     assert "params <= 100,000" in repr(problem) and len(repr(problem)) < 200
     solution = mathdesign.solve(problem)
     assert "optimal" in repr(solution) and len(repr(solution)) < 250

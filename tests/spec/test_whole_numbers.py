@@ -10,7 +10,7 @@ from mathdesign.cli.main import app
 from mathdesign.programs.base import rounded_up
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
-from mathdesign.spec.values import count
+from mathdesign.spec.quantities import count
 
 #: 6e330 networks.
 DECODER = """

@@ -8,11 +8,12 @@ from pathlib import PurePath
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
 from mathdesign.spec.faults import CrossFault, near_miss
+from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
 
 def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     """Every fault of ``spec`` as a whole."""
-    faults = list(_slot_faults(spec))
+    faults = [*_slot_faults(spec), *_cost_faults(spec)]
     yield from faults
     objective = spec.objective
     given = [k for k in ("predictor", "metric", "log_values") if getattr(objective, k) is not None]
@@ -34,6 +35,39 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     for path, metric in wanted:
         if metric not in known:
             yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+
+
+def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    """Units that do not go together, and numbers that programs do not hold."""
+    slots = spec.space.slots or ()
+    for metric in dict.fromkeys(m for slot in slots for m in slot.costs):
+        first = next(i for i, slot in enumerate(slots) if metric in slot.costs)
+        path = ("space", "slots", first, "costs", metric)
+        costs = [cost for slot in slots for cost in slot.costs.get(metric, ())]
+        try:
+            steps = Steps.of(costs)
+        except QuantityError as error:
+            yield path, " and ".join(map(str, _unlike(costs))), str(error), ""
+            continue
+        if any(steps.below(cost) > LARGEST_COST for cost in costs):
+            most = f"0 to {LARGEST_COST}" + (f" steps of {steps.unit}" if steps.unit else "")
+            yield path, "a cost out of range", most, ""
+        for side in ("min", "max"):
+            limit = getattr(spec.budgets.get(metric), side, None)
+            if limit is not None and not steps.holds(limit):
+                accepted = f"a number of {steps.base}" if steps.base else "a plain number"
+                yield ("budgets", metric), str(limit), f"{accepted}, as its costs are", ""
+    for metric, limits in spec.budgets.items():
+        if not slots and any(
+            s and (s.unit or s.value.denominator > 1) for s in (limits.min, limits.max)
+        ):
+            yield ("budgets", metric), str(limits.max or limits.min), "a whole number", ""
+
+
+def _unlike(costs: Sequence[Amount]) -> list[Amount]:
+    """The first cost of each unit, or else the one of the most decimals."""
+    found = {cost.unit: cost for cost in reversed(costs) if cost.value}
+    return [*found.values()] if len(found) > 1 else [max(costs, key=lambda c: c.value.denominator)]
 
 
 def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
@@ -84,8 +118,6 @@ def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> I
             if len(costs) != len(slot.options):
                 accepted = f"{len(slot.options)}, one for each option"
                 yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
-            if any(not 0 <= cost <= LARGEST_COST for cost in costs):
-                yield (*path, "costs", metric), "a cost out of range", f"0 to {LARGEST_COST}", ""
 
 
 def _without_faults(spec: ListSpec) -> Iterator[CrossFault]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,9 +23,12 @@ from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.lists.named import SPACES
-from mathdesign.spec.blocks import Block, Budget, Limits, Name, Specification, Weight
+from mathdesign.spec.blocks import Block, CostBudgets, CostLists, Name, Specification, Weight
+from mathdesign.spec.quantities import Amount, Steps
 
+#: In steps (see :class:`mathdesign.spec.quantities.Steps`).
 LARGEST_COST = 2**53
+NOTHING = Amount(Fraction(0))
 
 
 def _option(value: Any) -> Any:
@@ -50,8 +54,9 @@ class SlotSpec(Block):
     name: Name
     options: tuple[Option, ...] = Field(..., min_length=1, max_length=1000)
     ordered: bool = Field(False, description="The options are numbers with an order.")
-    costs: dict[str, tuple[int, ...]] = Field(
-        default_factory=dict, description="By metric: one whole number for each option."
+    costs: CostLists = Field(
+        default_factory=dict,
+        description="By metric: for each option a number, perhaps with decimals or a unit.",
     )
 
 
@@ -104,9 +109,9 @@ class ListSpec(Specification):
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
-    budgets: dict[str, Budget] = Field(default_factory=dict)
+    budgets: CostBudgets = Field(default_factory=dict)
 
-    def limits(self) -> dict[str, Limits]:
+    def limits(self) -> dict[str, Any]:
         """The budgets, by metric."""
         return dict(self.budgets)
 
@@ -116,15 +121,23 @@ class ListSpec(Specification):
             space = SPACES[self.space.family]()
         else:
             slots = tuple(map(_slot, self.space.slots))
-            metrics = {}
-            for metric in dict.fromkeys(m for s in self.space.slots for m in s.costs):
+            metrics, steps = {}, self.steps()
+            for metric, own in steps.items():
                 unary = tuple(
-                    np.array(s.costs.get(metric, (0,) * len(s.options)), dtype=np.int64)
+                    np.array([own.below(c) for c in s.costs.get(metric, (NOTHING,) * len(s.options))],
+                             dtype=np.int64)
                     for s in self.space.slots
-                )
+                )  # fmt: skip
                 metrics[metric] = TableSum(0, unary)
-            space = TableSpace("slots", slots, metrics)
+            units = {metric: own.unit for metric, own in steps.items() if own.unit}
+            space = TableSpace("slots", slots, metrics, units=units)
         return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
+
+    def steps(self) -> dict[str, Steps]:
+        """What each metric of the user's own slots is counted in."""
+        slots = self.space.slots or ()
+        names = dict.fromkeys(metric for slot in slots for metric in slot.costs)
+        return {m: Steps.of(c for s in slots for c in s.costs.get(m, ())) for m in names}
 
     def removed(self, space: TableSpace) -> dict[int, set[int]]:
         """``space.without`` as positions in :meth:`table_space`: slot -> options."""
@@ -136,7 +149,15 @@ class ListSpec(Specification):
 
     def requested(self) -> tuple[BudgetRow, ...]:
         """The budgets as rows of the program."""
-        return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+        steps = self.steps()
+        rows = []
+        for metric, limit in sorted(self.budgets.items()):
+            own = steps.get(metric, Steps())
+            upper = None if limit.max is None else own.below(limit.max)
+            rows.append(
+                BudgetRow(metric, upper, None if limit.min is None else own.above(limit.min))
+            )
+        return tuple(rows)
 
 
 def _slot(words: SlotSpec) -> Slot:
