@@ -8,6 +8,7 @@ metric / limit over the upper budgets; its values are what the user can ask for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from mathdesign.programs.base import (
     keeps_effectiveness,
     rounded_up,
 )
-from mathdesign.solvers.base import Progress, SolveOptions, Status
+from mathdesign.solvers.base import Clock, Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
 from mathdesign.spec.quantities import counted, is_told
@@ -182,18 +183,27 @@ class MetricReach:
     """What one metric can be in the whole space, budgets lifted, and what was asked of it.
 
     ``greatest`` is ``None`` for limits of which only the least is known (effectiveness).
+    ``open`` names the ends that a limit of time left open: there it is the nearest that was found.
     """
 
     metric: str
     least: int | float | None
     greatest: int | float | None
     asked: tuple[Limit, ...]
+    open: tuple[str, ...] = ()
     unit: str = ""
 
-    def document(self) -> dict[str, int | float]:
+    def document(self) -> dict[str, Any]:
         """For ``--json``; what is not known is left out."""
         found = {"least": self.least, "greatest": self.greatest}
-        return {side: value for side, value in found.items() if value is not None}
+        known: dict[str, Any] = {side: v for side, v in found.items() if v is not None}
+        return known | ({"open": list(self.open)} if self.open else {})
+
+    def _end(self, side: str, value: int | float | None) -> str:
+        if side not in self.open:
+            return "" if value is None else _plain(value, self.unit)
+        sign = "<=" if side == "least" else ">="
+        return "not found in time" if value is None else f"{sign} {_plain(value, self.unit)}"
 
     def row(self) -> tuple[str, str, str, str]:
         """For a table: metric, least, greatest, budget."""
@@ -201,28 +211,45 @@ class MetricReach:
         words = [f"{sign} {_plain(sides[side], self.unit)}" for side, sign in (("min", ">="), ("max", "<="))
                  if side in sides]  # fmt: skip
         least, greatest = (
-            "" if end is None else _plain(end, self.unit) for end in (self.least, self.greatest)
+            self._end(side, end)
+            for side, end in (("least", self.least), ("greatest", self.greatest))
         )
         return self.metric, least, greatest, " ".join(words)
 
 
-def reaches_of(lifted: Lifted, metrics: Sequence[str]) -> list[MetricReach] | None:
-    """What each of ``metrics``, and each other limit, can be; ``None``: the rules conflict."""
+def reaches_of(
+    lifted: Lifted, metrics: Sequence[str], clock: Clock | None = None
+) -> list[MetricReach] | None:
+    """What each of ``metrics``, and each other limit, can be; ``None``: the rules conflict.
+
+    ``clock``: how long all of it may take together; ends that it leaves open are marked.
+    """
+    clock = clock or Clock(SolveOptions(time_limit_s=math.inf))
     program = lifted.program
     bare, found = program.unlimited(), list[MetricReach]()
     others = [limit.metric for limit in program.limits if limit.metric not in program.metric_names]
     for metric in (*metrics, *others):
         real = metric in others
-        least = extreme(program if real else bare, metric, largest=False)
-        greatest = Extreme(None, None) if real else extreme(bare, metric, largest=True)
+        clock.report(None, None, 0, f"reach of {metric}")
+        least = extreme(program if real else bare, metric, largest=False, options=_rest(clock))
+        greatest = Extreme(None, None)
+        if not real:
+            greatest = extreme(bare, metric, largest=True, options=_rest(clock))
         if least.impossible:
             return None
         asked = tuple(limit for limit in program.limits if limit.metric == metric)
+        ends = () if real else (("least", least), ("greatest", greatest))
+        left = tuple(side for side, end in ends if not end.proven)
         unit = _unit(program, metric)
-        found.append(MetricReach(metric, least.value, greatest.value, asked, unit))
+        found.append(MetricReach(metric, least.value, greatest.value, asked, left, unit))
     for limit, needed in lifted.needs:
         found.append(MetricReach(limit.metric, needed, None, (limit,)))
     return found
+
+
+def _rest(clock: Clock) -> SolveOptions:
+    """The options of one of several questions: proofs, in the time that is left."""
+    return replace(clock.options, gap=0.0, time_limit_s=clock.remaining_s)
 
 
 def extreme(

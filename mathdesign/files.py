@@ -47,9 +47,12 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
         temporary = Path(name)
         temporary.chmod(_permissions(target))
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+        if isinstance(error, OSError) and error.errno is not None:
+            # A full disk does not say which one, and nobody knows the temporary file.
+            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
         raise
     return target
 

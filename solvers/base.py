@@ -159,6 +159,10 @@ class Backend(abc.ABC, Generic[P]):
         """Why this backend cannot treat ``problem``, of a form that it accepts (``None``: it can)."""
         return None
 
+    def suits(self, problem: P) -> bool:
+        """Whether ``backend: auto`` thinks of it at all for such a program."""
+        return True
+
     def passes(self, problem: P) -> str | None:
         """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
         return self.refuses(problem)

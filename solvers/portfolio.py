@@ -22,6 +22,7 @@ AUTO = "auto"
 BACKENDS: dict[str, str] = {
     "brute": "mathdesign.solvers.scan.enumeration:Brute",
     "scan": "mathdesign.solvers.scan.enumeration:Scan",
+    "paths": "mathdesign.solvers.paths.backend:Paths",
     "exact": "mathdesign.solvers.exact.engine:Exact",
     "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",
@@ -84,7 +85,7 @@ def choose(problem: Program, name: str = AUTO) -> Choice:
     skipped: dict[str, str] = {}  # reason -> who said it first: what goes by two names is said once
     for candidate in BACKENDS:
         chosen = backend(candidate)
-        if isinstance(problem, chosen.accepts):
+        if isinstance(problem, chosen.accepts) and chosen.suits(problem):
             reason = cannot(chosen, problem)
             if reason is None and (reason := chosen.passes(problem)) is None:
                 return Choice(chosen, "; ".join([chosen.because(problem), *_said(skipped)]))

@@ -8,7 +8,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
+from mathdesign.cli.interrupts import insisting
+from mathdesign.cli.session import EXIT_FAILURE, STOPPED, Session, guarded, plain_output
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
 from mathdesign.spec.quantities import QuantityError, seconds, share
@@ -40,8 +41,8 @@ app = Commands(
 )
 
 
-#: What Ctrl-C says, and how typer leaves where it comes before a command is at work.
-STOPPED, INTERRUPTED = "stopped: every file that is there is whole", 130
+#: How typer leaves where Ctrl-C comes before a command is at work.
+INTERRUPTED = 130
 
 
 def _version(asked: bool) -> None:
@@ -310,7 +311,9 @@ def search(
 
 @app.command()
 def evidence(
-    table: Annotated[Path, typer.Option("--table", help="Every network of the space, trained.")],
+    table: Annotated[
+        Path, typer.Option("--table", help="Trained networks: all of the space, or a part.")
+    ],
     space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
     target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
     budget: Annotated[
@@ -331,6 +334,44 @@ def evidence(
     session = Session(json, quiet)
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
     _end(session, lambda: evidencing.evidence(session, measured, budget, quantiles, out))
+
+
+@app.command()
+def latency(
+    table: Annotated[Path, typer.Option("--table", help="Measured networks: CSV or Parquet.")],
+    target: Annotated[str, typer.Option("--target", help="The column of times.")],
+    space: Annotated[
+        str | None, typer.Option("--space", help="A named space or a YAML file: a cost an option.")
+    ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option("--term", help="Transformers: a column of sums, such as params; repeatable."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Of the metric.")] = "latency_us",
+    scale: Annotated[
+        float, typer.Option("--scale", help="Units of the metric in one of the table's.")
+    ] = 1000.0,
+    positions: Positions = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the folds.")] = 0,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a latency on measured times: `linear_metrics` that a budget may limit, with its error.
+
+    Example: mathdesign latency --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+
+    Example: mathdesign latency --table gpus.csv --term macs --term layers --target a100_ms
+    """
+    from mathdesign.cli import latency as fitting
+
+    session = Session(json, quiet)
+    terms = tuple(dict.fromkeys(term or ()))
+    by_position = tuple(positions or ())
+    request = fitting.LatencyRequest(
+        table, target, space, terms, name, scale, out, seed, by_position
+    )
+    _end(session, lambda: fitting.latency(session, request))
 
 
 @app.command()
@@ -590,9 +631,10 @@ def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
     try:
-        app(prog_name="mathdesign")
-    except SystemExit as leaving:
-        if leaving.code != INTERRUPTED:
+        with insisting():
+            app(prog_name="mathdesign")
+    except (SystemExit, KeyboardInterrupt) as leaving:
+        if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
             raise
         # While a command was still being imported.
         typer.echo(STOPPED, err=True)

@@ -17,7 +17,16 @@ from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
+from mathdesign.spaces.kind import (
+    Check,
+    Kind,
+    ReadsImages,
+    Recount,
+    TextTable,
+    Watch,
+    refuse_heavy,
+    unwatched,
+)
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -74,10 +83,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.quick`."""
         return quick_words(family, image, classes, budgets)
 
-    def pose(self, spec: Spec) -> PosedChain:
+    def pose(self, spec: Spec, watch: Watch = unwatched) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
         with posing():
-            return to_program(spec)
+            return to_program(spec, watch)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
         """Every choice made."""

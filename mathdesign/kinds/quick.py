@@ -95,6 +95,9 @@ class Options:
             changes.append((("space", "classes"), self.classes, "--classes"))
         for side, limits in (("max", self.maximum), ("min", self.minimum)):
             for metric, limit in limits.items():
+                budgets = data.get("budgets")
+                if not isinstance(budgets, dict) or metric not in budgets:
+                    document.given["budgets", metric] = f"command line: --{side}"
                 _two_sided(data, metric)
                 changes.append((("budgets", metric, side), limit, f"--{side}"))
         said = []

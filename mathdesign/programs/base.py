@@ -155,7 +155,7 @@ class Program(abc.ABC):
         return self.size
 
     def count(self) -> int:
-        """Number of designs that keep the rules, where the form can count them; else the size."""
+        """Number of designs that keep pins, and rules where the form can count those."""
         return self.size
 
     def census(self) -> str:
@@ -271,8 +271,10 @@ class Program(abc.ABC):
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Only points whose decisions hold what ``choices`` say.
 
-        A form may narrow its domains or say a pin with a rule or a helper metric (``pin ...``), so
-        ``size`` and ``decisions`` may go on to speak of the space without pins.
+        ``decisions`` hold what is left, nothing where two pins contradict each other, and ``count``
+        tells how many designs do. A form that says a pin with a rule or a helper metric
+        (``pin ...``) keeps its points and their numbering, so that its ``size`` is that of the space
+        without pins, as it is without rules.
 
         Raises ``KeyError`` for an unknown decision, ``ValueError`` for a value it cannot take.
         """
@@ -292,6 +294,13 @@ class Program(abc.ABC):
         """An extreme found without inherent budgets, distances or rules, if its point keeps them."""
         at = found.point
         return found if at is not None and self.unlimited().feasible(at) else None
+
+    def _check_pins(self, choices: Mapping[str, int], among: Mapping[str, Sequence[int]]) -> None:
+        """Raise as :meth:`pinned` says, of decisions that may hold what is ``among``."""
+        self._known(choices, among, "decision")
+        for name, value in choices.items():
+            if value not in among[name]:
+                raise ValueError(f"{name}: found {value}, accepted: {_listed(among[name])}")
 
     def _check_weights(self, weights: Mapping[str, float]) -> None:
         """Raise as :meth:`maximising` says."""
@@ -341,6 +350,13 @@ def handed_out(program: Program, name: str) -> Callable[..., Any]:
         way = f"forms that do: {', '.join(forms)}" if forms else "import mathdesign.solvers first"
         raise TypeError(f"a program of form {program.form!r} is not handed out as {name}; {way}")
     return found
+
+
+def _listed(values: Sequence[int]) -> str:
+    """Accepted integers in words."""
+    if len(values) > 2 and values[-1] - values[0] == len(values) - 1:
+        return f"{values[0]} to {values[-1]}"
+    return ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")
 
 
 def whole(point: Iterable[Any]) -> tuple[int, ...]:

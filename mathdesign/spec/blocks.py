@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from html import escape
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -195,6 +196,21 @@ class Specification(Block):
     def limits(self) -> dict[str, Limits]:
         """The budgets that are asked for, by metric."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        limits = ((name, both.min, both.max) for name, both in self.limits().items())
+        words = [
+            " <= ".join(
+                f"{part:,}" if isinstance(part, int) else str(part)
+                for part in (low, name, high)
+                if part is not None
+            )
+            for name, low, high in limits
+        ]
+        return f"<{type(self).__name__} {self.name}: {', '.join(words) or 'no budgets'}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_yaml())}</pre>"
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical form: everything set is spelled out, choices in their shortest writing."""

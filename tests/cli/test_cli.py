@@ -158,6 +158,8 @@ def test_files_that_are_no_design_are_refused(tmp_path: Path, text: str):
     (tmp_path / "no.yaml").write_text(text)
     done = run("export", "no.yaml", cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+    both = run("compare", "no.yaml", "none.yaml", cwd=tmp_path)
+    assert both.returncode == 2 and "no.yaml: " in both.stderr and "none.yaml: " in both.stderr
 
 
 def test_every_command_has_help_with_an_example(tmp_path: Path):

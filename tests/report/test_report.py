@@ -143,7 +143,14 @@ def test_other_objectives_are_not_compared():
     design = Design.load(CHAIN)
     request = {**design.request, "objective": {"entropy": {"variant": "paper", "weights": [1]}}}
     other = dataclasses.replace(design, request=request)
-    assert "`objective:` differs" in objectives_differ(design, other)
+    assert objectives_differ(design, other).startswith("`objective.entropy.")
+    assert "`objective.entropy.variant` is" in objectives_differ(design, other)
+    entropy = {**design.request["objective"]["entropy"], "depth_penalty": 3.5}
+    asked = {**design.request["objective"], "entropy": entropy}
+    near = dataclasses.replace(design, request={**design.request, "objective": asked})
+    before = design.request["objective"]["entropy"].get("depth_penalty")
+    words = f"`objective.entropy.depth_penalty` is {before or 'unset'} and 3.5"
+    assert objectives_differ(design, near) == words
     lines = {line.what: line.change for line in comparison(design, other)}
     assert lines["objective"] == "another objective" and lines["params"] == ""
     assert objectives_differ(design, design) == ""

@@ -60,6 +60,16 @@ class SlotSpec(Block):
     )
 
 
+class FittedMetric(Block):
+    """A metric beside those of the space, a sum over slots: what `mathdesign latency` fits."""
+
+    name: Name
+    constant: int = Field(0, ge=0, le=LARGEST_COST, strict=True)
+    slots: dict[str, tuple[int, ...]] = Field(
+        ..., min_length=1, description="By slot: one whole number for each option; others cost 0."
+    )
+
+
 class ListSpaceSpec(Block):
     """What may be chosen."""
 
@@ -87,7 +97,16 @@ class PredictorSpec(Block):
         0.0, ge=0, le=1000, allow_inf_nan=False,
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
+    pick: Literal["sound", "predicted"] | None = Field(
+        None,
+        description="sound: the greatest lower bound, measured designs among them (the default, "
+        "where the predictor's folder holds what was measured and no `uncertainty` is added); "
+        "predicted: the greatest prediction, whatever was measured.",
+    )
     metric: str | None = Field(None, description="Maximise this instead.")
+    entropy: Literal[True] | None = Field(
+        None, description="Maximise the entropy of untrained cells, which needs no measurements."
+    )
     log_values: tuple[Weight, ...] | dict[str, Weight] | None = Field(
         None,
         min_length=1,
@@ -95,6 +114,11 @@ class PredictorSpec(Block):
         "its name or in the order of the slots, alone or added to the predictor's score; "
         "`mathdesign calibrate` finds weights.",
     )
+
+    @property
+    def guards(self) -> bool:
+        """Whether answers are lower bounds, compared with what was measured."""
+        return self.pick == "sound" or (self.pick is None and not self.uncertainty)
 
     def log_weights(self, space: TableSpace) -> tuple[float, ...] | None:
         """The weights of ``log_values`` in the order of the slots."""
@@ -109,6 +133,7 @@ class ListSpec(Specification):
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
+    linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: CostBudgets = Field(default_factory=dict)
 
     def limits(self) -> dict[str, Any]:
@@ -132,6 +157,10 @@ class ListSpec(Specification):
             units = {metric: own.unit for metric, own in steps.items() if own.unit}
             space = TableSpace("slots", slots, metrics, units=units)
         return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
+
+    def metrics(self, space: TableSpace) -> dict[str, TableSum]:
+        """The metrics of :meth:`table_space` and those of ``linear_metrics``."""
+        return dict(space.metrics) | {m.name: _sums(m, space) for m in self.linear_metrics or ()}
 
     def steps(self) -> dict[str, Steps]:
         """What each metric of the user's own slots is counted in."""
@@ -165,9 +194,23 @@ def _slot(words: SlotSpec) -> Slot:
     return Slot(words.name, tuple(map(str, words.options)), values)
 
 
+def _sums(metric: FittedMetric, space: TableSpace) -> TableSum:
+    unary = tuple(
+        np.array(metric.slots.get(slot.name, (0,) * len(slot.options)), dtype=np.int64)
+        for slot in space.slots
+    )
+    return TableSum(metric.constant, unary)
+
+
 def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
     added = tuple(map(_slot, recipe))
     free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
     metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
     name = "+".join([space.name, *(s.name for s in added)])
-    return replace(space, name=name, slots=(*space.slots, *added), metrics=metrics)
+    untrained = space.untrained
+    if untrained is not None:
+        tables = untrained.tables
+        zero = tuple(table.astype(float) for table in free)
+        untrained = replace(untrained, tables=replace(tables, unary=(*tables.unary, *zero)))
+    slots = (*space.slots, *added)
+    return replace(space, name=name, slots=slots, metrics=metrics, untrained=untrained)
