@@ -118,6 +118,39 @@ def test_a_block_that_the_first_lacks_is_no_posynomial_of_the_depth():
     assert is_geometric(replace(program, stages=(later, program.stages[1])))
 
 
+@pytest.mark.parametrize("suffix", [".mps", ".lp"])
+def test_a_file_holds_them_and_the_constant(tmp_path, suffix):
+    from tests.solvers.milp.test_interchange import solved_by_highs
+
+    two_links().write(path := tmp_path / f"program{suffix}")
+    objective, _ = solved_by_highs(path)
+    assert abs(objective) == pytest.approx(points.best(two_links()), rel=1e-9)
+
+
+def test_a_linear_pyomo_model_is_solved_to_the_same_optimum():
+    pyo = pytest.importorskip("pyomo.environ")
+    from mathdesign.solvers.minlp.pyomo_model import point_of
+
+    model = two_links().to_pyomo("milp")
+    pyo.SolverFactory("appsi_highs").solve(model)
+    assert point_of(model) == (5, 3, 5, 1)
+    assert pyo.value(model.objective) == pytest.approx(points.best(two_links()), rel=1e-6)
+
+
+def test_a_nonlinear_pyomo_model_has_the_objective_of_a_point():
+    pyo = pytest.importorskip("pyomo.environ")
+
+    model = two_links().to_pyomo("minlp")
+    for variable in model.component_objects(pyo.Var):
+        chosen = variable.name in ("a_width_5", "a_depth_3", "b_width_5", "b_depth_1")
+        logs = {"a_width_log": 5, "b_width_log": 5, "a_growth0": 3, "b_growth1": 1}
+        variable.set_value(math.log(logs.get(variable.name, 1)) or float(chosen))
+    reader = model.design_reader
+    assert reader.point(pyo.value) == (5, 3, 5, 1)
+    best = points.best(two_links())
+    assert reader.unit * pyo.value(model.objective) == pytest.approx(best, rel=1e-12)
+
+
 def test_the_algebra_keeps_the_logarithms():
     program = two_links().pinned({"a.width": 2}).with_budgets([Budget("m", 30)])
     assert program.value((2, 3, 5, 1)) == pytest.approx(
