@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mathdesign.api import design
+from mathdesign.bench.published import named
 from mathdesign.kinds.load import loads
 from mathdesign.programs.stages import LogTerm
 from mathdesign.report.rows import figure_rows
@@ -155,3 +156,13 @@ def test_beside_an_entropy_each_has_its_figure_and_without_it_there_is_none():
     assert both.certificate.objective == pytest.approx(parts, rel=1e-12)
     alone = design(spec("{entropy: {}}"))
     assert "volume" not in alone.figures and "volume" not in alone.to_yaml()
+
+
+@pytest.mark.parametrize("name", ["R18-volume", "29M-volume"])
+def test_the_published_budgets_under_it(name: str):
+    problem, plain = named(name), named(name.removesuffix("-volume"))
+    assert problem.budgets == plain.budgets and problem.size == plain.size
+    assert problem.effectiveness is None and not problem.objective.scales
+    assert [log.weight for log in problem.objective.logs if log.decision == "depth"] == [
+        pytest.approx(s / 5) for s in range(1, 6)
+    ]
