@@ -17,7 +17,7 @@ from tests import points
 
 PROVING = [name for name in BACKENDS if Ability.PROVES in backend(name).abilities]
 #: What a backend's lines are counted as.
-OUTCOMES = ("verdict", "optimum", "bound", "crash", "refused", "unknown", "right")
+OUTCOMES = ("verdict", "optimum", "bound", "crash", "refused", "stopped", "unknown", "right")
 WRONG = OUTCOMES[:4]
 #: A bound may lie below the best by this much, relative: sums of doubles differ in their order.
 ROUNDING = 1e-9
@@ -65,10 +65,14 @@ def truth(program: Program, seed: int) -> float | None:
     return float(value.max()) if scores.feasible.any() else None
 
 
+def stopped_early(seed: int) -> bool:
+    """Whether a program is stopped after one of the short limits."""
+    return seed % 3 == 0
+
+
 def options(seed: int, heard: Heard) -> SolveOptions:
     """To the end, or for every third seed to a short limit."""
-    short = SHORT_S[seed // 3 % len(SHORT_S)]
-    limit = LIMIT_S if seed % 3 else short
+    limit = SHORT_S[seed // 3 % len(SHORT_S)] if stopped_early(seed) else LIMIT_S
     return SolveOptions(gap=0.0, time_limit_s=limit, on_progress=heard)
 
 
@@ -79,24 +83,28 @@ def judged(program: Program, best: float | None, solution: Solution, heard: Hear
             return Judged("verdict", f"a design, none is feasible: {solution.point}")
         known = solution.status in (Status.INFEASIBLE, Status.UNKNOWN)
         right = "right" if solution.status is Status.INFEASIBLE else "unknown"
-        return Judged(right if known else "verdict", str(solution.status))
+        return Judged(right if known else "verdict", _said(solution))
     if solution.status is Status.INFEASIBLE:
         return Judged("verdict", f"infeasible, the best is {best!r}")
     least = min([*heard.bounds, solution.bound])
     if math.isnan(least) or least < best - ROUNDING * abs(best):
         return Judged("bound", f"{least!r} below {best!r}")
     if solution.point is None:
-        return Judged("unknown", solution.message)
+        return Judged("unknown", _said(solution))
     if not points.keeps_all(program, solution.point):
         return Judged("optimum", f"{solution.point} breaks something")
     if solution.objective != program.value(solution.point):
         return Judged("optimum", f"{solution.objective!r} is not the value of {solution.point}")
     slack = OPTIMALITY_TOLERANCE * max(1.0, abs(best))
     if solution.status is not Status.OPTIMAL:
-        return Judged("unknown", f"{solution.status} {solution.message}")
+        return Judged("unknown", f"{_said(solution)} gap {solution.gap:.3g}")
     if solution.objective < best - slack:
         return Judged("optimum", f"{solution.objective!r} as optimal, the best is {best!r}")
     return Judged("right")
+
+
+def _said(solution: Solution) -> str:
+    return f"{solution.status.value} {solution.termination.value} {solution.message}".strip()
 
 
 def answered(name: str, seed: int, program: Program, best: Callable[[], float | None]) -> Judged:
@@ -108,4 +116,7 @@ def answered(name: str, seed: int, program: Program, best: Callable[[], float | 
         solution = solver.solve(program, options(seed, heard))
     except Exception as error:
         return Judged("crash", f"{type(error).__name__}: {error}")
-    return judged(program, best(), solution, heard)
+    found = judged(program, best(), solution, heard)
+    if found.outcome == "unknown" and stopped_early(seed):
+        return Judged("stopped", found.detail)
+    return found
