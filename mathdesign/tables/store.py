@@ -235,7 +235,7 @@ class Store:
         values = [result.request, *(getattr(result, name) for name in FIGURES), packed, metrics]
         marks = ", ".join("?" * len(values))
         names = ", ".join(("request", *FIGURES, "design", "metrics"))
-        mark = (MARK + result.request, digest_of(values[:-1]))
+        mark = (MARK + result.request, digest_of(values))
         with self._transaction() as connection:
             connection.execute(f"INSERT OR REPLACE INTO results ({names}) VALUES ({marks})", values)
             connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", mark)
@@ -253,7 +253,7 @@ class Store:
 
         Request -> what is wrong; they are sought again.
         """
-        columns = ", ".join(("request", *FIGURES, "design"))
+        columns = ", ".join(("request", *FIGURES, "design", "metrics"))
         with self._errors():
             marks = dict(self.connection.execute("SELECT name, digest FROM written"))
             found = {}
@@ -345,7 +345,7 @@ def _unpacked(packed: Any) -> dict[str, Any]:
 
 def _damage(row: Sequence[Any]) -> str:
     """What is wrong with a stored row; empty where it is what its design says."""
-    request, *values, packed = row
+    request, *values, packed, metrics = row
     figures = dict(zip(FIGURES, values))
     status = figures["status"]
     if not isinstance(request, str) or status not in STATUSES:
@@ -359,19 +359,21 @@ def _damage(row: Sequence[Any]) -> str:
     if not _is_nesting(figures["nesting"]):
         return "limits that are none"
     if status not in DESIGNED:
-        return (
-            "" if packed is None and figures["objective"] is None else f"a design that is {status}"
-        )
+        if packed is not None or figures["objective"] is not None:
+            return f"a design that is {status}"
+        return "" if metrics in (None, "{}") else f"metrics of a design that is {status}"
     from mathdesign.result import Design
 
     try:
         design = _unpacked(packed)
         Design.from_dict(design).specification()
-        claimed, metrics = design["certificate"], design["metrics"]
+        if metrics is not None and json.loads(metrics) != metrics_of(design):
+            return "metrics that are not its design's"
+        claimed, counted = design["certificate"], design["metrics"]
         said = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
-        said |= {name: metrics.get(name) for name in ("params", "macs", "blocks")}
+        said |= {name: counted.get(name) for name in ("params", "macs", "blocks")}
         said |= {"status": claimed["status"], "effectiveness": design.get("effectiveness")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"its design ({error})"
     wrong = [name for name, value in said.items() if value != figures[name]]
     return "" if not wrong else f"{wrong[0]} {figures[wrong[0]]!r}, its design {said[wrong[0]]!r}"

@@ -34,6 +34,8 @@ OBJECTIVE_RANGE = (2.0**16, 2.0**20)
 LARGE_COLUMN = 64.0
 #: Rows whose coefficients are all beyond this, or one of them, are scaled.
 LARGE_ROW = 1024.0
+#: Coefficients of one row that lie further apart than this are more than doubles can eliminate with.
+WIDE = 1e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,21 @@ def scaled(milp: Milp) -> Scaled:
         columns,
         unit,
     )
+
+
+def wide(milp: Milp) -> bool:
+    """Whether some row has coefficients too far apart for presolve.
+
+    Presolve substitutes columns by the rows that they are in, which multiplies a row's tolerance by
+    the ratio of its coefficients. Rows of 1e-11 to 1 have lost the optimum that way.
+    """
+    size = np.abs(milp.matrix.data)
+    nonzero = size > 0
+    row = np.repeat(np.arange(milp.matrix.shape[0]), np.diff(milp.matrix.indptr))[nonzero]
+    top, least = np.zeros(milp.matrix.shape[0]), np.full(milp.matrix.shape[0], np.inf)
+    np.maximum.at(top, row, size[nonzero])
+    np.minimum.at(least, row, size[nonzero])
+    return bool((top > WIDE * least).any())
 
 
 def _columns(milp: Milp) -> FloatArray:

@@ -10,7 +10,9 @@ dual bound that the solver states counts.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -25,14 +27,16 @@ from mathdesign.solvers.base import (
     Clock,
     Solution,
     SolveOptions,
-    Termination,
 )
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.highs import fresh_threads
 from mathdesign.solvers.milp.reductions import refuses as milp_refuses
+from mathdesign.solvers.milp.scaling import wide
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
+from mathdesign.solvers.minlp.foreign import Hear, apart
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
 from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
+from mathdesign.solvers.minlp.scip import CAUTIOUS
 from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
 
 #: Global solvers for nonlinear programs with integers; all others get the linear form.
@@ -44,6 +48,10 @@ NONLINEAR = frozenset(
 INSTEAD = {"scip": "scip_direct"}
 #: Pyomo reads what a solver prints from a pipe that fills while SCIP runs: then both wait for ever.
 SILENT = {"scip": {"display/verblevel": 0}, "scip_direct": {"display/verblevel": 0}}
+#: Options for the first of two ways to ask.
+NUMERICS = {"scip": CAUTIOUS, "scip_direct": CAUTIOUS}
+#: Options for programs that presolve cannot be trusted with, or claims that are doubted.
+CAREFUL = {"highs": {"presolve": "off"}}
 DEFAULT = "highs"
 
 
@@ -81,10 +89,7 @@ class Pyomo(Backend[Program]):
         if self.nonlinear:
             clock, chain = Clock(options), cast(DesignProblem, problem)
             search = MinlpSearch(self.name, chain, options, clock)
-            try:
-                return search.solve(_Nonlinear(self.solver, chain))
-            except KeyboardInterrupt:
-                return search.answer(Termination.INTERRUPTED)
+            return search.solve(_Nonlinear(self.solver, chain))
         return MilpSearch(self.name, problem, options, self._solve_arrays).run()
 
     def _solve_arrays(
@@ -92,7 +97,9 @@ class Pyomo(Backend[Program]):
     ) -> MilpAnswer:
         clock.report(search.best.objective, None, search.best.nodes, self.name)
         model = linear_model(milp)
-        outcome = _call(self.solver, model, options, clock)
+        careful = search.careful or wide(milp)
+        own: Mapping[str, Any] = CAREFUL.get(self.solver, {}) if careful else {}
+        outcome = _call(self.solver, model, options, clock, own)
         columns = range(milp.columns)
         return MilpAnswer(
             x=np.array([float(model.x[i].value or 0.0) for i in columns])
@@ -113,12 +120,22 @@ class _Nonlinear:
         self.model, self.minlp = nonlinear_model(problem)
         self.excluded = 0
 
+    @property
+    def another_way(self) -> bool:
+        """Of the solvers whose settings are known."""
+        return self.solver in NUMERICS
+
     def run(self, search: MinlpSearch) -> MinlpAnswer:
-        """One call of the solver."""
+        """One call of the solver, in a process of its own."""
+        search.clock.report(search.best.objective, None, search.best.nodes, search.name)
+        limit_s = search.clock.remaining_s
+        return apart(partial(self._answer, search), lambda _: True, limit_s)
+
+    def _answer(self, search: MinlpSearch, _hear: Hear) -> MinlpAnswer:
         import pyomo.environ as pyo
 
-        search.clock.report(search.best.objective, None, search.best.nodes, search.name)
-        outcome = _call(self.solver, self.model, search.options, search.clock)
+        own = {} if search.again else NUMERICS.get(self.solver, {})
+        outcome = _call(self.solver, self.model, search.options, search.clock, own)
         unit = self.minlp.unit
         points = (self.minlp.point(pyo.value),) if outcome.found else ()
         return MinlpAnswer(
@@ -165,14 +182,17 @@ def _find(solver: str) -> Any | None:
     return None
 
 
-def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outcome:
+def _call(
+    solver: str, model: Any, options: SolveOptions, clock: Clock, own: Mapping[str, Any]
+) -> _Outcome:
+    """Solve; ``own`` are options by the solver's own names."""
     from pyomo.contrib.solver.common.base import SolverBase
 
     interface = _find(solver)
     assert interface is not None, "asked for in refuses()"
     limit_s = max(clock.remaining_s, 0.01)
     if isinstance(interface, SolverBase):
-        return _call_present(interface, model, options, limit_s, SILENT.get(solver, {}))
+        return _call_present(interface, model, options, limit_s, {**SILENT.get(solver, {}), **own})
     return _call_older(interface, model, options, limit_s)
 
 

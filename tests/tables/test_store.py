@@ -4,8 +4,10 @@ import sqlite3
 
 import pytest
 
+import mathdesign
 from mathdesign.tables import store as module
-from mathdesign.tables.store import Result, Store, StoreError
+from mathdesign.tables.store import Result, Store, StoreError, metrics_of
+from tests.mutants import SPECS
 
 
 def test_a_result_comes_back_as_it_was(tmp_path):
@@ -92,3 +94,22 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_whole(tmp_path):
     with Store(path) as again:
         assert "kept" in again.finished()
         again.save(Result("more", "optimal"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["[1, 2]", '{"macs": 1}', '{"macs": 1e999}', "{", "7"],
+)
+def test_metrics_that_are_not_its_designs_are_dropped(tmp_path, edit):
+    made = mathdesign.design(mathdesign.loads(SPECS["slots"])).to_dict()
+    claimed = made["certificate"]
+    figures = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
+    figures |= {"macs": made["metrics"]["macs"], "metrics": metrics_of(made), "design": made}
+    with Store(tmp_path / "s.sqlite") as store:
+        store.save(Result("designed", claimed["status"], **figures))
+        store.save(Result("none", "infeasible"))
+        assert store.drop_damaged() == {}
+        with store.connection:
+            store.connection.execute("UPDATE results SET metrics = ?", (edit,))
+        assert set(store.drop_damaged()) == {"designed", "none"}
+        assert store.results() == {}
