@@ -20,7 +20,6 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.reductions import refuses
-from mathdesign.solvers.milp.scaling import wide
 from mathdesign.solvers.milp.search import INFINITE, MilpAnswer, MilpSearch
 
 
@@ -55,7 +54,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         "threads": options.threads,
         "mip_rel_gap": options.gap / 2,
         "mip_abs_gap": 1e-9,
-        "presolve": "off" if search.careful or wide(milp) else "choose",
+        "presolve": "off" if search.careful else "choose",
     }.items():
         highs.setOptionValue(option, value)
     highs.passModel(highs_model(milp))

@@ -31,7 +31,6 @@ from mathdesign.solvers.base import (
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.highs import fresh_threads
 from mathdesign.solvers.milp.reductions import refuses as milp_refuses
-from mathdesign.solvers.milp.scaling import wide
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
 from mathdesign.solvers.minlp.foreign import Hear, apart
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
@@ -50,7 +49,7 @@ INSTEAD = {"scip": "scip_direct"}
 SILENT = {"scip": {"display/verblevel": 0}, "scip_direct": {"display/verblevel": 0}}
 #: Options for the first of two ways to ask.
 NUMERICS = {"scip": CAUTIOUS, "scip_direct": CAUTIOUS}
-#: Options for programs that presolve cannot be trusted with, or claims that are doubted.
+#: Options for claims that are doubted.
 CAREFUL = {"highs": {"presolve": "off"}}
 DEFAULT = "highs"
 
@@ -97,8 +96,7 @@ class Pyomo(Backend[Program]):
     ) -> MilpAnswer:
         clock.report(search.best.objective, None, search.best.nodes, self.name)
         model = linear_model(milp)
-        careful = search.careful or wide(milp)
-        own: Mapping[str, Any] = CAREFUL.get(self.solver, {}) if careful else {}
+        own: Mapping[str, Any] = CAREFUL.get(self.solver, {}) if search.careful else {}
         outcome = _call(self.solver, model, options, clock, own)
         columns = range(milp.columns)
         return MilpAnswer(
