@@ -33,7 +33,7 @@ from tests.hard import FORMS, form_of
 from tests.judging import LIMIT_S, OUTCOMES, PROVING, WRONG
 
 #: Wall clock for a part: nothing comes near it unless it hangs.
-KILLED_S = 40 * LIMIT_S
+KILLED_S = 60 * LIMIT_S
 #: Seeds are looked at until each backend was asked so many times what is wanted, at most.
 ENOUGH = 20
 

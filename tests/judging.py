@@ -22,7 +22,7 @@ WRONG = OUTCOMES[:4]
 #: A bound may lie below the best by this much, relative: sums of doubles differ in their order.
 ROUNDING = 1e-9
 #: Seconds for one program; every third seed is stopped after one of the short ones.
-LIMIT_S, SHORT_S = 5.0, (0.0, 1e-3, 5e-3, 2e-2)
+LIMIT_S, SHORT_S = 2.0, (0.0, 1e-3, 5e-3, 2e-2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,15 @@ def test_frames_close_what_rounding_leaves_open(seed):
     assert found.outcome == "right", found.detail
 
 
+@pytest.mark.parametrize("seed", [562, 1067, 1826, 7108])
+@pytest.mark.parametrize("name", ["highs", "scipy"])
+def test_what_a_solvers_tolerances_leave_open_is_looked_at(name, seed):
+    """Values of 1e9 whose sum is 0: bounds are loosened by more than is called optimal."""
+    program = hard_program(seed)
+    found = answered(name, seed, program, lambda: truth(program, seed))
+    assert found.outcome == "right", found.detail
+
+
 @pytest.mark.parametrize("name", PROVING)
 @pytest.mark.parametrize(
     ("beside", "kept"),
