@@ -38,14 +38,16 @@ class ForeignFailure(Exception):
     """The solver's process gave no answer."""
 
 
-def apart(work: Callable[[Hear], Answer], hear: Hear, limit_s: float) -> Answer:
-    """What ``work`` returns, asked in a process of its own; ``hear`` is asked here.
+def apart(work: Callable[[Hear], Answer], hear: Hear, limit_s: float) -> tuple[Answer, bool]:
+    """What ``work`` returns, asked in a process of its own, and whether Ctrl-C cut it short.
+
+    ``hear`` is asked here, in this process.
 
     Raises :class:`ForeignFailure` without an answer ``GRACE_S`` after ``limit_s``, and
     ``KeyboardInterrupt`` where Ctrl-C left none.
     """
     if not FORKS:
-        return work(hear)
+        return work(hear), False
     ours, theirs = Pipe()
     with warnings.catch_warnings():  # of threads: the child runs none of their code
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -55,8 +57,7 @@ def apart(work: Callable[[Hear], Answer], hear: Hear, limit_s: float) -> Answer:
         _serve(work, theirs)
     theirs.close()
     try:
-        answer: Answer = _heard(child, ours, hear, time.monotonic() + limit_s + GRACE_S)
-        return answer
+        return _heard(child, ours, hear, time.monotonic() + limit_s + GRACE_S)
     finally:
         ours.close()
         with contextlib.suppress(ProcessLookupError):
@@ -85,8 +86,8 @@ def _serve(work: Callable[[Hear], Any], pipe: Connection) -> None:
         os._exit(0)
 
 
-def _heard(child: int, pipe: Connection, hear: Hear, end_s: float) -> Any:
-    """The answer; reports are heard on the way."""
+def _heard(child: int, pipe: Connection, hear: Hear, end_s: float) -> tuple[Any, bool]:
+    """The answer, and whether it was interrupted; reports are heard on the way."""
     interrupted = False
     while True:
         try:
@@ -94,7 +95,7 @@ def _heard(child: int, pipe: Connection, hear: Hear, end_s: float) -> Any:
                 raise ForeignFailure("it did not stop at its time limit")
             kind, said = pipe.recv()
             if kind == "answer":
-                return said
+                return said, interrupted
             if kind == "failed":
                 raise ForeignFailure(said)
             pipe.send(hear(said) and not interrupted)

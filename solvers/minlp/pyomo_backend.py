@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -127,7 +127,8 @@ class _Nonlinear:
         """One call of the solver, in a process of its own."""
         search.clock.report(search.best.objective, None, search.best.nodes, search.name)
         limit_s = search.clock.remaining_s
-        return apart(partial(self._answer, search), lambda _: True, limit_s)
+        answer, cut_short = apart(partial(self._answer, search), lambda _: True, limit_s)
+        return replace(answer, interrupted=cut_short)
 
     def _answer(self, search: MinlpSearch, _hear: Hear) -> MinlpAnswer:
         import pyomo.environ as pyo

@@ -6,7 +6,7 @@ import importlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,8 @@ class _Scip:
             return search.clock.stop() is None
 
         settings = {} if search.again else CAUTIOUS
-        return apart(partial(run.answer, settings), heard, limit_s)
+        answer, cut_short = apart(partial(run.answer, settings), heard, limit_s)
+        return replace(answer, interrupted=answer.interrupted or cut_short)
 
     def exclude(self, point: Point) -> None:
         """A no-good over the binaries of ``point``."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mathdesign.programs.chain import DesignProblem
@@ -120,6 +120,8 @@ class MinlpSearch:
         self.best.nodes += answer.nodes
         if not (solver.another_way and (answer.completed or answer.infeasible)):
             return answer
+        if answer.interrupted:  # no time for the other way
+            return replace(answer, completed=False, infeasible=False, bound=math.inf)
         for point in answer.points:
             self.accept(point)
         self.again = True

@@ -20,7 +20,8 @@ def test_reports_are_heard_in_order_and_the_answer_comes_back():
     def work(hear):
         return [hear(k) for k in range(4)], os.getpid()
 
-    went_on, where = apart(work, lambda k: heard.append(k) is None and k < 2, 5.0)
+    (went_on, where), interrupted = apart(work, lambda k: heard.append(k) is None and k < 2, 5.0)
+    assert not interrupted
     assert heard == [0, 1, 2, 3] and went_on == [True, True, False, False]
     assert where != os.getpid()
 
@@ -31,7 +32,7 @@ def test_what_the_solver_prints_is_nowhere(capfd):
         os.write(2, b"x" * 200_000)
         return 1
 
-    assert apart(work, bool, 5.0) == 1
+    assert apart(work, bool, 5.0) == (1, False)
     assert capfd.readouterr() == ("", "")
 
 
@@ -67,7 +68,7 @@ def test_ctrl_c_waits_for_what_the_solver_has(answers):
 
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     if answers:
-        assert apart(work, bool, 60.0) == "its incumbent"
+        assert apart(work, bool, 60.0) == ("its incumbent", True)
     else:
         with pytest.raises(KeyboardInterrupt):
             apart(work, bool, 60.0)
