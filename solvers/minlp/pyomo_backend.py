@@ -9,6 +9,8 @@ dual bound that the solver states counts.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +34,7 @@ from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.highs import fresh_threads
 from mathdesign.solvers.milp.reductions import refuses as milp_refuses
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
-from mathdesign.solvers.minlp.foreign import Hear, apart
+from mathdesign.solvers.minlp.foreign import FORKS, Hear, apart
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
 from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
 from mathdesign.solvers.minlp.scip import CAUTIOUS
@@ -133,6 +135,8 @@ class _Nonlinear:
     def _answer(self, search: MinlpSearch, _hear: Hear) -> MinlpAnswer:
         import pyomo.environ as pyo
 
+        if FORKS:  # then this process is its own, and what is printed in it is nowhere
+            _without_capture()
         own = {} if search.again else NUMERICS.get(self.solver, {})
         outcome = _call(self.solver, self.model, search.options, search.clock, own)
         unit = self.minlp.unit
@@ -151,6 +155,18 @@ class _Nonlinear:
         """A no-good over the binaries of ``point``."""
         self.excluded += 1
         self.minlp.exclude(point, PyomoTools(self.model), f"excluded{self.excluded}")
+
+
+def _without_capture() -> None:
+    """Let SCIP print where it may: Pyomo's pipe is read by a thread that waits for SCIP to end.
+
+    Sixty-four kilobytes of what no option silences (SoPlex on its tolerances), and both wait for
+    ever.
+    """
+    with contextlib.suppress(ImportError):
+        direct = importlib.import_module("pyomo.contrib.solver.solvers.scip.scip_direct")
+        if hasattr(direct, "capture_output"):
+            vars(direct)["capture_output"] = lambda *_, **__: contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
