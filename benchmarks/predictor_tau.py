@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tree_instances import DATA
 
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.named import SPACES, TableSpace
 from mathdesign.surrogate.fit import fit, kendall, sample_of
 
 TABLES = {
@@ -24,6 +24,11 @@ TABLES = {
     "sss_cifar10": ("nats_size", "nats_sss/sss.csv.gz", "val_acc_cifar10"),
     "sss_cifar100": ("nats_size", "nats_sss/sss.csv.gz", "val_acc_cifar100"),
 }
+
+
+def coded_slots(space: TableSpace) -> list[str]:
+    """The slots whose cells are codes in the stored tables: operations, by position."""
+    return [slot.name for slot in space.slots if slot.values is None]
 
 
 def main() -> None:
@@ -38,14 +43,15 @@ def main() -> None:
     print(f"{'space':<15} {'n':>5} {'ours':>6} {'std':>6} {'best known':>10} {'by':<22} chosen")
     for name, (space_name, file, target) in TABLES.items():
         space, table = SPACES[space_name](), pd.read_csv(DATA / file)
+        coded = coded_slots(space)
         for size in options.sizes:
             taus, kinds = [], []
             for seed in range(options.seeds):
                 train = table.sample(size, random_state=seed)
                 test = table.drop(train.index).sample(4000, random_state=seed)
-                sample = sample_of(train, space, target)
+                sample = sample_of(train, space, target, positions=coded)
                 found, _ = fit(sample, space, target, model=options.model, pretrain=free, seed=seed)
-                guess = found.predict(space, space.points(test))
+                guess = found.predict(space, space.points(test, coded))
                 taus.append(kendall(guess, test[target].to_numpy()))
                 kinds.append(found.kind)
             names = [name, name.replace("sss", "sss_int"), name.replace("sss", "sss_onehot")]

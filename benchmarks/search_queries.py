@@ -35,7 +35,8 @@ def main() -> None:
     for name in options.spaces.split(","):
         space_name, file, target = TABLES[name]
         space, table = SPACES[space_name](), pd.read_csv(DATA / file)
-        points = space.points(table)
+        # Operations are codes in the stored tables.
+        points = space.points(table, [s.name for s in space.slots if s.values is None])
         values = {tuple(map(int, p)): float(v) for p, v in zip(points, table[target])}
         costs = space.metrics["macs"].at(points)
         for percent in (None, options.budget) if options.budget else (None,):

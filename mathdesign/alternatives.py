@@ -7,6 +7,7 @@ the maximum over the designs whose slot takes another option.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.result import Design
 from mathdesign.solvers.base import SolveOptions, Status
 from mathdesign.solvers.portfolio import solve
+from mathdesign.validators.errors import RecheckError
 
 
 class NoSlots(ValueError):
@@ -27,7 +29,8 @@ class Alternative:
     """The best design whose ``slot`` does not take ``option``.
 
     ``loss``: objective given up, at least; exact where ``proven``. ``None``: no such design keeps
-    the budgets. ``changed``: how many slots differ from the answer.
+    the budgets. ``loss_in_target``: the same in the unit of what the objective stands for (named
+    ``target``), where it stands for something. ``changed``: how many slots differ from the answer.
     """
 
     slot: str
@@ -36,6 +39,8 @@ class Alternative:
     loss: float | None
     proven: bool
     changed: int
+    target: str | None = None
+    loss_in_target: float | None = None
 
 
 def alternatives(
@@ -46,7 +51,8 @@ def alternatives(
     """One for each slot that has a choice, in order. A space of one option each has none.
 
     Raises :class:`NoSlots` for designs of another form, ``DesignError`` and ``SpecError`` where its request or predictor
-    cannot be used, ``TableError`` for options that are not of the space.
+    cannot be used, ``TableError`` for options that are not of the space and where the predictor is another one
+    than the design was made with: losses of one would be told of the other.
     """
     kind = design.kind
     spec: Any = design.specification()
@@ -57,6 +63,12 @@ def alternatives(
     point = kind.starting_point(posed, design.network)
     if point is None:
         raise TableError(f"{dict(design.network.options)} is no design of the space")
+    try:
+        wrong = [c for c in kind.checks(posed, design.network, design.recount) if not c.ok]
+    except RecheckError as error:
+        raise TableError(str(error)) from None
+    if wrong:
+        raise TableError("; ".join(f"{check.check}: {check.found}" for check in wrong))
     asked = options or SolveOptions(gap=0.0, time_limit_s=spec.solve.time_limit)
     for i, slot in enumerate(problem.slots):
         if len(slot.options) < 2 or should_stop():
@@ -73,4 +85,8 @@ def alternatives(
             other = slot.options[found.point[i]]
             changed = sum(a != b for a, b in zip(point, found.point))
         loss = design.certificate.objective - best
-        yield Alternative(slot.name, chosen, other, loss, proven, changed)
+        own, theirs = (kind.in_target(posed, v) for v in (design.certificate.objective, best))
+        target, given_up = None, None
+        if own is not None and theirs is not None and math.isfinite(best):
+            target, given_up = own[0], own[1] - theirs[1]
+        yield Alternative(slot.name, chosen, other, loss, proven, changed, target, given_up)

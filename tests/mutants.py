@@ -346,6 +346,7 @@ def _models(place: Path) -> Room:
     from mathdesign.kinds.load import loads
     from mathdesign.surrogate.booster import names_in_file
     from mathdesign.surrogate.features import features_of, matrix
+    from mathdesign.surrogate.learned import LearnedSpace
     from mathdesign.surrogate.predictor import Predictor, Quality
 
     place.mkdir()
@@ -367,7 +368,8 @@ def _models(place: Path) -> Room:
         data = lightgbm.Dataset(columns, y, feature_name=names)
         texts.append(lightgbm.train({**settings, "seed": seed}, data, 2).model_to_string())
     quality = Quality(9, 0.5, 0.75, 0.1, {"x": 0.5})
-    found = Predictor(space.name, "acc", "trees", ((-1.0, 0.0), (1.0, 2.0)), quality, tuple(texts))
+    learned = LearnedSpace.of(space)
+    found = Predictor(learned, "acc", "trees", ((-1.0, 0.0), (1.0, 2.0)), quality, tuple(texts))
     found.save(place / "model")
     text = SPECS["slots"].replace("{metric: macs}", "{predictor: model}")
     (place / "spec.yaml").write_text(text)

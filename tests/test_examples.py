@@ -41,6 +41,8 @@ def test_example(path: Path, tmp_path: Path):
     )
     assert done.returncode == 0
     assert f"{spec.space.classes if chain else spec.space.vocabulary})" in done.stdout
+    if path == EXAMPLES[1]:
+        a_large_example_trains_a_little(tmp_path)
 
 
 def test_the_tiny_network_learns_the_digits(tmp_path: Path):
@@ -50,10 +52,9 @@ def test_the_tiny_network_learns_the_digits(tmp_path: Path):
     assert (tmp_path / "out/curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_large_example_trains_a_little(tmp_path: Path):
-    run("design", str(EXAMPLES[1]), "--no-train", "--quiet", "--out", "out", cwd=tmp_path)
+def a_large_example_trains_a_little(folder: Path) -> None:
     arguments = ("validate", "out/design.yaml", "--data", "digits", "--epochs", "1", "--json")
-    training = json.loads(run(*arguments, cwd=tmp_path))["training"]
+    training = json.loads(run(*arguments, cwd=folder))["training"]
     assert 0 <= training["test_accuracy"] <= 1 and len(training["curve"]) == 1
 
 

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.fit import (
+    HOW_TO_INSTALL,
+    BadRequest,
+    by_position,
+    read_list_spec,
+    read_table,
+)
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import refuse_folder, write_atomic
 
 BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Trained networks as the command line names them: a table, its space, the column of labels."""
+
+    table: Path
+    space: str
+    target: str
+    positions: tuple[str, ...] = ()
+
+
 def evidence(
-    session: Session, table: Path, space_name: str, target: str, budget: str, count: int,
-    out: Path | None,
+    session: Session, measured: Measured, budget: str, count: int, out: Path | None
 ) -> int:  # fmt: skip
     """The ``evidence`` command; returns the exit status."""
+    table, target = measured.table, measured.target
     try:
         import lightgbm  # noqa: F401
 
@@ -32,17 +48,20 @@ def evidence(
     if out is not None:
         refuse_folder(out)
     try:
-        space = read_list_spec(space_name).table_space()
+        space = read_list_spec(measured.space).table_space()
         match = BUDGET.fullmatch(budget)
         if match is None or match[1] not in space.metrics:
             known = ", ".join(space.metrics)
             raise BadRequest(f"--budget {budget}: accepted: METRIC=10%..95%, METRIC one of {known}")
         if any(slot.values is None for slot in space.slots):
-            raise BadRequest(f"--space {space_name}: accepted: a space of ordered choices (widths)")
+            raise BadRequest(
+                f"--space {measured.space}: accepted: a space of ordered choices (widths)"
+            )
         low, high = float(match[2]) / 100, float(match[3]) / 100
         if not 0 < low < high <= 1:
             raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
-        sample = sample_of(read_table(table), space, target)
+        asked = by_position(measured.positions, space)
+        sample = sample_of(read_table(table), space, target, positions=asked)
         if len(sample.labels) < space.size:
             raise BadRequest(
                 f"{table}: {len(sample.labels):,} of {space.size:,} networks; all are needed"
@@ -76,8 +95,7 @@ def evidence(
 
 
 def calibrate(
-    session: Session, table: Path, space_name: str, target: str, count: int, seed: int,
-    out: Path | None,
+    session: Session, measured: Measured, count: int, seed: int, out: Path | None
 ) -> int:  # fmt: skip
     """The ``calibrate`` command; returns the exit status."""
     import numpy as np
@@ -94,10 +112,15 @@ def calibrate(
     if out is not None:
         refuse_folder(out)
     try:
-        space = read_list_spec(space_name).table_space()
+        space = read_list_spec(measured.space).table_space()
         if any(slot.values is None or min(slot.values) <= 0 for slot in space.slots):
-            raise BadRequest(f"--space {space_name}: accepted: slots of positive numbers (widths)")
-        sample = sample_of(read_table(table), space, target)
+            raise BadRequest(
+                f"--space {measured.space}: accepted: slots of positive numbers (widths)"
+            )
+        asked = by_position(measured.positions, space)
+        sample = sample_of(
+            read_table(measured.table), space, measured.target, positions=asked
+        )  # fmt: skip
         rows = np.random.default_rng(seed).permutation(len(sample.labels))
         used, held_out = rows[:count], rows[count:]
         logs = np.log(space.values(sample.points))
@@ -121,12 +144,14 @@ def calibrate(
             f"on {len(held_out):,} rows held out: equal {taus['default']:.4f}, "
             f"fitted {taus['fitted']:.4f}"
         )
-    weights = [round(w, 4) for w in found.weights]
+    # By name: the same numbers over slots in another order would be another objective.
+    weights = {slot.name: round(w, 4) for slot, w in zip(space.slots, found.weights)}
     if found.recommended:
         session.say("recommended: the fitted weights")
     else:
         session.say("not recommended: the gain is within its error; keep equal weights")
-    text = f"objective: {{log_values: {weights}}}\n"
+    words = ", ".join(f"{name}: {weight}" for name, weight in weights.items())
+    text = f"objective: {{log_values: {{{words}}}}}\n"
     document["objective"] = {"log_values": weights}
     session.say(text.strip())
     if out is not None:

@@ -14,6 +14,8 @@ from mathdesign.programs.counts import rough
 
 HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")
+#: The word of ``--positions`` that stands for every slot.
+ALL_SLOTS = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class FitRequest:
     pretrain: tuple[str, ...]
     duplicates: str
     seed: int
+    positions: tuple[str, ...] = ()
 
 
 class BadRequest(ValueError):
@@ -51,7 +54,10 @@ def fit(session: Session, request: FitRequest) -> int:
     try:
         _check_words(request)
         space = _space(request.space)
-        sample = sample_of(read_table(request.table), space, request.target, request.duplicates)
+        sample = sample_of(
+            read_table(request.table), space, request.target, request.duplicates,
+            positions=by_position(request.positions, space),
+        )  # fmt: skip
         session.say(f"{len(sample.labels):,} designs of {space.name} ({rough(space.size)} in all)")
         predictor, held = fit_predictor(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
@@ -76,7 +82,10 @@ def fit(session: Session, request: FitRequest) -> int:
     return 0
 
 
-def prune(session: Session, path: Path, table: Path, most: int, out: Path | None) -> int:
+def prune(
+    session: Session, path: Path, table: Path, most: int, out: Path | None,
+    positions: tuple[str, ...] = (),
+) -> int:  # fmt: skip
     """The ``prune`` command: ``pruned.yaml`` is the specification with ``space.without``."""
     import math
 
@@ -99,8 +108,10 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
             raise BadRequest(
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
+        asked = by_position(positions, space)
+        points = space.points(with_slots(read_table(table), space, asked), asked)
         found = prune_options(
-            posed.predictor, space, space.points(with_slots(read_table(table), space)), posed.program, most=most,
+            posed.predictor, space, points, posed.program, most=most,
             options=solve_options(spec.solve, Hooks()), say=session.say,
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
@@ -120,14 +131,30 @@ def prune(session: Session, path: Path, table: Path, most: int, out: Path | None
         ],
     }  # fmt: skip
     worst = max((c.loss for c in found.cuts), default=0.0)
+    in_target = _lost_in_target(kind, posed, found)
+    document["lost_in_target"] = in_target
+    beside = "" if in_target is None else f" ({in_target['at_most']:.4f} of {in_target['target']})"
     session.say(
         f"{len(found.cuts)} options cut, {found.kept_share:.2%} of the designs kept; at most "
-        f"{worst:.4f} of the predictor's score lost, proven"
+        f"{worst:.4f} of the predictor's score{beside} lost, proven"
     )
     if out is not None:
         session.say(f"wrote {write_atomic(out / 'pruned.yaml', yaml_text(request))}")
     session.result(document)
     return 0
+
+
+def _lost_in_target(kind: Any, posed: Any, found: Any) -> dict[str, Any] | None:
+    """The most that the cuts can have lost, in the unit of the predictor's target."""
+    import math
+
+    best = max((c.best for c in found.cuts), default=-math.inf)
+    if found.kept_optimum is None or best == math.inf:
+        return None
+    values = [kind.in_target(posed, max(v, found.kept_optimum)) for v in (best, found.kept_optimum)]
+    if None in values:
+        return None
+    return {"target": values[0][0], "at_most": values[0][1] - values[1][1]}
 
 
 def _check_words(request: FitRequest) -> None:
@@ -171,6 +198,20 @@ def read_list_spec(name: str) -> Any:
         raise BadRequest(f"--space {name}: family {spec.to_dict()['space']['family']!r} is no list "
                          "of options; accepted: " + ", ".join((*SPACES, "slots")))  # fmt: skip
     return spec
+
+
+def by_position(words: tuple[str, ...], space: Any) -> tuple[str, ...]:
+    """The slots whose cells are positions, ``all`` spelled out. Raises :class:`BadRequest`."""
+    from mathdesign.spec.faults import near_miss
+
+    names = [slot.name for slot in space.slots]
+    for word in words:
+        if word not in (*names, ALL_SLOTS):
+            hint = near_miss(word, names)
+            cure = f"; did you mean {hint}?" if hint else ""
+            known = ", ".join([*names[:12], ALL_SLOTS])
+            raise BadRequest(f"--positions {word}: accepted: {known}{cure}")
+    return tuple(names) if ALL_SLOTS in words else words
 
 
 def read_table(path: Path) -> Any:

@@ -101,6 +101,14 @@ Minimum = Annotated[
 Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
 Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
 Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+Positions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--positions",
+        help="A slot whose cells in --table are positions of its options from 0, not their names; "
+        "all: every slot. Repeatable.",
+    ),
+]
 
 
 @app.command()
@@ -195,6 +203,7 @@ def fit(
     duplicates: Annotated[
         str, typer.Option("--duplicates", help="refuse, or mean: average their labels.")
     ] = "refuse",
+    positions: Positions = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of folds and samples.")] = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -207,7 +216,9 @@ def fit(
 
     session = Session(json, quiet)
     free = tuple(dict.fromkeys(pretrain or ()))
-    request = fitting.FitRequest(table, space, target, out, model, ensemble, free, duplicates, seed)
+    request = fitting.FitRequest(
+        table, space, target, out, model, ensemble, free, duplicates, seed, tuple(positions or ())
+    )
     _end(session, lambda: fitting.fit(session, request))
 
 
@@ -227,6 +238,7 @@ def search(
         typer.Option("--table", help="Measured designs: the start; alone: they answer queries."),
     ] = None,
     target: Annotated[str | None, typer.Option("--target", help="Column of --table.")] = None,
+    positions: Positions = None,
     minimise: Annotated[
         bool, typer.Option("--minimise", help="The least value is the best: losses, latencies.")
     ] = False,
@@ -275,6 +287,7 @@ def search(
         wanted,
         scheduler,
         minimise,
+        tuple(positions or ()),
     )
     _end(session, lambda: searching.search(session, request))
 
@@ -288,6 +301,7 @@ def evidence(
         str, typer.Option("--budget", help="A metric and its range of quantiles.")
     ] = "macs=10%..95%",
     quantiles: Annotated[int, typer.Option("--quantiles", min=2, help="Budgets.")] = 18,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -299,9 +313,8 @@ def evidence(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    _end(
-        session, lambda: evidencing.evidence(session, table, space, target, budget, quantiles, out)
-    )
+    measured = evidencing.Measured(table, space, target, tuple(positions or ()))
+    _end(session, lambda: evidencing.evidence(session, measured, budget, quantiles, out))
 
 
 @app.command()
@@ -313,6 +326,7 @@ def calibrate(
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows and the folds.")] = 0,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -324,7 +338,8 @@ def calibrate(
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
-    _end(session, lambda: evidencing.calibrate(session, table, space, target, labels, seed, out))
+    measured = evidencing.Measured(table, space, target, tuple(positions or ()))
+    _end(session, lambda: evidencing.calibrate(session, measured, labels, seed, out))
 
 
 @app.command()
@@ -336,6 +351,7 @@ def prune(
         Path, typer.Option("--table", help="Designs to average over: CSV or Parquet.")
     ],
     most: Annotated[int, typer.Option("--most", min=1, help="Cut no more options.")] = 20,
+    positions: Positions = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -347,7 +363,8 @@ def prune(
     from mathdesign.cli import fit as fitting
 
     session = Session(json, quiet)
-    _end(session, lambda: fitting.prune(session, spec, table, most, out))
+    by_position = tuple(positions or ())
+    _end(session, lambda: fitting.prune(session, spec, table, most, out, by_position))
 
 
 @app.command()

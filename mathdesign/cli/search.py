@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.cli.fit import HOW_TO_INSTALL, BadRequest, read_list_spec, read_table
+from mathdesign.cli.fit import (
+    HOW_TO_INSTALL,
+    BadRequest,
+    by_position,
+    read_list_spec,
+    read_table,
+)
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_NO_DESIGN, Session
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.search.loop import Query
@@ -39,6 +45,7 @@ class SearchRequest:
     baselines: bool
     scheduler: str | None = None
     minimise: bool = False
+    positions: tuple[str, ...] = ()
 
 
 def search(session: Session, request: SearchRequest) -> int:
@@ -92,11 +99,15 @@ def search(session: Session, request: SearchRequest) -> int:
 def _asked(request: SearchRequest, spec: Any) -> dict[str, Any]:
     """What a log must be of: the space and its budgets in words, and where values come from."""
     words = spec.to_dict()
-    found = {"words": {k: words[k] for k in ("space", "budgets") if k in words}}
+    found: dict[str, Any] = {"words": {k: words[k] for k in ("space", "budgets") if k in words}}
+    if request.positions:
+        found["positions"] = sorted(set(request.positions))
+    if request.evaluate is not None:
+        found["evaluate"] = request.evaluate
     if request.table is not None:
-        digest = hashlib.sha256(request.table.read_bytes()).hexdigest()
-        return {**found, "target": request.target, "table": digest}
-    return {**found, "evaluate": request.evaluate}
+        found["target"] = request.target
+        found["table"] = hashlib.sha256(request.table.read_bytes()).hexdigest()
+    return found
 
 
 def _evaluator(
@@ -116,7 +127,10 @@ def _evaluator(
         if request.target is None:
             word = "minimise" if request.minimise else "maximise"
             raise BadRequest(f"--table needs --target, the column to {word}")
-        sample = sample_of(read_table(request.table), space, request.target, fewest=1)
+        sample = sample_of(
+            read_table(request.table), space, request.target, fewest=1,
+            positions=by_position(request.positions, space),
+        )  # fmt: skip
         values = {tuple(map(int, p)): float(v) for p, v in zip(sample.points, sample.labels)}
         if request.evaluate is None:
             _refuse_gaps(request, problem, values)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json as json_module
+import math
 from dataclasses import asdict
 from pathlib import Path
 
+from mathdesign.alternatives import Alternative, NoSlots, alternatives
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
 from mathdesign.files import write_atomic
@@ -13,7 +15,6 @@ from mathdesign.files import write_atomic
 
 def why(session: Session, path: Path, out: Path | None = None) -> int:
     """The ``why`` command; with ``out`` also ``why.json``; returns the exit status."""
-    from mathdesign.alternatives import NoSlots, alternatives
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
     from mathdesign.result import DesignError
@@ -31,12 +32,16 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
     except (Unreadable, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
-        header = ("slot", "chosen", "best other", "loss", "slots changed")
+        target = next((a.target for a in found if a.target is not None), None)
+        header = ["slot", "chosen", "best other", "loss", "slots changed"]
         rows = [
-            (a.slot, a.option, a.other or "", "no design" if a.loss is None
-             else f"{'' if a.proven else '>= '}{a.loss:.6f}", str(a.changed))
-            for a in sorted(found, key=lambda a: -1e300 if a.loss is None else -a.loss)
-        ]  # fmt: skip
+            [a.slot, a.option, a.other or "", _loss(a, a.loss, 6), str(a.changed)]
+            for a in sorted(found, key=_largest_first)
+        ]
+        if target is not None:
+            header[3:4] = ["loss (score)", f"loss ({target})"]
+            for row, a in zip(rows, sorted(found, key=_largest_first)):
+                row.insert(4, _loss(a, a.loss_in_target, 4))
         print_table(session.out, f"{design.name}: what choosing otherwise costs", header, rows, 3)
     document = {"design": design.name, "slots": [asdict(a) for a in found]}
     if out is not None:
@@ -44,3 +49,14 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
         session.say(f"wrote {write_atomic(out / 'why.json', text)}")
     session.result(document)
     return 0
+
+
+def _largest_first(found: Alternative) -> float:
+    return -math.inf if found.loss is None else -found.loss
+
+
+def _loss(found: Alternative, loss: float | None, digits: int) -> str:
+    """A loss, at least that much where it is not proven."""
+    if found.loss is None:
+        return "no design"
+    return "" if loss is None else f"{'' if found.proven else '>= '}{loss:.{digits}f}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mathdesign.certificate import BudgetUse
+from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
@@ -20,16 +21,21 @@ from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
-from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.features import matrix
+from mathdesign.surrogate.predictor import read_back
 from mathdesign.validators.lists.recheck import (
-    check_logs,
+    booster_score,
     check_objective,
     logs_of,
+    table_score,
     verify_list,
 )
 
 #: How far a claimed objective may be from the one computed again, relative.
 SAME_OBJECTIVE = 1e-9
+#: What a design tells of its predictor in numbers; those of before end with the fourth.
+ABOUT_NUMBERS = ("predicted", "tau", "rmse", "rows", "objective", "bound")
+NOT_ASKED = "lightgbm, which could say it again, is missing: pip install 'mathdesign[predictor]'"
 
 
 class Lists(Kind[ListSpec, PosedList, OptionList]):
@@ -116,11 +122,11 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         assert solution.point is not None and solution.objective is not None
         costs = posed.space.costs(solution.point)
         metrics = _verified(posed, network, costs)
-        _rescore(posed, network, solution)
+        by = _rescored(posed, network, metrics, solution.objective)
         uses = tuple(
             BudgetUse(b.metric, metrics[b.metric], b.upper, b.lower) for b in posed.budgets
         )
-        figures = {"predictor": _about(posed, solution.point)}
+        figures = {"predictor": _about(posed, solution, by)}
         return Recount(metrics, figures, uses, solution.objective)
 
     def checks(self, posed: PosedList, network: OptionList, claimed: Recount) -> Iterator[Check]:
@@ -130,7 +136,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         value = posed.program.value(posed.space.point(network.options))
         agrees = abs(value - claimed.objective) <= SAME_OBJECTIVE * max(1.0, abs(claimed.objective))
         words = f"{value:.6f} by the predictor, {claimed.objective:.6f} claimed"
+        if posed.predictor is None:
+            words = f"{value:.6f} by the program, {claimed.objective:.6f} claimed"
         yield Check("objective", agrees, words)
+        by = _rescored(posed, network, claimed.metrics, claimed.objective)
+        yield Check("re-scored", True, f"by {by}" if by else f"no: {NOT_ASKED}")
+        told = (claimed.figures.get("predictor") or {}).get("sha256")
+        if posed.predictor is not None and told is not None:
+            same = told == posed.predictor.digest()
+            words = "the one of the design" if same else "another one: it was fitted anew"
+            yield Check("predictor", same, words)
 
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name and options."""
@@ -142,8 +157,21 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return OptionList(str(data["name"]), options)
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """What is known of the predictor."""
-        return {"predictor": dict(data["predictor"])}
+        """What is known of the predictor; designs of before know less."""
+        about = finite_numbers(data["predictor"], ABOUT_NUMBERS)
+        if about:
+            for name in ABOUT_NUMBERS[:4]:
+                if about.get(name) is None:
+                    raise ValueError(f"predictor.{name}: accepted: a finite number")
+            for name in ("target", *(n for n in ("sha256", "rescored_by") if n in about)):
+                if not isinstance(about.get(name), str):
+                    raise ValueError(f"predictor.{name}: accepted: text")
+            if "measured" in about:
+                low, high = about["measured"]
+                finite_numbers({"low": low, "high": high}, ("low", "high"))
+                if None in (low, high):
+                    raise ValueError("predictor.measured: accepted: two numbers")
+        return {"predictor": about}
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -155,11 +183,30 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if not about:
             return []
         words = (
-            f"{about['target']} {about['predicted']:.4f}, error about {about['rmse']:.4f} "
-            f"(cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} rows): "
-            "the best design of the predictor, not of the world"
+            f"{about['target']} {about['predicted']:.4f}{_beyond(about)}, error about "
+            f"{about['rmse']:.4f} (cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} "
+            "rows): the best design of the predictor, not of the world"
         )
-        return [("predictor", words)]
+        rows = [("predictor", words)]
+        if about.get("rescored_by") == "":
+            rows.append(("re-scored", f"no: {NOT_ASKED}"))
+        return rows
+
+    def in_target(self, posed: PosedList, objective: float) -> tuple[str, float] | None:
+        """A predictor's score read back; nothing where logarithms are added to it."""
+        predictor = posed.predictor
+        if predictor is None or posed.spec.objective.log_values is not None:
+            return None
+        value = float(read_back(np.array([objective]), predictor.levels)[0])
+        return predictor.target, value
+
+    def beside(self, figures: Mapping[str, Any], figure: str) -> str:
+        """The score in the unit of the predictor's target."""
+        about = figures["predictor"]
+        if not about:
+            return ""
+        value = about.get(figure)
+        return " (score)" if value is None else f" (score; {about['target']} {value:.4f})"
 
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """A proof is about the predictor, where there is one."""
@@ -173,32 +220,65 @@ def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -
     )
 
 
-def _rescore(posed: PosedList, network: OptionList, solution: Solution) -> None:
-    """Raise ``RecheckError`` unless the booster and the logarithms give the claimed objective."""
-    weights, predictor = posed.spec.objective.log_values, posed.predictor
-    assert solution.objective is not None
-    if predictor is None:
-        if weights is not None:
-            check_logs(network.options, weights, solution.objective)
-        return
-    if predictor.kind != "trees" or posed.spec.objective.uncertainty:
-        return
-    added = 0.0 if weights is None else logs_of(network.options, weights)
-    point = np.array(solution.point, dtype=np.int64)[None]
-    features = features_of(posed.space)
-    columns = matrix(features, point)
-    check_objective(
-        rewritten(predictor.members[0], features), columns[0], solution.objective - added
-    )
+def _rescored(
+    posed: PosedList, network: OptionList, metrics: Mapping[str, int], objective: float
+) -> str:
+    """What gave the objective again; empty: LightGBM is not here to be asked.
+
+    Raises ``ObjectiveMismatch``.
+    """
+    words, predictor = posed.spec.objective, posed.predictor
+    found, by = [], []
+    if words.metric is not None:
+        found.append(float(metrics[words.metric]))
+        by.append("costs")
+    if (weights := words.log_weights(posed.space)) is not None:
+        ordered = {slot.name: network.options[slot.name] for slot in posed.space.slots}
+        found.append(logs_of(ordered, weights))
+        by.append("logarithms")
+    if predictor is not None and predictor.kind == "tables":
+        slots = predictor.space.slots
+        found.append(table_score(slots, predictor.tables, network.options))
+        by.append("tables")
+    elif predictor is not None:
+        features = predictor.space.features()
+        row = matrix(features, np.array([posed.space.point(network.options)]))[0]
+        texts = [rewritten(text, features) for text in predictor.members]
+        score = booster_score(texts, row, words.uncertainty)
+        if score is None:
+            return ""
+        found.append(score)
+        by.append("lightgbm")
+    check_objective(math.fsum(found), objective)
+    return " and ".join(by)
 
 
-def _about(posed: PosedList, point: Sequence[int]) -> dict[str, Any]:
+def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, Any]:
+    """What is known of the predictor, and what it says of the answer in its target's unit."""
     predictor = posed.predictor
     if predictor is None:
         return {}
-    quality = predictor.quality
-    value = float(predictor.predict(posed.space, np.array(point, dtype=np.int64)[None])[0])
-    return {
-        "target": predictor.target, "model": predictor.kind, "predicted": value,
+    quality, levels = predictor.quality, predictor.levels
+    point = np.array(solution.point, dtype=np.int64)[None]
+    found: dict[str, Any] = {
+        "target": predictor.target, "model": predictor.kind,
+        "predicted": float(predictor.predict(posed.space, point)[0]),
+        "measured": [levels[0][1], levels[-1][1]],
         "tau": quality.tau, "rmse": quality.rmse, "rows": quality.rows,
+        "rescored_by": rescored_by, "sha256": predictor.digest(),
     }  # fmt: skip
+    if posed.spec.objective.log_values is None and solution.objective is not None:
+        found["objective"] = float(read_back(np.array([solution.objective]), levels)[0])
+        if math.isfinite(solution.bound):
+            bound = max(solution.bound, solution.objective)
+            found["bound"] = float(read_back(np.array([bound]), levels)[0])
+    return found
+
+
+def _beyond(about: Mapping[str, Any]) -> str:
+    """Words for a prediction that lies beyond every measured row."""
+    low, high = about.get("measured", (-math.inf, math.inf))
+    if low <= about["predicted"] <= high:
+        return ""
+    end, side = (high, "greatest") if about["predicted"] > high else (low, "least")
+    return f" (extrapolated: the {side} measured is {end:.4f})"

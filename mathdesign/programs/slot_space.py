@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mathdesign.programs.base import Budget, FloatArray, IntArray
+from mathdesign.programs.cells import Cells, is_missing, position_of
 from mathdesign.programs.slots import PairTable, Slot, TableSum
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: So many wrong cells are listed; the rest are counted.
 MOST_LISTED = 5
+#: So many options of a slot are listed in a message.
+MOST_OPTIONS = 40
 
 
 class TableError(ValueError):
@@ -44,31 +47,34 @@ class TableSpace:
         """Number of assignments of options to slots; rules may leave fewer."""
         return math.prod(len(slot.options) for slot in self.slots)
 
-    def points(self, table: DataFrame) -> IntArray:
+    def points(self, table: DataFrame, positions: Collection[str] = ()) -> IntArray:
         """The designs of ``table``, shape ``(rows, slots)``: one column a slot, named as the slot.
 
-        A cell is an option's name, its value (ordered slots) or, where options have no values,
-        its position from 0. Raises :class:`TableError` with every missing column and wrong cell.
+        A cell is an option's name, or else a number that the option is (:mod:`.cells`); in the
+        slots named by ``positions`` it is the option's position from 0 and nothing else. Raises
+        :class:`TableError` with every missing column and wrong cell.
         """
-        faults: list[str] = []
+        names = [slot.name for slot in self.slots]
+        faults = [
+            f"positions of {name!r}: no slot of {self.name}; accepted: {', '.join(names[:12])}"
+            for name in positions
+            if name not in names
+        ]
         columns = []
         for slot in self.slots:
             if slot.name not in table:
                 known = ", ".join(map(str, table.columns[:12]))
                 faults.append(f"no column {slot.name!r} for a slot of {self.name}; found: {known}")
                 continue
-            # A name wins over a value or a position that is written in the same way.
-            numbers = range(len(slot.options)) if slot.values is None else slot.values
-            positions = {_text(number): k for k, number in enumerate(numbers)}
-            positions |= {text: k for k, text in enumerate(slot.options)}
-            cells = [_text(cell) for cell in table[slot.name]]
-            column = [positions.get(cell, -1) for cell in cells]
-            wrong = [i for i, k in enumerate(column) if k < 0]
-            for i in wrong[:MOST_LISTED]:
-                accepted = ", ".join(slot.options)
-                faults.append(f"row {i + 1}, {slot.name}: found {cells[i]!r}, accepted: {accepted}")
-            if len(wrong) > MOST_LISTED:
-                faults.append(f"{slot.name}: {len(wrong) - MOST_LISTED} more wrong cells")
+            cells = table[slot.name].tolist()
+            if slot.name in positions:
+                column = [position_of(cell, len(slot.options)) for cell in cells]
+                accepted = f"a position, 0 to {len(slot.options) - 1}"
+            else:
+                column = list(map(Cells.of(slot).option, cells))
+                accepted = _listed(slot.options)
+            wrong = [i for i, k in enumerate(column) if k is None]
+            faults += _wrong_cells(slot, cells, wrong, accepted, slot.name in positions)
             columns.append(column)
         if faults:
             raise TableError("\n".join(faults))
@@ -90,12 +96,12 @@ class TableSpace:
         """Inverse of :meth:`words`. Raises :class:`TableError`."""
         found = []
         for slot in self.slots:
-            option = _text(words.get(slot.name))
-            if option not in slot.options:
-                raise TableError(
-                    f"{slot.name}: found {option!r}, accepted: {', '.join(slot.options)}"
-                )
-            found.append(slot.options.index(option))
+            cell = words.get(slot.name)
+            option = Cells.of(slot).option(cell)
+            if option is None:
+                what = "nothing" if cell is None else repr(str(cell))
+                raise TableError(f"{slot.name}: found {what}, accepted: {_listed(slot.options)}")
+            found.append(option)
         return tuple(found)
 
     def costs(self, point: Any) -> dict[str, int]:
@@ -104,8 +110,31 @@ class TableSpace:
         return {name: int(sums.at(at)[0]) for name, sums in self.metrics.items()}
 
 
-def _text(cell: Any) -> str:
-    """A cell as an option is written: whole numbers without a fraction."""
-    if isinstance(cell, float | np.floating) and float(cell).is_integer():
-        return str(int(cell))
-    return str(cell).strip()
+def _wrong_cells(
+    slot: Slot, cells: list[Any], wrong: list[int], accepted: str, by_position: bool
+) -> list[str]:
+    """The first wrong cells, how many more there are, and what would mend them all."""
+    found = []
+    for i in wrong[:MOST_LISTED]:
+        missing = is_missing(cells[i])
+        what = "a missing value" if missing else repr(str(cells[i]).strip())
+        found.append(f"row {i + 1}, {slot.name}: found {what}, accepted: {accepted}")
+    if len(wrong) > MOST_LISTED:
+        found.append(f"{slot.name}: {len(wrong) - MOST_LISTED} more wrong cells")
+    if any(is_missing(cells[i]) for i in wrong):
+        found.append(
+            f"{slot.name}: a missing value is no option; where a reader took a word such as NA for "
+            "one, read the table with keep_default_na=False, or write the option's name"
+        )
+    count = len(slot.options)
+    if wrong and not by_position and all(position_of(cell, count) is not None for cell in cells):
+        found.append(
+            f"{slot.name}: if its cells are positions of options, say so: --positions {slot.name} "
+            f"(in Python positions=[{slot.name!r}])"
+        )
+    return found
+
+
+def _listed(options: tuple[str, ...]) -> str:
+    more = f", ... ({len(options):,} in all)" if len(options) > MOST_OPTIONS else ""
+    return ", ".join(options[:MOST_OPTIONS]) + more

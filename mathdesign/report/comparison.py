@@ -46,6 +46,11 @@ def objectives_differ(first: Design, second: Design) -> str:
     for key in what:
         if asked[0][key] != asked[1][key]:
             return f"`{key}:` differs: {_short(asked[0][key])} and {_short(asked[1][key])}"
+    # Two folders of one name may hold two predictors; designs of before do not tell.
+    about = [design.figures.get("predictor") or {} for design in (first, second)]
+    told = [figures.get("sha256") for figures in about]
+    if None not in told and told[0] != told[1]:
+        return "their predictors differ, if in folders of one name"
     return ""
 
 

@@ -24,12 +24,13 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
     rows = [(m, f"{value:,}") for m, value in design.metrics.items() if value or m in limited]
     rows += kind.figure_rows(design.figures)
     rows += [
-        ("objective", f"{certificate.objective:.6f}" + (" (score)" if of else "")),
-        ("bound", "none" if certificate.bound is None else f"{certificate.bound:.6f}"),
+        ("objective", f"{certificate.objective:.6f}" + kind.beside(design.figures, "objective")),
+        ("bound", "none" if certificate.bound is None
+         else f"{certificate.bound:.6f}" + kind.beside(design.figures, "bound")),
         ("gap", gap_text(certificate.gap)),
         ("status", status_text(design) + (f", of {of}" if of else "")),
         ("backend", f"{certificate.backend}, seed {certificate.seed}"),
-    ]
+    ]  # fmt: skip
     return rows
 
 

@@ -5,8 +5,11 @@ the strongest operation on each. Here the same choice is a program, with what gr
 binaries :math:`x_{ijo}` (edge from i to j carries operation o),
 
 .. math:: \max \sum s_{ijo} x_{ijo}, \quad \sum_o x_{ijo} \le 1, \quad
-          1 \le \sum_{i,o} x_{ijo} \le 2 \; \forall j, \quad \sum x_{\cdot\cdot skip} \le S, \quad
+          \sum_{i,o} x_{ijo} = 2 \; \forall j, \quad \sum x_{\cdot\cdot skip} \le S, \quad
           \sum m_{ijo} x_{ijo} \le M.
+
+Two inputs is a rule of the cell and not a limit: where every score is negative (logarithms of a
+softmax are) a node still has two. ``fewest`` loosens it to :math:`fewest \le \cdot \le inputs`.
 
 Solved by HiGHS through scipy; the answer is checked again in Python integers, and its bound is the
 solver's. A cell has at most a few hundred binaries.
@@ -38,7 +41,8 @@ class CellProgram:
     """Nodes 0 and 1 are the cell's inputs; ``nodes`` more follow, each fed by earlier ones.
 
     ``scores[i, j][o]``: of operation ``o`` on the edge from ``i`` to ``j``; ``macs`` likewise,
-    whole numbers (empty: not counted). ``inputs``: at most so many edges enter a node.
+    whole numbers (empty: not counted). ``inputs``: so many edges enter a node, as DARTS has it, or
+    all that there are before it; with ``fewest``, at least that many and at most ``inputs``.
     """
 
     scores: Mapping[Edge, tuple[float, ...]]
@@ -48,6 +52,12 @@ class CellProgram:
     most_skips: int | None = None
     macs: Mapping[Edge, tuple[int, ...]] | None = None
     most_macs: int | None = None
+    fewest: int | None = None
+
+    def entering(self, node: int) -> tuple[int, int]:
+        """The fewest and the most edges that may enter ``node``, which ``node`` others precede."""
+        fewest = self.inputs if self.fewest is None else self.fewest
+        return min(fewest, node), min(self.inputs, node)
 
     def __post_init__(self) -> None:
         edges = [(i, j) for j in range(2, 2 + self.nodes) for i in range(j)]
@@ -62,6 +72,10 @@ class CellProgram:
             ]
         if not all(math.isfinite(s) for row in self.scores.values() for s in row):
             faults.append("scores: a value is not finite")
+        if not 1 <= (self.inputs if self.fewest is None else self.fewest) <= self.inputs:
+            faults.append(
+                f"inputs {self.inputs}, fewest {self.fewest}: accepted: 1 <= fewest <= inputs"
+            )
         if self.most_macs is not None and self.macs is None:
             faults.append("most_macs: needs macs")
         if faults or not self.scores:
@@ -95,7 +109,7 @@ def best_cell(program: CellProgram, time_limit_s: float = 60.0) -> Cell:
     for edge in program.scores:
         row([float(e == edge) for e, _ in names], 0, 1)
     for node in range(2, 2 + program.nodes):
-        row([float(e[1] == node) for e, _ in names], 1, program.inputs)
+        row([float(e[1] == node) for e, _ in names], *program.entering(node))
     if program.most_skips is not None:
         row([float(program.operations[o] == SKIP) for _, o in names], 0, program.most_skips)
     if program.most_macs is not None and program.macs is not None:
@@ -120,8 +134,9 @@ def checked(program: CellProgram, edges: Mapping[Edge, str]) -> tuple[float, int
     at = {name: o for o, name in enumerate(program.operations)}
     for node in range(2, 2 + program.nodes):
         entering = sum(edge[1] == node for edge in edges)
-        if not 1 <= entering <= program.inputs:
-            raise CellError(f"node {node} has {entering} inputs")
+        fewest, most = program.entering(node)
+        if not fewest <= entering <= most:
+            raise CellError(f"node {node} has {entering} inputs, accepted: {fewest} to {most}")
     skips = sum(name == SKIP for name in edges.values())
     if program.most_skips is not None and skips > program.most_skips:
         raise CellError(f"{skips} skip connections, {program.most_skips} are allowed")

@@ -118,6 +118,9 @@ def _value(output: str) -> float:
         raise QueryFailed("no output; its last line must be the value")
     try:
         found = json.loads(lines[-1])
-        return float(found["value"] if isinstance(found, dict) else found)
-    except (ValueError, TypeError, KeyError):
+        value = found["value"] if isinstance(found, dict) else found
+        if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+            raise TypeError  # `true` is no 1, and `1_000` is Python's, not a value's
+        return float(value)
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise QueryFailed(f"last line {lines[-1][:80]!r} is no value") from None

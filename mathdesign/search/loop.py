@@ -107,7 +107,7 @@ def search(
     asked = {
         **(request or {}), "method": method, "space": digest_of(problem), "seed": options.seed,
         "start": options.start, "batch": options.batch, "minimise": options.minimise,
-        "known": len(known),
+        "known": _digest_of_known(known),
     }  # fmt: skip
     journal = Journal(log, asked) if log is not None else None
     with journal or nullcontext():
@@ -158,6 +158,14 @@ def digest_of(problem: SlotProblem) -> str:
     budgets = sorted([b.metric, str(b.lower), str(b.upper)] for b in problem.budgets)
     text = json.dumps([slots, metrics, rules, budgets], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest_of_known(known: Sequence[Query]) -> str | int:
+    """A hash of the designs measured elsewhere, in order, with their values; 0: there are none."""
+    if not known:
+        return 0
+    text = json.dumps([[query.point, repr(query.value)] for query in known])
+    return f"{len(known)} designs, {hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _next(

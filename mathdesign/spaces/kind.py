@@ -252,6 +252,14 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Label and text of the figures, in the order in which they are read."""
 
+    def in_target(self, posed: P, objective: float) -> tuple[str, float] | None:
+        """What an objective stands for, by name and in its unit; ``None``: for nothing but itself."""
+        return None
+
+    def beside(self, figures: Mapping[str, Any], figure: str) -> str:
+        """What is told beside the ``objective`` or the ``bound``: the same in another unit."""
+        return ""
+
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """What a proof speaks of where that is not the network itself (``the predictor``)."""
         return ""

@@ -2,9 +2,10 @@
 
 The text is data: it is split into lines and numbers and nothing else. A tree that could answer
 differently from the encoded one (categorical splits, missing values as a class of their own, linear
-leaves, averaged outputs) is refused by name. Format: github.com/microsoft/LightGBM,
+leaves, averaged outputs, an output that is no sum of leaves) is refused by name: words are compared
+whole, since ``regression sqrt`` squares what ``regression`` adds. Format: github.com/microsoft/LightGBM,
 src/io/tree.cpp (``decision_type``: bit 0 categorical, bit 1 default left, bits 2 and 3 the kind of
-missing value: 0 none, 1 zero, 2 NaN).
+missing value: 0 none, 1 zero, 2 NaN), src/objective/ (``ConvertOutput`` of each objective).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from mathdesign.programs.slots import Ensemble, Feature, Tree
 
 MOST_NODES = 10_000_000
 LARGEST_COUNT = 2**31 - 1
+#: Objectives whose output is the sum of the leaves itself: no logarithm, no square root.
+OBJECTIVES = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
+VERSIONS = ("v2", "v3", "v4")
 
 
 class ModelError(ValueError):
@@ -44,7 +48,7 @@ def rewritten(text: str, features: Sequence[Feature]) -> str:
     """
     blocks = []
     for number, tree in enumerate(_trees(text, features)):
-        words = _fields(text.split("\nTree=")[number + 1])
+        words = _fields(text.split("\nTree=")[number + 1].split("\nend of trees")[0])
         leaves = len(tree.leaf_values)
         rows: dict[str, Iterable[object]] = {"num_leaves": [leaves], "num_cat": [0]}
         if leaves > 1:
@@ -118,15 +122,22 @@ def _trees(text: str, features: Sequence[Feature]) -> list[Tree]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines())
-    return {key: value for key, equals, value in pairs if equals}
+    """The lines ``key=value``. Raises :class:`ModelError` for a key that has two values."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and found.setdefault(key, value) != value:
+            raise ModelError(f"the key {key[:40]!r} twice, with other values; the file is damaged")
+    return found
 
 
 def _check_header(words: Mapping[str, str], header: str, features: Sequence[Feature]) -> None:
-    if not header.startswith("tree"):
+    if header.partition("\n")[0].strip() != "tree":
         raise ModelError("not a LightGBM model in text form: its first line is not 'tree'")
-    if not words.get("objective", "").startswith("regression"):
-        raise ModelError(f"objective {words.get('objective', '')!r}, accepted: regression")
+    if (version := words.get("version", "")) not in VERSIONS:
+        raise ModelError(f"version {version[:40]!r}, accepted: {', '.join(VERSIONS)}")
+    if (objective := words.get("objective", "")) not in OBJECTIVES:
+        raise ModelError(f"objective {objective[:80]!r}, accepted: {', '.join(OBJECTIVES)}")
     if "average_output" in header.splitlines():
         raise ModelError("averaged outputs (random forests), accepted: gradient boosting")
     if words.get("num_tree_per_iteration") != "1" or words.get("num_class") != "1":
@@ -184,6 +195,8 @@ def _tree(words: Mapping[str, str], number: int, features: int) -> Tree:
         raise ModelError(f"tree {number}: categorical splits, accepted: numeric splits")
     if ((kinds >> 2) == 1).any():
         raise ModelError(f"tree {number}: zero as missing value, accepted: none")
+    if ((kinds < 0) | (kinds >= 12)).any():
+        raise ModelError(f"tree {number}: decision_type {int(kinds.max())} is none of LightGBM's")
     tree = Tree(
         numbers("split_feature", int, nodes), numbers("threshold", float, nodes),
         numbers("left_child", int, nodes), numbers("right_child", int, nodes),

@@ -8,7 +8,7 @@ et al. 2006), the number of rounds by cross-validation. A separable model is bet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.spec.faults import near_miss
 from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
+from mathdesign.surrogate.learned import LearnedSpace
 from mathdesign.surrogate.predictor import Predictor, Quality, read_back
 from mathdesign.surrogate.reading import numbers_of, with_slots
 
@@ -48,17 +49,18 @@ class Sample:
 
 def sample_of(
     table: DataFrame, space: TableSpace, target: str, duplicates: str = "refuse",
-    fewest: int = FEWEST_ROWS,
+    fewest: int = FEWEST_ROWS, positions: Collection[str] = (),
 ) -> Sample:  # fmt: skip
     """The measured designs in ``table``, at least ``fewest`` of them.
 
-    ``duplicates="mean"`` averages the labels of a design that occurs with several. Raises
+    ``duplicates="mean"`` averages the labels of a design that occurs with several; the cells of
+    the slots in ``positions`` are positions of options, those of the others names. Raises
     :class:`TableError` with every fault: columns, cells, labels, a constant target, duplicates.
     """
     faults: list[str] = []
     points, labels = np.zeros((0, len(space.slots)), dtype=np.int64), np.zeros(0)
     try:
-        points = space.points(with_slots(table, space))
+        points = space.points(with_slots(table, space, positions), positions)
     except TableError as error:
         faults.append(str(error))
     try:
@@ -151,7 +153,7 @@ def fit(
     rmse = float(np.sqrt(np.mean((predicted - sample.labels) ** 2)))
     rivals = {name: round(trial.tau, 6) for name, trial in tried.items()}
     quality = Quality(len(y), best.tau, (1 + best.tau) / 2, rmse, rivals)
-    empty = Predictor(space.name, target, "tables", levels, quality)
+    empty = Predictor(LearnedSpace.of(space), target, "tables", levels, quality)
     if best.grower is None:
         tables = tuple(map(tuple, _tables(sample.points, y, space, best.ridge)))
         return replace(empty, tables=tables), predicted

@@ -25,7 +25,7 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.portfolio import solve
 from mathdesign.surrogate.booster import rewritten
-from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import Predictor
 
 
@@ -68,6 +68,7 @@ def attributions(predictor: Predictor, space: TableSpace, points: IntArray) -> F
     Exact TreeSHAP of LightGBM, summed over the features of a slot; features of several slots
     count for each of them in equal parts. Separable models: the table less its mean.
     """
+    predictor.refuse(space)
     if predictor.kind == "tables":
         columns = [np.array(t)[points[:, i]] for i, t in enumerate(predictor.tables)]
         found = np.stack(columns, axis=1)
@@ -75,7 +76,7 @@ def attributions(predictor: Predictor, space: TableSpace, points: IntArray) -> F
         return centred
     import lightgbm
 
-    features = features_of(space)
+    features = predictor.space.features()
     booster = lightgbm.Booster(model_str=rewritten(predictor.members[0], features))
     shares = np.asarray(booster.predict(matrix(features, points), pred_contrib=True))[:, :-1]
     total = np.zeros((len(points), len(space.slots)))

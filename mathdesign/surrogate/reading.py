@@ -2,20 +2,23 @@
 
 A table may name a design slot by slot, or by one string: NAS-Bench-201's
 ``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|``, NATS-Bench's ``64:64:32:16:8``, or the options of
-all slots between colons. Every message names the cell and what would mend it.
+all slots between colons. Every message names the cell and what would mend it. A file's cells stay
+as they are written: only a column of numbers that print as they are written becomes one of numbers.
 """
 
 from __future__ import annotations
 
+import csv
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mathdesign.programs.base import FloatArray
+from mathdesign.programs.cells import position_of
 from mathdesign.programs.slot_space import MOST_LISTED, TableError, TableSpace
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ SEPARATORS = (",", ";", "\t", "|")
 #: So much of a file decides its separator.
 HEAD = 1 << 16
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+DIGITS = re.compile(r"[+-]?[\d.,]+")
 CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 TIME = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|sec|min|h)")
 SECONDS = {
@@ -40,25 +44,66 @@ def read_frame(path: Path) -> DataFrame:
     """The frame in a CSV (perhaps compressed) or Parquet file; headers without spaces around.
 
     Separators are commas, semicolons, tabs or bars, whichever the header has most of. Raises
-    ``OSError`` and ``ValueError``.
+    ``OSError`` and ``ValueError``, the latter with every row that has more or fewer cells than the
+    header: readers shift such a table's columns, or fill it with nothing, and nothing may be an
+    option's name.
     """
     import pandas as pd
 
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
+        refuse_twice(frame.columns)
     else:
+        header, *rows = _rows(path)
+        names = [name.strip() or f"Unnamed: {k}" for k, name in enumerate(header)]
+        refuse_twice(names)
+        if not rows:
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
         # Words such as `NA` and `none` are words here: a missing number is told where it is read.
-        frame = pd.read_csv(
-            path, sep=_separator(path), dtype=str, keep_default_na=False, skipinitialspace=True,
-            encoding="utf-8-sig",
-        )  # fmt: skip
-        for name in frame.columns:
-            frame[name] = _plain(frame[name])
+        frame = pd.DataFrame(
+            {n: _plain(pd.Series(c, dtype=object)) for n, c in zip(names, zip(*rows))}
+        )
     frame.columns = [str(name).strip() for name in frame.columns]
-    twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
-    if twice:
-        raise ValueError(f"the column {twice[0]!r} twice; rename one")
     return frame
+
+
+def refuse_twice(columns: Iterable[Any]) -> None:
+    """Raise ``ValueError`` where two columns have one name, spaces around aside."""
+    names = [str(name).strip() for name in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the column {twice[0]!r} twice; rename one")
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The header and the rows of a CSV file, all as long as the header; empty lines are none."""
+    import pandas.io.common as common
+
+    separator = _separator(path)
+    with common.get_handle(path, "r", compression="infer", encoding="utf-8-sig") as opened:
+        try:
+            lines: Any = opened.handle
+            found = [
+                row
+                for row in csv.reader(
+                    lines, delimiter=separator, skipinitialspace=True, strict=True
+                )
+                if row
+            ]
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+    if not found:
+        raise ValueError("an empty file")
+    width = len(found[0])
+    ragged = [
+        f"row {number} has {len(row)} cells, the header {width}"
+        for number, row in enumerate(found[1:], 1)
+        if len(row) != width
+    ]
+    if len(ragged) > MOST_LISTED:
+        ragged[MOST_LISTED:] = [f"{len(ragged) - MOST_LISTED} more such rows"]
+    if ragged:
+        raise ValueError("; ".join([*ragged, "mend or drop them"]))
+    return found
 
 
 def _separator(path: Path) -> str:
@@ -82,10 +127,9 @@ def _plain(column: Series) -> Series:
     ):
         return column
     numbers = pd.to_numeric(column, errors="coerce")
-    whole = column.str.strip().str.fullmatch(r"[+-]?\d+").all()
-    # Leading zeros name something; long whole numbers keep their digits as words.
-    as_written = whole and (numbers.astype(str) == column.str.strip()).all()
-    return numbers if as_written or not whole else column
+    # Leading and trailing zeros may name something (007, 1.50); long numbers keep their digits.
+    as_written = (numbers.map(str) == column.str.strip()).all()
+    return numbers if as_written else column
 
 
 def numbers_of(table: DataFrame, name: str) -> FloatArray:
@@ -95,7 +139,7 @@ def numbers_of(table: DataFrame, name: str) -> FloatArray:
     """
     cells = table[name].tolist()
     texts = [str(cell).strip() for cell in cells]
-    continental = _continental(texts)
+    continental = _continental(name, texts)
     found, faults = np.full(len(cells), np.nan), []
     units: dict[str, int] = {}
     for row, (cell, text) in enumerate(zip(cells, texts), 1):
@@ -118,12 +162,24 @@ def numbers_of(table: DataFrame, name: str) -> FloatArray:
     return found
 
 
-def _continental(texts: Sequence[str]) -> bool:
-    """Whether a comma is the decimal mark: some cell has one that groups no thousands."""
-    commas = [t for t in texts if "," in t]
-    return bool(commas) and all(DECIMAL_COMMA.match(t) for t in commas) and any(
-        not GROUPED.match(t) for t in commas
-    ) and not any("." in t for t in texts)  # fmt: skip
+def _continental(name: str, texts: Sequence[str]) -> bool:
+    """Whether a comma is the decimal mark: some cell has one that groups no thousands.
+
+    Raises :class:`TableError` where a column of commas may be either (93,412).
+    """
+    digits = [found[0] if (found := DIGITS.match(text)) else "" for text in texts]
+    commas = [(row, text) for row, text in enumerate(digits, 1) if "," in text]
+    if not commas or any("." in text for text in digits):
+        return False
+    if not all(DECIMAL_COMMA.fullmatch(text) for _, text in commas):
+        return False  # two commas, or something that will be refused
+    if any(not GROUPED.fullmatch(text) for _, text in commas):
+        return True
+    row, text = commas[0]
+    raise TableError(
+        f"row {row}, {name}: found {texts[row - 1]!r}, which is {text.replace(',', '.')} or "
+        f"{text.replace(',', '')}; write the column without commas"
+    )
 
 
 def _number(cell: Any, text: str, continental: bool) -> tuple[float | None, str]:
@@ -151,20 +207,36 @@ def _real(text: str, continental: bool) -> float | None:
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def with_slots(table: DataFrame, space: TableSpace) -> DataFrame:
+def with_slots(
+    table: DataFrame, space: TableSpace, positions: Collection[str] = ()
+) -> DataFrame:  # fmt: skip
     """``table`` with a column for each slot, read from its architecture strings where it has none.
 
-    Raises :class:`TableError` where neither is there, and for strings that name no design.
+    ``positions`` as :meth:`~mathdesign.programs.slot_space.TableSpace.points` takes them. Raises
+    :class:`TableError` where neither is there, where two columns have such strings, and for
+    strings that name no design.
     """
+    try:
+        refuse_twice(table.columns)
+    except ValueError as error:
+        raise TableError(str(error)) from None
     table = table.rename(columns={c: str(c).strip() for c in table.columns})
     missing = [slot.name for slot in space.slots if slot.name not in table]
-    if not missing or len(missing) < len(space.slots):
-        return table  # a column or two are missing: the table names slots, and will say which
-    for column in table.columns:
-        for form, split in FORMS.items():
-            first = str(table[column].iloc[0]).strip() if len(table) else ""
-            if _fits(split(first), space):
-                return _spread(table, str(column), form, split, space)
+    # A column or two are missing: the table names slots, and will say which. One slot is no string.
+    if len(missing) < len(space.slots) or len(space.slots) < 2:
+        return table
+    fits = [
+        (str(column), form)
+        for column in table.columns
+        for form, split in FORMS.items()
+        if len(table) and _fits(split(str(table[column].iloc[0]).strip()), space, positions)
+    ]
+    if len({column for column, _ in fits}) > 1:
+        raise TableError(
+            f"designs in several columns: {', '.join(dict(fits))}; keep one of them in the table"
+        )
+    if fits:
+        return _spread(table, *fits[0], space, positions)
     known = ", ".join(map(str, table.columns[:12]))
     slots = ", ".join(slot.name for slot in space.slots[:8])
     raise TableError(
@@ -174,12 +246,12 @@ def with_slots(table: DataFrame, space: TableSpace) -> DataFrame:
 
 
 def _spread(
-    table: DataFrame, column: str, form: str, split: Callable[[str], list[str]], space: TableSpace
+    table: DataFrame, column: str, form: str, space: TableSpace, positions: Collection[str]
 ) -> DataFrame:
     faults, rows = [], []
     for row, cell in enumerate(table[column], 1):
-        parts = split(str(cell).strip())
-        if not _fits(parts, space):
+        parts = FORMS[form](str(cell).strip())
+        if not _fits(parts, space, positions):
             faults.append(
                 f"row {row}, {column}: found {str(cell)[:80]!r}; accepted: {form}, such as "
                 f"{example(space)}; {CURE}"
@@ -194,9 +266,13 @@ def _spread(
     )
 
 
-def _fits(parts: Sequence[str], space: TableSpace) -> bool:
+def _fits(parts: Sequence[str], space: TableSpace, positions: Collection[str]) -> bool:
+    """Whether each part is an option, by its very name, or its position where that is asked for."""
     return len(parts) == len(space.slots) and all(
-        part in slot.options for part, slot in zip(parts, space.slots)
+        position_of(part, len(slot.options)) is not None
+        if slot.name in positions
+        else part in slot.options
+        for part, slot in zip(parts, space.slots)
     )
 
 

@@ -12,7 +12,7 @@ from mathdesign.cli.main import app
 from mathdesign.evidence.calibrate import CalibrationError, calibrate, weights
 from mathdesign.kinds.load import load
 from mathdesign.validators.errors import ObjectiveMismatch
-from mathdesign.validators.lists.recheck import check_logs
+from mathdesign.validators.lists.recheck import check_objective, logs_of
 
 
 def sample(true, noise, seed, rows=100):
@@ -87,7 +87,7 @@ def test_a_design_maximises_the_weighted_logarithms(tmp_path):
     assert found.certificate.objective == pytest.approx(np.log(16) + 3 * np.log(32))
     assert found.certificate.status == "optimal"
     with pytest.raises(ObjectiveMismatch):
-        check_logs(found.network.options, [1.0, 2.0], found.certificate.objective)
+        check_objective(logs_of(found.network.options, [1.0, 2.0]), found.certificate.objective)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,12 @@ def test_the_command_on_a_larger_space(tmp_path):
     block = (tmp_path / "o/objective.yaml").read_text()
     space.write_text(head + "\n".join(slots) + "\n" + block)
     assert api.design(load(space)).network.options == {"a": "128", "b": "128"}
+    # The weights belong to slots and not to places: in another order they are the same objective.
+    weights = load(space).objective.log_values
+    space.write_text(head + "\n".join(reversed(slots)) + "\n" + block)
+    turned = load(space)
+    assert weights == turned.objective.log_values == found["objective"]["log_values"]
+    assert turned.objective.log_weights(turned.table_space()) == (weights["b"], weights["a"])
 
 
 def test_a_predictor_and_the_entropy_of_widths_are_maximised_together(tmp_path, monkeypatch):

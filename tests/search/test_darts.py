@@ -47,6 +47,37 @@ def test_the_program_equals_enumeration(seed):
     assert checked(p, found.edges) == (found.score, found.macs)
 
 
+@pytest.mark.parametrize("fewest", [None, 1])
+@pytest.mark.parametrize("seed", range(10))
+def test_scores_below_zero_change_no_rule(seed, fewest):
+    """Logarithms of probabilities: two inputs a node all the same, unless fewer are asked for."""
+    p = program(seed, fewest=fewest)
+    below = {e: tuple(s - 9.0 for s in row) for e, row in p.scores.items()}
+    p = CellProgram(below, OPS, 2, macs=p.macs, fewest=fewest)
+    found = best_cell(p)
+    assert len(found.edges) == (4 if fewest is None else 2)
+    assert found.score == pytest.approx(enumerated(p), abs=1e-9)
+
+
+def test_a_cell_of_negative_scores_keeps_the_eight_edges_of_the_rule():
+    rng = np.random.default_rng(0)
+    edges = [(i, j) for j in range(2, 6) for i in range(j)]
+    p = CellProgram({e: tuple(-1 - rng.random(len(OPS))) for e in edges}, OPS)
+    found = best_cell(p)
+    assert len(found.edges) == 8 and found.optimal
+    assert dict(found.edges) == greedy(p)
+
+
+def test_what_breaks_the_rule_is_no_cell():
+    p = program(0)
+    edges = {(0, 2): OPS[1], (0, 3): OPS[1]}
+    with pytest.raises(CellError, match="node 2 has 1 inputs, accepted: 2 to 2"):
+        checked(p, edges)
+    for bad in ({"inputs": 0}, {"fewest": 3}, {"fewest": 0}):
+        with pytest.raises(CellError, match="1 <= fewest <= inputs"):
+            CellProgram(p.scores, OPS, 2, **bad)
+
+
 def greedy(p: CellProgram) -> dict:
     """DARTS' own reading: the strongest operation on each edge, the two strongest edges a node."""
     best = {e: max(range(len(p.operations)), key=row.__getitem__) for e, row in p.scores.items()}

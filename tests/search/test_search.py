@@ -15,7 +15,8 @@ from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, SlotObjective, SlotProblem, TableSum
 from mathdesign.search import proposing
-from mathdesign.search.loop import LogError, QueryFailed, SearchOptions, search
+from mathdesign.search.evaluating import _value
+from mathdesign.search.loop import LogError, Query, QueryFailed, SearchOptions, search
 from mathdesign.search.proposing import WEIGHTS, every_point, objective_of, propose, weighted
 from mathdesign.spaces.lists.named import nasbench201, nats_size
 from mathdesign.surrogate.growing import normal_scores
@@ -164,6 +165,24 @@ def test_a_log_of_another_search_is_refused_by_what_differs(case, tmp_path):
     assert len(again(SearchOptions(8))) == 8  # more queries are the same search
 
 
+def test_designs_measured_elsewhere_are_told_by_what_they_are(case, tmp_path):
+    """As many others are another search."""
+    space, problem, values = case
+    points = list(values)[:3]
+
+    def again(known):
+        log = tmp_path / "log.jsonl"
+        return search(problem, space, values.__getitem__, FIVE, log=log, known=known)
+
+    known = [Query(point, values[point], "", "table") for point in points]
+    found = again(known)
+    assert again(list(known)) == found
+    others = [Query(point, values[point] + 1, "", "table") for point in points]
+    for other in (others, known[::-1], known[:2], []):
+        with pytest.raises(LogError, match="known"):
+            again(other)
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [
@@ -301,6 +320,35 @@ def test_a_command_of_the_user_s_is_the_evaluator(tmp_path, monkeypatch):
     for bad in (["--evaluate", "train"], ["--table", "none.csv", "--target", "x"], []):
         words = ["search", "--space", "own.yaml", "--out", "bad", *bad]
         assert CliRunner().invoke(app, words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "value"),
+    [("1\n93.5\n\n", 93.5), ('{"value": 3}', 3.0), ("1e-3", 0.001), ('"7"', 7.0)],
+)
+def test_the_last_line_is_the_value(output, value):
+    assert _value(output) == value
+
+
+@pytest.mark.parametrize(
+    "output", ["", "93.5%", "true", '{"value": true}', '"1_000"', "null", '{"loss": 1}', "9" * 5000]
+)
+def test_what_is_no_value_is_none(output):
+    """Truth is no 1."""
+    with pytest.raises(QueryFailed):
+        _value(output)
+
+
+def test_another_command_beside_the_same_table_is_another_search(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text(FREE)
+    (tmp_path / "t.csv").write_text("depth,op,acc\n1,conv,1\n2,pool,2\n")
+    words = ["search", "--space", "own.yaml", "--table", "t.csv", "--target", "acc"]
+    words += ["--queries", "2", "-o", "o", "--evaluate"]
+    print_ = f"{sys.executable} -c 'print({{}})' {{{{design}}}}"
+    found_by([*words, print_.format(3)])
+    assert "evaluate" in found_by([*words, print_.format(4)], 2)
+    assert "positions" in found_by([*words, print_.format(3), "--positions", "depth"], 2)
 
 
 FREE = """

@@ -16,6 +16,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.lists.named import TableError, nasbench201, nats_size
 from mathdesign.surrogate.booster import (
+    OBJECTIVES,
     ModelError,
     name_in_file,
     names_in_file,
@@ -161,6 +162,15 @@ def test_duplicates_are_averaged_when_asked(cells):
 @pytest.mark.parametrize(("change", "message"), [
     (lambda t: t[: len(t) // 2], "truncated"),
     (lambda t: t.replace("objective=regression", "objective=binary sigmoid:1"), "binary"),
+    (lambda t: t.replace("objective=regression", "objective=regression sqrt"), "'regression sqrt', accepted: regression, "),
+    (lambda t: t.replace("objective=regression", "objective=regressions"), "'regressions'"),
+    (lambda t: t.replace("objective=regression", "objective=poisson"), "'poisson', accepted"),
+    (lambda t: t.replace("objective=regression\n", ""), "objective ''"),
+    (lambda t: t.replace("objective=", "objective=huber\nobjective=", 1), "'objective' twice"),
+    (lambda t: t.replace("num_leaves=", "num_leaves=1\nnum_leaves=", 1), "'num_leaves' twice"),
+    (lambda t: t.replace("tree\n", "treetop\n", 1), "not a LightGBM model"),
+    (lambda t: t.replace("version=v4", "version=v5"), "'v5', accepted: v2, v3, v4"),
+    (lambda t: t.replace("decision_type=2", "decision_type=14", 1), "decision_type 14"),
     (lambda t: t.replace("num_cat=0", "num_cat=1", 1), "categorical"),
     (lambda t: t.replace("is_linear=0", "is_linear=1", 1), "linear"),
     (lambda t: t.replace("decision_type=2", "decision_type=4", 1), "zero as missing"),
@@ -175,6 +185,22 @@ def test_models_that_are_damaged_or_strange_are_refused_by_name(trees, change, m
     assert read_booster(trees.members[0], features)
     with pytest.raises(ModelError, match=message):
         read_booster(change(trees.members[0]), features)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_objectives_that_add_leaves_are_read_as_lightgbm_reads_them(objective):
+    """Huber's, quantiles and the others whose output is the sum of the leaves: own labels each."""
+    space = nats_size()
+    points = np.random.default_rng(0).integers(0, 8, (80, 5))
+    features = features_of(space)
+    columns = matrix(features, points)
+    names = names_in_file([feature.name for feature in features])
+    data = lightgbm.Dataset(columns, 90 + points @ np.arange(1.0, 6.0), feature_name=names)
+    settings = {"objective": objective, "verbose": -1, "num_threads": 1, "alpha": 0.7}
+    booster = lightgbm.train({**settings, "num_leaves": 5, "min_data_in_leaf": 5}, data, 4)
+    text = booster.model_to_string()
+    assert f"\nobjective={objective}\n" in text
+    assert np.allclose(read_booster(text, features).at(points), booster.predict(columns), atol=1e-9)
 
 
 def test_names_of_features_survive_the_file_and_differ():

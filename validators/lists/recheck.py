@@ -1,7 +1,8 @@
 """Answers over option lists, checked by code that shares nothing with the solvers.
 
-Costs are summed in Python integers from the plain tables; the objective is asked of LightGBM
-itself, from the model as its text was read and written again.
+Costs are summed in Python integers from the plain tables; the objective is asked of what is
+maximised: LightGBM itself, every member of an ensemble, from the model as its text was read and
+written again; a separable predictor's tables; a metric's own count; the logarithms of the options.
 """
 
 from __future__ import annotations
@@ -61,28 +62,41 @@ def verify_list(
     return found
 
 
-def check_objective(booster_text: str, features: Any, objective: float) -> None:
-    """Raise :class:`ObjectiveMismatch` unless LightGBM predicts ``objective`` for ``features``.
+def booster_score(
+    booster_texts: Sequence[str], features: Any, uncertainty: float = 0.0
+) -> float | None:
+    """What LightGBM itself predicts: the first booster, plus ``uncertainty`` standard deviations
+    (population form) of the others; ``None`` where it is not installed (designing does not need it).
 
-    ``booster_text`` is never a file's own text, which can end the interpreter, but what
+    The texts are never a file's own, which can end the interpreter, but what
     :func:`mathdesign.surrogate.booster.rewritten` makes of it.
-    Left out silently where LightGBM is not installed: designing does not need it.
     """
     try:
         import lightgbm
     except ImportError:
-        return
-    booster = lightgbm.Booster(model_str=booster_text)
-    value = float(booster.predict([list(features)])[0])
-    if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
-        raise ObjectiveMismatch(f"objective: claimed {objective!r}, the booster predicts {value!r}")
+        return None
+    asked = booster_texts if uncertainty else booster_texts[:1]
+    row = [list(features)]
+    found = [float(lightgbm.Booster(model_str=text).predict(row)[0]) for text in asked]
+    if not uncertainty:
+        return found[0]
+    mean = math.fsum(found[1:]) / len(found[1:])
+    variance = math.fsum((value - mean) ** 2 for value in found[1:]) / len(found[1:])
+    return found[0] + uncertainty * math.sqrt(variance)
 
 
-def check_logs(options: Mapping[str, str], weights: Sequence[float], claimed: float) -> None:
-    """Raise :class:`ObjectiveMismatch` unless the sum of ``weight * ln(option)`` is as claimed."""
-    found = logs_of(options, weights)
-    if abs(found - claimed) > TOLERANCE * max(1.0, abs(found)):
-        raise ObjectiveMismatch(f"objective is {found!r} by recount, {claimed!r} by claim")
+def table_score(
+    slots: Sequence[Any], tables: Sequence[Sequence[float]], options: Mapping[str, str]
+) -> float:
+    """What a separable predictor says of ``options``: the sum of one number a slot."""
+    at = [list(slot.options).index(options[slot.name]) for slot in slots]
+    return math.fsum(table[k] for table, k in zip(tables, at))
+
+
+def check_objective(found: float, claimed: float) -> None:
+    """Raise :class:`ObjectiveMismatch` unless the objective ``found`` here is as claimed."""
+    if not abs(found - claimed) <= TOLERANCE * max(1.0, abs(found)):
+        raise ObjectiveMismatch(f"objective: claimed {claimed!r}, found {found!r}")
 
 
 def logs_of(options: Mapping[str, str], weights: Sequence[float]) -> float:

@@ -21,7 +21,7 @@ from mathdesign.validators.errors import (
     RecheckError,
 )
 
-#: The claimed objective and the recounted one agree to this, relative to max(1, |objective|).
+#: The claimed objective and the recounted one agree to this, relative to max(1, |counted|).
 TOLERANCE = 1e-9
 
 
@@ -300,7 +300,8 @@ def verify_transformer(
     goal = spec.objective.metric
     value = found.entropy if goal == "entropy" else float(found.metrics[goal])
     value = -value if spec.objective.minimise else value
-    if abs(value - objective) > TOLERANCE * max(1.0, abs(objective)):
+    # Beside what is counted: no claim of NaN or infinity is near it.
+    if not abs(value - objective) <= TOLERANCE * max(1.0, abs(value)):
         raise ObjectiveMismatch(f"objective: claimed {objective!r}, counted {value!r}")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from mathdesign.spaces.lists.named import SPACES
@@ -41,7 +41,14 @@ def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
     path = ("objective", "log_values")
     if weights is None:
         return
-    if len(weights) != len(slots):
+    names = [slot.name for slot in slots]
+    if isinstance(weights, Mapping):
+        for name in weights:
+            if name not in names:
+                yield (*path, name), repr(name), ", ".join(names), near_miss(name, names)
+        if missing := [name for name in names if name not in weights]:
+            yield path, f"no weight for {', '.join(missing)}", "one for each slot, by its name", ""
+    elif len(weights) != len(slots):
         yield path, f"{len(weights)} weights", f"{len(slots)}, one for each slot", ""
     if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
         yield path, "a space with unordered options", "slots of positive numbers", ""

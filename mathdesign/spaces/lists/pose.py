@@ -42,8 +42,8 @@ def pose(spec: ListSpec) -> PosedList:
             raise SpecError.plain(
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
             ) from None
-    if spec.objective.log_values is not None:
-        logs = log_values(space, spec.objective.log_values)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        logs = log_values(space, weights)
         own = objective.tables
         sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
         objective = replace(objective, tables=replace(own, unary=sums))

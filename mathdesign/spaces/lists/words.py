@@ -11,11 +11,12 @@ Family ``slots`` spells the space out: each slot has options and, per metric, a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
@@ -26,11 +27,28 @@ from mathdesign.spec.blocks import Block, Budget, Limits, Name, Specification, W
 LARGEST_COST = 2**53
 
 
+def _option(value: Any) -> Any:
+    """YAML's truth as a word of its own: pydantic would make numbers of it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _option_name(value: Any) -> Any:
+    """An option as it is named: numbers and truth as their words."""
+    return str(_option(value)) if isinstance(value, bool | int | float) else value
+
+
+_WORD_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+Option = Annotated[
+    str | int | float, BeforeValidator(_option), WithJsonSchema(_WORD_OR_NUMBER)
+]  # fmt: skip
+OptionName = Annotated[str, BeforeValidator(_option_name), WithJsonSchema(_WORD_OR_NUMBER)]
+
+
 class SlotSpec(Block):
     """One choice of the user's own space."""
 
     name: Name
-    options: tuple[str | int | float, ...] = Field(..., min_length=1, max_length=1000)
+    options: tuple[Option, ...] = Field(..., min_length=1, max_length=1000)
     ordered: bool = Field(False, description="The options are numbers with an order.")
     costs: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="By metric: one whole number for each option."
@@ -49,7 +67,7 @@ class ListSpaceSpec(Block):
         description="Choices of the training (optimizer, rate, epochs) beside those of the "
         "network, as in FBNetV3 (arXiv 2006.02049): they cost nothing.",
     )
-    without: dict[str, tuple[str, ...]] = Field(
+    without: dict[str, tuple[OptionName, ...]] = Field(
         default_factory=dict, description="Options that may not be taken, by slot."
     )
 
@@ -65,12 +83,20 @@ class PredictorSpec(Block):
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
     metric: str | None = Field(None, description="Maximise this instead.")
-    log_values: tuple[Weight, ...] | None = Field(
+    log_values: tuple[Weight, ...] | dict[str, Weight] | None = Field(
         None,
         min_length=1,
-        description="The entropy of widths: the sum of weight * ln(value), one weight a slot, "
-        "alone or added to the predictor's score; `mathdesign calibrate` finds weights.",
+        description="The entropy of widths: the sum of weight * ln(value), one weight a slot, by "
+        "its name or in the order of the slots, alone or added to the predictor's score; "
+        "`mathdesign calibrate` finds weights.",
     )
+
+    def log_weights(self, space: TableSpace) -> tuple[float, ...] | None:
+        """The weights of ``log_values`` in the order of the slots."""
+        given = self.log_values
+        if isinstance(given, Mapping):
+            return tuple(given[slot.name] for slot in space.slots)
+        return given
 
 
 class ListSpec(Specification):

@@ -57,37 +57,51 @@ def scaling_ladder(sizes: list[int], rules: LadderRules = LadderRules()) -> list
 
     Ties go to the narrower, then the shallower.
     """
+    widths = range(rules.head_size, rules.most_width + 1, rules.head_size)
+    params = np.full((len(widths), rules.most_depth), np.nan)
+    for row, width in enumerate(widths):
+        one, two = (candidate(rules, width, depth).params() for depth in (1, 2))
+        params[row] = one + np.arange(rules.most_depth) * (two - one)  # each layer adds the same
     low, high = rules.aspect
-    shapes = [
-        (d, n)
-        for d in range(rules.head_size, rules.most_width + 1, rules.head_size)
-        for n in range(1, rules.most_depth + 1)
-        if low <= d / n <= high
-    ]
-    if not shapes:
+    aspects = np.array(widths)[:, None] / np.arange(1, rules.most_depth + 1)
+    allowed = (low <= aspects) & (aspects <= high)
+    if not allowed.any():
         raise ValueError(f"no width up to {rules.most_width} has width / depth in {low}..{high}")
-    grid = np.array(shapes)
-    params = np.array([_params(rules, d, n) for d, n in shapes], dtype=float)
-    grows = (grid[:, None, 0] <= grid[None, :, 0]) & (grid[:, None, 1] <= grid[None, :, 1])
-    total: FloatArray = np.zeros(len(shapes))
+    total: FloatArray = np.zeros(params.shape)
     before: list[IntArray] = []
     for step, size in enumerate(sizes):
-        miss: FloatArray = np.abs(np.log(params / size)).astype(np.float64)
+        miss = np.where(allowed, np.abs(np.log(params / size)), np.inf)
         if step:
-            reach = np.where(grows, total[:, None], np.inf)
-            before.append(reach.argmin(axis=0))
-            total = np.asarray(reach.min(axis=0) + miss, dtype=np.float64)
+            least, where = _least_below(total)
+            before.append(where)
+            total = least + miss
         else:
             total = miss
     at = int(total.argmin())
     path = [at]
     for back in reversed(before):
-        at = int(back[at])
+        at = int(back.flat[at])
         path.append(at)
-    return [candidate(rules, *shapes[i]) for i in reversed(path)]
+    return [
+        candidate(rules, widths[row], column + 1)
+        for row, column in (divmod(at, rules.most_depth) for at in reversed(path))
+    ]
 
 
-def _params(rules: LadderRules, width: int, depth: int) -> int:
-    """Params of a step: those of one layer more, ``depth`` times over."""
-    one, two = (candidate(rules, width, n).params() for n in (1, 2))
-    return one + (depth - 1) * (two - one)
+def _least_below(values: FloatArray) -> tuple[FloatArray, IntArray]:
+    """At each cell the least of ``values`` over rows and columns up to it, and its flat position.
+
+    Of equal values the one in the earlier row, then column. Linear in the number of cells.
+    """
+    least, where = np.empty_like(values), np.empty(values.shape, dtype=np.int64)
+    columns = np.arange(values.shape[1])
+    for row, line in enumerate(values):
+        best = np.minimum.accumulate(line)
+        falls = np.concatenate(([True], line[1:] < best[:-1]))
+        at = row * len(columns) + np.maximum.accumulate(np.where(falls, columns, 0))
+        if row:
+            above = least[row - 1] <= best
+            best = np.where(above, least[row - 1], best)
+            at = np.where(above, where[row - 1], at)
+        least[row], where[row] = best, at
+    return least, where

@@ -62,8 +62,12 @@ class StudentGrid:
 
     def students(self) -> list[Student]:
         """Every student."""
-        chosen = itertools.product(self.hidden, self.layers, self.heads, self.ratio)
-        return [Student(n, a, h, r) for h, n, a, r in chosen]
+        return [student for hidden in self.hidden for student in self.of_width(hidden)]
+
+    def of_width(self, hidden: int) -> list[Student]:
+        """The students of one width."""
+        chosen = itertools.product(self.layers, self.heads, self.ratio)
+        return [Student(n, a, hidden, r) for n, a, r in chosen]
 
 
 def _ratios(low: int, count: int) -> tuple[Fraction, ...]:
@@ -101,7 +105,7 @@ def student_problem(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) ->
     """The grid as a program: a frame for each width, one option for each (layers, heads, ratio)."""
     frames = []
     for hidden in grid.hidden:
-        options = [s for s in grid.students() if s.hidden == hidden]
+        options = grid.of_width(hidden)
         costs = np.array([[s.params(), s.flops()] for s in options], dtype=np.int64)
         values = np.array([float(getattr(s, goal)()) for s in options])
         frames.append(Frame(np.zeros(2, dtype=np.int64), 0.0, (Group(costs, values, 1, 1),)))
@@ -116,8 +120,7 @@ def best_student(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) -> St
     found = solve(student_problem(grid, goal, budgets), SolveOptions(gap=0.0))
     if found.point is None:
         return None
-    hidden = grid.hidden[found.point[0]]
-    options = [s for s in grid.students() if s.hidden == hidden]
+    options = grid.of_width(grid.hidden[found.point[0]])
     return options[found.point[1:].index(1)]
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mathdesign import SpecError, design, loads
+from mathdesign.result import Design
 from mathdesign.spaces.lists.named import SPACES, TableError, nasbench201, nats_size, proxyless
 from tests.places import SHARED
 
@@ -44,7 +46,7 @@ def test_every_network_of_the_size_space_counts_as_in_the_table():
 def test_every_cell_counts_as_in_the_table():
     frame = table("nasbench201/nb201.csv.gz")
     space = nasbench201()
-    points = space.points(frame)
+    points = space.points(frame, [slot.name for slot in space.slots])
     assert len(np.unique(points, axis=0)) == 15_625
     macs = space.metrics["macs"].at(points) / 1e6
     assert np.abs(macs - frame["flops_m_cifar10"]).max() < 1e-6
@@ -77,3 +79,35 @@ def test_words_and_points_are_inverse():
     space = nasbench201()
     for point in ((0, 1, 2, 3, 4, 0), (4,) * 6):
         assert space.point(space.words(point)) == point
+
+
+def test_truth_and_words_for_nothing_are_options():
+    """YAML's true is the option `true`, not 1; `None`, `NA` and nothing between quotes are words."""
+    text = """
+space: {family: slots, slots: [{name: se, options: [true, false], costs: {c: [1, 2]}},
+  {name: norm, options: [None, NA, ""], costs: {c: [1, 2, 5]}}], without: {se: [false]}}
+objective: {metric: c}
+"""
+    spec = loads(text)
+    slots = spec.table_space().slots
+    assert [slot.options for slot in slots] == [("true", "false"), ("None", "NA", "")]
+    best = design(spec)
+    assert best.network.options == {"se": "true", "norm": ""}
+    assert Design.from_yaml(best.to_yaml()) == best
+    assert loads(spec.to_yaml()) == spec
+    for change, words in (
+        ("[true, 'true']", "an option twice"),
+        ("[true, false], ordered: true", "a word"),
+        ("[true, null]", "options"),
+    ):
+        with pytest.raises(SpecError, match=words):
+            loads(text.replace("[true, false]", change))
+
+
+def test_options_are_left_out_by_the_numbers_that_they_are():
+    text = """
+space: {family: slots, slots: [{name: w, options: [8, 0.5], costs: {c: [1, 2]}}, {name: b, options: [x, y]}],
+  without: {w: [0.5]}}
+objective: {metric: c}
+"""
+    assert design(loads(text)).network.options["w"] == "8"

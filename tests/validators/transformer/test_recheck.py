@@ -59,8 +59,9 @@ def test_budgets_and_objective_are_held_against_it(design):
     over = mathdesign.loads(TEXT + f"budgets: {{params: {design.metrics['params'] - 1}}}\n")
     with pytest.raises(BudgetExceeded, match="params"):
         verify_transformer(words, over, design.metrics, value)
-    with pytest.raises(ObjectiveMismatch):
-        verify_transformer(words, mathdesign.loads(TEXT), design.metrics, value * 1.001)
+    for factor in (1.001, float("nan"), float("inf")):
+        with pytest.raises(ObjectiveMismatch):
+            verify_transformer(words, mathdesign.loads(TEXT), design.metrics, value * factor)
 
 
 def test_linear_attention_loses_what_its_rank_leaves_out(design):
