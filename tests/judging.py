@@ -10,6 +10,8 @@ import numpy as np
 
 from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
+from mathdesign.programs.mixes import MixProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers import BACKENDS, Ability, Progress, Solution, SolveOptions, Status, backend
 from mathdesign.solvers.base import OPTIMALITY_TOLERANCE
 from mathdesign.solvers.portfolio import cannot
@@ -48,21 +50,29 @@ class Heard:
 def truth(program: Program, seed: int) -> float | None:
     """The greatest objective of the feasible points, ``None`` if there are none.
 
-    Of chains the program's own evaluator looks at all points at once, and some of them, the best
-    among them, are held to the plain definition.
+    Of chains and slots the program itself looks at all points at once, and some of them, the best
+    among them, are held to the plain definition; of mixes each point is asked by itself.
     """
-    if not isinstance(program, DesignProblem):
+    if isinstance(program, MixProblem):
         return points.best(program)
     every = points.every_point(program)
-    scores = program.evaluator(np.array(every))
-    value = np.where(scores.feasible, scores.objective, -math.inf)
+    if isinstance(program, DesignProblem):
+        scores = program.evaluator(np.array(every))
+        feasible, objective = scores.feasible, scores.objective
+    else:
+        assert isinstance(program, SlotProblem)
+        rows = np.array(every)
+        feasible, objective = program.feasible_rows(rows), program.objective.at(rows)
+    value = np.where(feasible, objective, -math.inf)
     rng = np.random.default_rng(seed)
     for i in [int(np.argmax(value)), *rng.integers(0, len(every), 4).tolist()]:
-        assert points.keeps_all(program, every[i]) == scores.feasible[i]
+        assert points.keeps_all(program, every[i]) == feasible[i]
         assert points.costs(program, every[i]) == program.costs(every[i])
         plain = points.value(program, every[i])
-        assert abs(plain - scores.objective[i]) <= 1e-9 * max(1.0, abs(plain))
-    return float(value.max()) if scores.feasible.any() else None
+        assert abs(plain - objective[i]) <= 1e-9 * max(1.0, abs(plain))
+    if not feasible.any():
+        return None
+    return float(program.value(every[int(np.argmax(value))]))
 
 
 def stopped_early(seed: int) -> bool:
