@@ -18,6 +18,7 @@ import pandas as pd
 
 from mathdesign.evidence.calibrate import calibrate
 from mathdesign.evidence.regret import denoised, limits, pick
+from mathdesign.programs.slots import SlotObjective
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.pose import log_values
 from mathdesign.surrogate.fit import sample_of
@@ -37,7 +38,9 @@ class Regret:
     def __call__(self, weights: tuple[float, ...]) -> tuple[float, float]:
         """Of the proven picks under :attr:`budgets`."""
         objective = log_values(self.space, weights)
-        at = [self.row_of[pick(self.space, objective, "macs", b)] for b in self.budgets]
+        at = [
+            self.row_of[pick(self.space, SlotObjective(objective), "macs", b)] for b in self.budgets
+        ]
         raw, clean = (self.best - np.stack([self.truth[at], self.clean[at]], axis=1)).mean(axis=0)
         return float(raw), float(clean)
 

@@ -74,7 +74,8 @@ def alternatives(
         if len(slot.options) < 2 or should_stop():
             continue
         chosen = slot.options[point[i]]
-        found = solve(problem.barring({i: {point[i]}}), asked)
+        others = problem.barring({i: {point[i]}})
+        found = kind.settled(posed, others, solve(others, asked))
         if found.status is Status.INFEASIBLE:
             yield Alternative(slot.name, chosen, None, None, True, 0)
             continue

@@ -12,8 +12,15 @@ from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import Program
 from mathdesign.result import Design
 from mathdesign.solvers import Choice, choose
-from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status
+from mathdesign.solvers.base import Clock, Progress, Solution, SolveOptions, Status
 from mathdesign.spec.blocks import SolveSpec, Specification
+
+#: What was at work where a limit came before any backend.
+POSING = "posing"
+#: Posing that ends sooner is not told of.
+SILENT_S = 0.5
+#: An explanation takes no longer for each of its questions, nor than the solver may.
+EXPLAINING_S = 20.0
 
 
 class Infeasible(Exception):
@@ -29,8 +36,9 @@ class NoDesignFound(Exception):
 
     def __init__(self, solution: Solution) -> None:
         self.solution = solution
+        at_work = solution.backend if solution.backend == POSING else f"backend {solution.backend}"
         super().__init__(
-            f"no design found: backend {solution.backend} stopped "
+            f"no design found: {at_work} stopped "
             f"({solution.termination.value}) after {solution.seconds:.1f} s; "
             "raise solve.time_limit, loosen a budget, or coarsen the choices"
         )
@@ -57,6 +65,21 @@ def problem(spec: Specification) -> Program:
     return program
 
 
+def pose(spec: Specification, clock: Clock) -> Any:
+    """The posed specification of its kind, made while ``clock`` allows it.
+
+    Raises :class:`NoDesignFound` where that stops first, ``SpecError`` where none can be posed.
+    """
+
+    def watch(what: str, done: int, of: int) -> None:
+        if clock.elapsed_s >= SILENT_S:
+            clock.report(None, None, 0, f"posing: {what}, {done:,} of {of:,}")
+        if reason := clock.stop():
+            raise NoDesignFound(Solution(POSING, Status.UNKNOWN, reason, seconds=clock.elapsed_s))
+
+    return kind_of_spec(spec).pose(spec, watch)
+
+
 def solve(problem: Program, backend: str = "auto", options: SolveOptions | None = None) -> Solution:
     """Solve a program with a backend by name. Never raises for infeasibility or limits.
 
@@ -74,17 +97,21 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     """
     hooks = hooks or Hooks()
     kind = kind_of_spec(spec)
-    posed = kind.pose(spec)
+    clock = Clock(solve_options(spec.solve, hooks))
+    posed = pose(spec, clock)
     program: Program = posed.program
     choice = choose(program, spec.solve.backend)
     if hooks.on_choice is not None:
         hooks.on_choice(program, choice)
-    options = solve_options(spec.solve, hooks)
+    options = replace(clock.options, time_limit_s=clock.remaining_s)
     if hooks.near is not None:
         options = replace(options, warm_start=kind.starting_point(posed, hooks.near))
-    solution = choice.backend.solve(program, options)
+    solution = kind.settled(posed, program, choice.backend.solve(program, options))
     if solution.status is Status.INFEASIBLE:
-        raise Infeasible(explain(kind.lifted(posed), on_progress=hooks.on_progress))
+        within = min(EXPLAINING_S, spec.solve.time_limit)
+        raise Infeasible(
+            explain(kind.lifted(posed), time_limit_s=within, on_progress=hooks.on_progress)
+        )
     if solution.point is None:
         raise NoDesignFound(solution)
     network = kind.network(posed, solution.point)

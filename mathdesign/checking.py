@@ -7,13 +7,15 @@ from typing import Any
 
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild, Check
+from mathdesign.spec.faults import SpecError
 from mathdesign.validators.errors import RecheckError
 
 
 def checks(design: Design) -> list[Check]:
     """Each check with its verdict: the request, the bound, then what the kind checks.
 
-    Raises ``ImportError`` where a package is missing that a check needs.
+    Raises ``ImportError`` where a package is missing that a check needs, ``SpecError`` where what the
+    request names is not here (a predictor's folder): nothing can be said of the design then.
     """
     return list(each_check(design))
 
@@ -29,5 +31,7 @@ def each_check(design: Design) -> Iterator[Check]:
         valid = certificate.bound is None or certificate.bound >= certificate.objective
         yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
         yield from kind.checks(kind.pose(spec), design.network, design.recount)
+    except SpecError:  # a sound request that cannot be posed here
+        raise
     except (RecheckError, ValueError, CannotBuild) as error:
         yield Check("recheck", False, " ".join(str(error).split()))

@@ -8,6 +8,7 @@ metric / limit over the upper budgets; its values are what the user can ask for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -19,9 +20,10 @@ from mathdesign.programs.base import (
     keeps_effectiveness,
     rounded_up,
 )
-from mathdesign.solvers.base import Progress, SolveOptions, Status
+from mathdesign.solvers.base import Clock, Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
+from mathdesign.spec.quantities import counted, is_told
 
 #: Significant digits of a real number in words, rounded up so that a proposed limit really works.
 DIGITS = 6
@@ -63,6 +65,8 @@ class BudgetReach:
     alone: int | float | None
     together: int | float | None
     proven: bool = True
+    unit: str = ""
+    """What integers are steps of, where that is to be told (:func:`counted`)."""
 
     @property
     def impossible_alone(self) -> bool:
@@ -72,16 +76,18 @@ class BudgetReach:
     def line(self) -> str:
         """One sentence for the user."""
         reach = "least" if self.side == "max" else "greatest"
-        text = f"{self.metric}: asked {self.side} {_number(self.limit)}; {reach} reachable alone "
+        text = f"{self.metric}: asked {self.side} {_number(self.limit, self.unit)}; {reach} reachable alone "
         if self.alone is None:
             text += "unknown (nothing found in time)"
         elif not self.missed_by(self.alone):
-            text += f"{_number(self.alone)} (possible alone)"
+            text += f"{_number(self.alone, self.unit)} (possible alone)"
         else:
             verdict = "impossible alone" if self.proven else "nothing nearer found in time"
-            text += f"{_number(self.alone)} ({verdict})"
+            text += f"{_number(self.alone, self.unit)} ({verdict})"
         return text + (
-            f"; all together {_number(self.together)}" if self.together is not None else ""
+            f"; all together {_number(self.together, self.unit)}"
+            if self.together is not None
+            else ""
         )
 
     def missed_by(self, value: int | float) -> bool:
@@ -111,7 +117,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists only."""
-        return {"budgets": [asdict(b) for b in self.budgets], "lines": self.lines()}
+        told = [{k: v for k, v in asdict(b).items() if k != "unit" or v} for b in self.budgets]
+        return {"budgets": told, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """Sentences for the user, the concrete cure last."""
@@ -119,7 +126,11 @@ class Explanation:
             return ["no design satisfies the rules: loosen `space.rules` or the choices"]
         lines = [budget.line() for budget in self.budgets]
         if cure := self.cure:
-            words = [f"{limit.metric} {limit.side} {_number(limit.bound)}" for limit in cure]
+            units = {budget.metric: budget.unit for budget in self.budgets}
+            words = [
+                f"{limit.metric} {limit.side} {_number(limit.bound, units[limit.metric])}"
+                for limit in cure
+            ]
             lines.append("this works: " + ", ".join(words) + " (other budgets as they are)")
         return lines
 
@@ -158,7 +169,7 @@ def explain(
     reaches = [
         BudgetReach(
             limit.metric, limit.side, limit.bound, reach.value,
-            measured[limit.metric] if measured else None, reach.proven,
+            measured[limit.metric] if measured else None, reach.proven, _unit(program, limit.metric),
         )
         for limit, reach in alone.items()
     ]  # fmt: skip
@@ -172,45 +183,73 @@ class MetricReach:
     """What one metric can be in the whole space, budgets lifted, and what was asked of it.
 
     ``greatest`` is ``None`` for limits of which only the least is known (effectiveness).
+    ``open`` names the ends that a limit of time left open: there it is the nearest that was found.
     """
 
     metric: str
     least: int | float | None
     greatest: int | float | None
     asked: tuple[Limit, ...]
+    open: tuple[str, ...] = ()
+    unit: str = ""
 
-    def document(self) -> dict[str, int | float]:
+    def document(self) -> dict[str, Any]:
         """For ``--json``; what is not known is left out."""
         found = {"least": self.least, "greatest": self.greatest}
-        return {side: value for side, value in found.items() if value is not None}
+        known: dict[str, Any] = {side: v for side, v in found.items() if v is not None}
+        return known | ({"open": list(self.open)} if self.open else {})
+
+    def _end(self, side: str, value: int | float | None) -> str:
+        if side not in self.open:
+            return "" if value is None else _plain(value, self.unit)
+        sign = "<=" if side == "least" else ">="
+        return "not found in time" if value is None else f"{sign} {_plain(value, self.unit)}"
 
     def row(self) -> tuple[str, str, str, str]:
         """For a table: metric, least, greatest, budget."""
         sides = {limit.side: limit.bound for limit in self.asked}
-        words = [f"{sign} {_plain(sides[side])}" for side, sign in (("min", ">="), ("max", "<="))
+        words = [f"{sign} {_plain(sides[side], self.unit)}" for side, sign in (("min", ">="), ("max", "<="))
                  if side in sides]  # fmt: skip
         least, greatest = (
-            "" if end is None else _plain(end) for end in (self.least, self.greatest)
+            self._end(side, end)
+            for side, end in (("least", self.least), ("greatest", self.greatest))
         )
         return self.metric, least, greatest, " ".join(words)
 
 
-def reaches_of(lifted: Lifted, metrics: Sequence[str]) -> list[MetricReach] | None:
-    """What each of ``metrics``, and each other limit, can be; ``None``: the rules conflict."""
+def reaches_of(
+    lifted: Lifted, metrics: Sequence[str], clock: Clock | None = None
+) -> list[MetricReach] | None:
+    """What each of ``metrics``, and each other limit, can be; ``None``: the rules conflict.
+
+    ``clock``: how long all of it may take together; ends that it leaves open are marked.
+    """
+    clock = clock or Clock(SolveOptions(time_limit_s=math.inf))
     program = lifted.program
     bare, found = program.unlimited(), list[MetricReach]()
     others = [limit.metric for limit in program.limits if limit.metric not in program.metric_names]
     for metric in (*metrics, *others):
         real = metric in others
-        least = extreme(program if real else bare, metric, largest=False)
-        greatest = Extreme(None, None) if real else extreme(bare, metric, largest=True)
+        clock.report(None, None, 0, f"reach of {metric}")
+        least = extreme(program if real else bare, metric, largest=False, options=_rest(clock))
+        greatest = Extreme(None, None)
+        if not real:
+            greatest = extreme(bare, metric, largest=True, options=_rest(clock))
         if least.impossible:
             return None
         asked = tuple(limit for limit in program.limits if limit.metric == metric)
-        found.append(MetricReach(metric, least.value, greatest.value, asked))
+        ends = () if real else (("least", least), ("greatest", greatest))
+        left = tuple(side for side, end in ends if not end.proven)
+        unit = _unit(program, metric)
+        found.append(MetricReach(metric, least.value, greatest.value, asked, left, unit))
     for limit, needed in lifted.needs:
         found.append(MetricReach(limit.metric, needed, None, (limit,)))
     return found
+
+
+def _rest(clock: Clock) -> SolveOptions:
+    """The options of one of several questions: proofs, in the time that is left."""
+    return replace(clock.options, gap=0.0, time_limit_s=clock.remaining_s)
 
 
 def extreme(
@@ -314,10 +353,16 @@ def _solved(program: Program, options: SolveOptions) -> Any:
     return choose(program).backend.solve(program, options)
 
 
-def _plain(value: int | float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6f}"
+def _plain(value: int | float, unit: str = "") -> str:
+    return counted(value, unit) if isinstance(value, int) else f"{value:.6f}"
 
 
-def _number(value: int | float) -> str:
+def _unit(program: Program, metric: str) -> str:
+    """What the integers of a metric are steps of, where that is to be told."""
+    unit = program.unit(metric)
+    return unit if is_told(unit) else ""
+
+
+def _number(value: int | float, unit: str = "") -> str:
     """Integers exactly; reals rounded up, so that a proposed limit really works."""
-    return f"{value:,}" if isinstance(value, int) else rounded_up(value, DIGITS)
+    return counted(value, unit) if isinstance(value, int) else rounded_up(value, DIGITS)

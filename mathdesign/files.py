@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and folders that hold one answer only."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import contextlib
 import errno
 import functools
 import glob
+import hashlib
 import io
+import json
 import math
 import os
 import re
 import tempfile
 import time
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 #: Longer keys take YAML's explicit form.
 LONGEST_KEY = 100
+#: Beside the files of an answer: which they are, and what they held when they were written.
+MANIFEST = ".mathdesign.json"
+LARGEST_MANIFEST_BYTES = 1 << 20
 #: A temporary file of this age belongs to a process that was killed.
 STALE_S = 600.0
 
@@ -41,11 +47,78 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
         temporary = Path(name)
         temporary.chmod(_permissions(target))
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+        if isinstance(error, OSError) and error.errno is not None:
+            # A full disk does not say which one, and nobody knows the temporary file.
+            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
         raise
     return target
+
+
+def write_whole(
+    folder: Path, files: Mapping[str, str | bytes], kept: Container[str] = ()
+) -> list[Path]:
+    """Write ``files`` (name -> content) so that ``folder`` holds no others of an earlier answer.
+
+    What was written here before (:data:`MANIFEST`), is still as it was written, and is neither in
+    ``files`` nor ``kept`` goes first. Files of anybody else stay. The paths, in order.
+    """
+    noted = noted_in(folder)
+    gone = remove_ours(folder, {n: d for n, d in noted.items() if n not in files and n not in kept})
+    written = [write_atomic(folder / name, content) for name, content in files.items()]
+    own = {name: digest for name, digest in noted.items() if name not in gone}
+    own |= {name: digest_of(content) for name, content in files.items()}
+    _write_manifest(folder, own)
+    return written
+
+
+def note_ours(paths: Iterable[Path]) -> list[Path]:
+    """Remember files beside an answer as ours: they go when another answer takes their folder."""
+    found = list(paths)
+    for folder in dict.fromkeys(path.parent for path in found):
+        own = {p.name: digest_of(p.read_bytes()) for p in found if p.parent == folder}
+        _write_manifest(folder, {**noted_in(folder), **own})
+    return found
+
+
+def noted_in(folder: Path) -> dict[str, str]:
+    """The manifest of a folder: name -> digest. Nothing where it is missing or is none."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            found = json.loads(file.read(LARGEST_MANIFEST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {n: d for n, d in found.items() if isinstance(d, str) and n == Path(n).name != ".."}
+
+
+def remove_ours(folder: Path, noted: Mapping[str, str]) -> set[str]:
+    """Remove the files of ``noted`` that still are what was written; the names that are settled.
+
+    A file that somebody has changed since is somebody's: it stays, and is no longer ours.
+    """
+    for name, digest in noted.items():
+        path = folder / name
+        with contextlib.suppress(OSError):
+            if not path.is_symlink() and digest_of(path.read_bytes()) == digest:
+                path.unlink()
+    return set(noted)
+
+
+def digest_of(content: str | bytes) -> str:
+    """SHA-256, hexadecimal; of text as UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_manifest(folder: Path, noted: Mapping[str, str]) -> None:
+    text = json.dumps(dict(sorted(noted.items())), indent=1) + "\n"
+    path = folder / MANIFEST
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_atomic(path, text)
 
 
 def refuse_folder(folder: Path) -> None:

@@ -124,7 +124,7 @@ class Solution:
         if math.isfinite(self.bound):
             rows.append(("bound", f"{self.bound:.10g}"))
         if math.isfinite(self.gap):
-            rows.append(("gap", f"{self.gap:.4%}"))
+            rows.append(("gap", gap_text(self.gap)))
         return [*rows, ("nodes", f"{self.nodes:,}"), ("seconds", f"{self.seconds:.2f}")]
 
     def __repr__(self) -> str:
@@ -159,6 +159,10 @@ class Backend(abc.ABC, Generic[P]):
         """Why this backend cannot treat ``problem``, of a form that it accepts (``None``: it can)."""
         return None
 
+    def suits(self, problem: P) -> bool:
+        """Whether ``backend: auto`` thinks of it at all for such a program."""
+        return True
+
     def passes(self, problem: P) -> str | None:
         """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
         return self.refuses(problem)
@@ -182,6 +186,14 @@ def relative_gap(objective: float | None, bound: float | None) -> float:
     ):
         return math.inf
     return max(0.0, (bound - objective) / max(abs(objective), 1.0))
+
+
+def gap_text(gap: float | None) -> str:
+    """A relative gap in percent, with two digits that say something however small it is."""
+    if gap is None or math.isinf(gap):
+        return "unknown" if gap is None else "-"
+    small = 0 < 100 * gap < 1e-3
+    return f"{gap:.{min(-math.floor(math.log10(gap)) - 1, 18)}%}" if small else f"{gap:.4%}"
 
 
 def status_of(objective: float | None, bound: float, gap: float) -> Status:

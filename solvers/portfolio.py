@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ AUTO = "auto"
 BACKENDS: dict[str, str] = {
     "brute": "mathdesign.solvers.scan.enumeration:Brute",
     "scan": "mathdesign.solvers.scan.enumeration:Scan",
+    "paths": "mathdesign.solvers.paths.backend:Paths",
     "exact": "mathdesign.solvers.exact.engine:Exact",
     "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",
@@ -80,18 +82,22 @@ def choose(problem: Program, name: str = AUTO) -> Choice:
                 f"backend {name} cannot treat this problem: {reason}; try `backend: auto`"
             )
         return Choice(chosen, "asked for")
-    skipped: list[str] = []
+    skipped: dict[str, str] = {}  # reason -> who said it first: what goes by two names is said once
     for candidate in BACKENDS:
         chosen = backend(candidate)
-        if isinstance(problem, chosen.accepts):
+        if isinstance(problem, chosen.accepts) and chosen.suits(problem):
             reason = cannot(chosen, problem)
             if reason is None and (reason := chosen.passes(problem)) is None:
-                return Choice(chosen, "; ".join([chosen.because(problem), *skipped]))
+                return Choice(chosen, "; ".join([chosen.because(problem), *_said(skipped)]))
             if reason:
-                skipped.append(f"{candidate}: {reason}")
+                skipped.setdefault(reason, candidate)
         if candidate == LAST_AUTOMATIC:
             break
-    raise UnsupportedProblem("no backend can treat this problem: " + "; ".join(skipped))
+    raise UnsupportedProblem("no backend can treat this problem: " + "; ".join(_said(skipped)))
+
+
+def _said(skipped: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {reason}" for reason, name in skipped.items()]
 
 
 def solve(problem: Program, options: SolveOptions | None = None, backend: str = AUTO) -> Solution:

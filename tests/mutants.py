@@ -347,6 +347,7 @@ def _models(place: Path) -> Room:
     from mathdesign.surrogate.booster import names_in_file
     from mathdesign.surrogate.features import features_of, matrix
     from mathdesign.surrogate.learned import LearnedSpace
+    from mathdesign.surrogate.measured import Measured
     from mathdesign.surrogate.predictor import Predictor, Quality
 
     place.mkdir()
@@ -371,6 +372,9 @@ def _models(place: Path) -> Room:
     learned = LearnedSpace.of(space)
     found = Predictor(learned, "acc", "trees", ((-1.0, 0.0), (1.0, 2.0)), quality, tuple(texts))
     found.save(place / "model")
+    rows = tuple(tuple(slot.options[k % len(slot.options)] for slot in space.slots) for k in (0, 1))
+    slots = tuple(slot.name for slot in space.slots)
+    Measured(slots, rows, (1.0, 2.0), (0.5, 1.0), 0.1).save(place / "model")
     text = SPECS["slots"].replace("{metric: macs}", "{predictor: model}")
     (place / "spec.yaml").write_text(text)
     (place / "unsure.yaml").write_text(text.replace("model}", "model, uncertainty: 0.5}"))
@@ -384,9 +388,15 @@ def _models(place: Path) -> Room:
         "model/trees-0.txt",
         "model/trees-1.txt",
         "model/predictor.json",
+        "model/measured.json",
     )
-    data = {"predictor.json": json.loads((place / "model/predictor.json").read_text())}
+    data = _data(place)
     return Room("booster", place, targets, commands, data=data)
+
+
+def _data(place: Path) -> dict[str, Any]:
+    names = ("predictor.json", "measured.json")
+    return {name: json.loads((place / "model" / name).read_text()) for name in names}
 
 
 def _predictors(place: Path, model: Path) -> Room:
@@ -395,8 +405,8 @@ def _predictors(place: Path, model: Path) -> Room:
     done = _run(["design", "spec.yaml", "-q", "-o", "."], place)
     assert done.exit_code == 0, done.output
     commands = (("why", "design.yaml"), ("validate", "design.yaml", "--no-train"))
-    targets = ("model/predictor.json", "model/trees-0.txt", "design.yaml")
-    data = {"predictor.json": json.loads((place / "model/predictor.json").read_text())}
+    targets = ("model/predictor.json", "model/trees-0.txt", "model/measured.json", "design.yaml")
+    data = _data(place)
     return Room("predictor", place, targets, commands, data=data)
 
 

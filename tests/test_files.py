@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from mathdesign import files
 from mathdesign.files import write_atomic, yaml_text
 
 
@@ -28,6 +29,20 @@ def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_names_the_file_that_was_meant(tmp_path, monkeypatch):
+    """As the system says it: by an error without a name, while the bytes are written."""
+
+    def full(handle: int, mode: str) -> io.IOBase:
+        os.close(handle)
+        return Path("/dev/full").open(mode)
+
+    monkeypatch.setattr(files.os, "fdopen", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        write_atomic(tmp_path / "out.txt", "new")
+    assert error.value.filename == str(tmp_path / "out.txt") and not list(tmp_path.iterdir())
 
 
 def test_permissions_are_those_of_an_ordinary_file(tmp_path):

@@ -153,6 +153,25 @@ def test_a_request_that_is_none_fails_the_check_in_its_own_words(saved: Path, tm
     assert done.exit_code == 5 and "space.stages: found 5; accepted: a list" in done.output
 
 
+@pytest.mark.parametrize("words", [5, [], "x", None, {"data": 3}, {"epochs": 10**30}])
+def test_what_a_request_says_of_training_may_be_anything(saved: Path, tmp_path: Path, words: Any):
+    data = Design.load(saved).to_dict()
+    data["request"]["validate"] = words
+    (tmp_path / "design.json").write_text(json.dumps(data))
+    done = run("validate", str(tmp_path / "design.json"), "--no-train")
+    assert done.exit_code in (2, 5), (done.output, done.exception)
+    assert ("differs from the certificate" if words is None else "validate") in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_a_design_whose_predictor_is_not_here_is_not_called_forged():
+    path = ROOT / "tests/saved/predictor.yaml"
+    for command in (["validate", "--no-train"], ["why"]):
+        done = run(command[0], str(path), *command[1:])
+        assert done.exit_code == 2 and "claims" not in done.output
+        assert f"{path}: found objective.predictor: model" in done.output
+
+
 def test_bombs_in_a_saved_design_are_refused_at_once(saved: Path, tmp_path: Path):
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)

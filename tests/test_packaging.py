@@ -91,5 +91,5 @@ def test_the_installed_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "design.yaml", "model.py", "report.html",
+        ".mathdesign.json", "design.yaml", "model.py", "report.html",
     }  # fmt: skip

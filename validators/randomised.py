@@ -24,31 +24,49 @@ LEAST_VARIATION = 1e-3
 def randomised(module: nn.Module, *inputs: Tensor, seed: int = 0) -> nn.Module:
     """A copy on the CPU, in evaluation mode: every weight drawn, statistics near those of ``inputs``.
 
-    Statistics are first those of the inputs and then moved, since arbitrary ones would let deep
-    networks overflow or die out. The module itself is left as it was.
+    Each norm takes its statistics from what really reaches it, those before it drawn and moved, so
+    that signals keep their scale through any number of blocks. The module itself is left as it was.
     """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    module = copy.deepcopy(module).cpu()
+    module = copy.deepcopy(module).cpu().eval()
     generator = torch.Generator().manual_seed(seed)
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
-    kept = [m.momentum for m in norms]
+    hooks = [
+        norm.register_forward_pre_hook(lambda norm, given: _calibrate(norm, given[0], generator))
+        for norm in norms
+    ]
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             _draw(name, parameter, generator)
-        for norm in norms:
-            norm.momentum = 1.0
         if norms:
-            module.train()(*inputs)
-        for norm, momentum in zip(norms, kept):
-            norm.momentum = momentum
-            mean, variance = norm.running_mean, norm.running_var
-            if mean is not None and variance is not None:
-                moved = torch.empty_like(mean).normal_(0, 0.2, generator=generator)
-                mean += moved * variance.sqrt()
-                variance *= torch.empty_like(mean).uniform_(0.7, 1.4, generator=generator)
-    return module.eval()
+            module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return module
+
+
+def _calibrate(norm: nn.Module, given: Tensor, generator: torch.Generator) -> None:
+    """Statistics near those of what a norm is ``given``.
+
+    The variance is about zero rather than about the mean, and at least that of the average channel:
+    a channel that is small by chance, or hardly differs from one image to the next (a pooled signal
+    has four values here), would else be blown up, and its rounding with it, in every block again.
+    Measured on 20 inverted residuals with squeeze-and-excitation, single against double precision,
+    three seeds: 4e-1 with plain statistics, 1e-4 to 1e-3 about zero, 1e-5 so.
+    """
+    import torch
+
+    mean, variance = norm.running_mean, norm.running_var
+    if not isinstance(mean, torch.Tensor) or not isinstance(variance, torch.Tensor):
+        return
+    axes = [axis for axis in range(given.ndim) if axis != 1]
+    power = given.square().mean(axes)
+    power = torch.maximum(power, power.mean())
+    moved = torch.empty_like(mean).normal_(0, 0.2, generator=generator)
+    mean.copy_(given.mean(axes) + moved * power.sqrt())
+    variance.copy_(power * torch.empty_like(mean).uniform_(0.7, 1.4, generator=generator))
 
 
 def _draw(name: str, parameter: Tensor, generator: torch.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Measure some designs of one's own space, fit a predictor, maximise it to a proof.
+"""Measure some designs of one's own space, fit a predictor, take what is best for one shot, proven.
 
     python examples/20_predictor/run.py FOLDER
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 import mathdesign
 from mathdesign.spaces.lists.words import ListSpec
-from mathdesign.surrogate.fit import fit, sample_of
+from mathdesign.surrogate.fit import fitted, sample_of
 
 HERE = Path(__file__).resolve().parent
 
@@ -39,8 +39,8 @@ def main() -> None:
         design = {slot.name: str(rng.choice(slot.options)) for slot in space.slots}
         rows.append({**design, "accuracy": measured(design, rng.normal(0, 0.1))})
     table = pd.DataFrame(rows)
-    predictor, _ = fit(sample_of(table, space, "accuracy", "mean"), space, "accuracy", say=print)
-    predictor.save(folder / "model")
+    found = fitted(sample_of(table, space, "accuracy", "mean"), space, "accuracy", say=print)
+    found.save(folder / "model")
     os.chdir(folder)
     answer = mathdesign.design(spec)
     print(answer.to_yaml())

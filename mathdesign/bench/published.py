@@ -25,6 +25,9 @@ INVERTED_BUDGETS = {
     "50M": (8_700_000_000, 50_000_000),
     "89M": (15_400_000_000, 89_000_000),
 }
+#: Of the five stages of each published network: 29M spends its first at full resolution.
+RESNET_STRIDES = (2, 2, 2, 1, 2)
+INVERTED_STRIDES = {"29M": (1, 2, 2, 2, 2), "50M": (2, 2, 2, 2, 1), "89M": (2, 2, 2, 2, 1)}
 #: Optima that a prototype proved to a relative gap of 1e-6.
 KNOWN_OPTIMA = {"R18": 36409.395, "R34": 48537.943, "R50": 51989.128}
 
@@ -44,7 +47,7 @@ def resnet(
     widest: int = 2048,
     entropy: EntropyOptions | None = None,
     effectiveness: float = 0.3,
-    strides: tuple[int, ...] = (2, 2, 2, 1, 2),
+    strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "resnet",
 ) -> DesignProblem:
     """Five bottleneck stages on 224 x 224 images, every width on a grid."""
@@ -68,10 +71,10 @@ def inverted(
     deepest: int = 40,
     entropy: EntropyOptions | None = None,
     effectiveness: float = 0.5,
+    strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "inverted",
 ) -> DesignProblem:
     """Five inverted residual stages with squeeze-and-excitation, and a head, on 224 x 224."""
-    strides = (2, 2, 2, 1, 2)
     sizes = resolutions(224, (2, *strides, 1))
     stages = [_conv("stem", "stem", 2, sizes[0], sizes[1], multiples(16, 64), 3)]
     for i, stride in enumerate(strides):
@@ -93,7 +96,10 @@ def inverted(
 
 
 def named(name: str, **options: object) -> DesignProblem:
-    """A problem by its name: ``R18``, ``R34``, ``R50``, ``29M``, ``50M``, ``89M`` (``-defect``)."""
+    """A problem by its name: ``R18``, ``R34``, ``R50``, ``29M``, ``50M``, ``89M`` (``-defect``).
+
+    Each with the strides of the published network that it is compared with.
+    """
     if name in RESNET_BUDGETS:
         return resnet(*RESNET_BUDGETS[name], name=name, **options)  # type: ignore[arg-type]
     base, _, defect = name.partition("-")
@@ -101,6 +107,7 @@ def named(name: str, **options: object) -> DesignProblem:
         *INVERTED_BUDGETS[base],
         name=name,
         defect=bool(defect),
+        strides=INVERTED_STRIDES[base],
         **options,  # type: ignore[arg-type]
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from mathdesign.bench.published import PUBLISHED_OBJECTIVES, named
 from mathdesign.files import write_atomic
 from mathdesign.solvers import SolveOptions, backend
-from mathdesign.solvers.base import Ability, Progress
+from mathdesign.solvers.base import Ability, Progress, gap_text
 from mathdesign.solvers.portfolio import cannot
 
 #: ``evolution`` is compared at its published number of evaluations: they end it, not the time
@@ -196,4 +196,4 @@ def plot(runs: Sequence[BenchRun], path: Path) -> bool:
 
 
 def _percent(gap: float | None) -> str:
-    return "-" if gap is None else f"{gap:.4%}"
+    return "-" if gap is None else gap_text(gap)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.cli.training import HOW_TO_INSTALL, training_recipe
+from mathdesign.cli.training import require_for_images, training_recipe
+from mathdesign.extras import how_to_install
+from mathdesign.files import note_ours
 from mathdesign.result import Design
 from mathdesign.spec.blocks import TrainingSpec
 
@@ -32,6 +34,7 @@ def study(
         found = "--against: accepted for chains of convolutional stages only"
         return session.fail(EXIT_BAD_INPUT, found), {"error": found}
     try:
+        require_for_images(words.data, "plotly")
         from mathdesign.evidence import texts as shown
         from mathdesign.evidence.baselines import BaselineError, candidates
         from mathdesign.evidence.card import write_card
@@ -59,14 +62,16 @@ def study(
                 rivals, seeds, recipe, images, folder / "study", jobs=asked.jobs,
                 halving=asked.halving, on_progress=on_progress, should_stop=session.should_stop,
             )  # fmt: skip
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+    except ImportError as error:
+        reason = how_to_install(error)
+        return session.fail(EXIT_FAILURE, reason), {"error": reason}
     except (DataError, BaselineError, CheckpointError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
     document = shown.document(design.name, recipe, seeds, rivals, runs)
     document["checks"] = list(checks)
     written = shown.write_study(folder, document, design.name)
     written += write_card(folder, design, document)
+    note_ours(written)
     if not (session.json or session.quiet):
         _print(session, document["rows"], shown.judge(rivals, runs))
     session.say("wrote " + ", ".join(str(path) for path in written))

@@ -9,19 +9,18 @@ from mathdesign.bench import published, solvers
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.solvers import BACKENDS
-from mathdesign.spec.values import seconds, share
 
 
 def bench_solvers(
     session: Session,
     problems: str,
     backends: str,
-    limits: tuple[str, str],
+    limits: tuple[float, float],
     seeds: int,
     evaluations: int,
     out: Path | None,
 ) -> int:
-    """Run, print a line as each run ends, write ``bench.json`` and ``gap.png``."""
+    """``limits``: seconds a run, relative gap. Run, print a line as each run ends, write ``bench.json`` and ``gap.png``."""
     from mathdesign.report.terminal import print_table
 
     known = [*published.RESNET_BUDGETS, *published.INVERTED_BUDGETS]
@@ -34,10 +33,7 @@ def bench_solvers(
         return session.fail(EXIT_BAD_INPUT, f"unknown: {', '.join(unknown)}; accepted: {accepted}")
     if out is not None:
         refuse_folder(out)
-    try:
-        time_limit_s, gap = seconds(limits[0]), share(limits[1])
-    except ValueError as error:
-        return session.fail(EXIT_BAD_INPUT, f"limits: accepted: {error}")
+    time_limit_s, gap = limits
     todo = solvers.tasks(
         wanted, chosen, gap=gap, time_limit_s=time_limit_s, seeds=seeds, evaluations=evaluations
     )

@@ -7,36 +7,46 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.design import Request
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, Session
-from mathdesign.files import write_atomic
+from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, EXIT_NO_DESIGN, Session
+from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
 
 
 def check(session: Session, request: Request, out: Path | None) -> int:
     """The ``check`` command, for every kind of space; returns the exit status."""
+    from mathdesign.api import Hooks, NoDesignFound, pose, solve_options
     from mathdesign.explain import reaches_of
     from mathdesign.kinds import kind_of_spec
     from mathdesign.report.terminal import print_table
     from mathdesign.solvers import UnsupportedProblem, choose
+    from mathdesign.solvers.base import Clock
 
+    if out is not None:
+        refuse_folder(out)
     try:
         spec = request.read(session.say)
         kind = kind_of_spec(spec)
-        posed = kind.pose(spec)
-        program = posed.program
-        choice = choose(program, spec.solve.backend)
+        with session.interruptible(), session.progress() as on_progress:
+            hooks = Hooks(on_progress=on_progress, should_stop=session.should_stop)
+            clock = Clock(solve_options(spec.solve, hooks))
+            with request.posing():
+                posed = pose(spec, clock)
+            program = posed.program
+            choice = choose(program, spec.solve.backend)
+            lifted = kind.lifted(posed)
+            size = lifted.program.count()
+            reaches = reaches_of(lifted, kind.reported(posed), clock) if size else None
+    except NoDesignFound as error:
+        return session.fail(EXIT_NO_DESIGN, str(error))
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
-    lifted = kind.lifted(posed)
-    size = lifted.program.count()
     document: dict[str, Any] = {
         "name": spec.name, "size": told(size), "points": told(program.points),
         "backend": choice.backend.name,
     }  # fmt: skip
-    reaches = reaches_of(lifted, kind.reported(posed)) if size else None
     if reaches is None:
         return session.fail(EXIT_INFEASIBLE, "no design satisfies the rules of the space")
     rows = []

@@ -23,10 +23,15 @@ tr.differs td { background: #ffb00026; }
 
 def compare(session: Session, first: Path, second: Path, out: Path | None) -> int:
     """The ``compare`` command; with ``out`` also ``compare.html``."""
-    try:
-        answers = read_design(first), read_design(second)
-    except Unreadable as error:
-        return session.fail(EXIT_BAD_INPUT, str(error))
+    designs, faults = [], []
+    for path in (first, second):
+        try:
+            designs.append(read_design(path))
+        except Unreadable as error:
+            faults.append(str(error))
+    if faults:
+        return session.fail(EXIT_BAD_INPUT, "\n".join(dict.fromkeys(faults)))
+    answers = designs[0], designs[1]
     lines = comparison(*answers)
     names = _names(first, second, *(answer.name for answer in answers))
     different = objectives_differ(*answers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from mathdesign.files import refuse_folder
 from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import read_document, specification
 from mathdesign.kinds.quick import Options, quick, shape_of
-from mathdesign.programs.counts import rough
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import Fault, SpecError
 
@@ -67,6 +67,9 @@ class Request:
                 return specification(document, overrides)
             for line in options.override(document):
                 say(line)
+            document.given |= {
+                ("solve", key): f"command line: --{key.replace('_', '-')}" for key in overrides
+            }
             return specification(document, overrides)
         options = self._options()
         asked = options.budgets()
@@ -80,6 +83,14 @@ class Request:
             words = ", ".join(f"--max {metric}=..." for metric in sizes)
             raise SpecError.plain("no limit that gives the network a size", f"one of {words}")
         return found
+
+    @contextmanager
+    def posing(self) -> Iterator[None]:
+        """What only shows when the program is posed is the file's fault, where there is one."""
+        try:
+            yield
+        except SpecError as error:
+            raise error if self.spec is None else error.of(str(self.spec)) from None
 
     def _options(self) -> Options:
         """Raises :class:`SpecError` with everything that cannot be read."""
@@ -114,45 +125,39 @@ def _fault(found: str, accepted: str) -> Fault:
     return Fault("command line", 0, 0, "", found, accepted)
 
 
-def refuse_data(source: str) -> None:
-    """Raise :class:`SpecError` where `validate:` names data that are not there."""
-    try:
-        found = source in ("digits", "python") or Path(source).exists()
-    except (OSError, ValueError):
-        found = False
-    if not found:
-        accepted = "digits, python, or the path of a file or folder"
-        raise SpecError.plain(f"validate: data: {source!r}", accepted)
-
-
 def design(session: Session, request: Request, out: Path | None, train: bool) -> int:
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
     from mathdesign.api import design as solve_design
+    from mathdesign.cli.training import refuse_training, train_briefly
     from mathdesign.report.files import write_design
     from mathdesign.report.terminal import print_design
     from mathdesign.solvers import UnsupportedProblem
     from mathdesign.validators.errors import RecheckError
 
     overridden: list[str] = []
+
+    def overrides(line: str) -> None:
+        overridden.append(line)
+        session.say(line)
+
     try:
-        spec = request.read(overridden.append, sized=True)
-        for line in overridden:
-            session.say(line)
+        spec = request.read(overrides, sized=True)
         words = getattr(spec, "training", None)
         if train and words is not None:
-            refuse_data(words.data)
+            refuse_training(spec)
         refuse_folder(out if out is not None else DEFAULT_OUT / spec.name)
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
                 on_choice=lambda problem, choice: session.say(
-                    f"{spec.name}: {rough(problem.size)} designs; backend {choice.backend.name}: "
+                    f"{spec.name}: {problem.census()}; backend {choice.backend.name}: "
                     f"{choice.reason}"
                 ),
                 on_progress=on_progress,
                 should_stop=session.should_stop,
             )
-            found = solve_design(spec, hooks)
+            with request.posing():
+                found = solve_design(spec, hooks)
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
@@ -184,8 +189,6 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         document["overridden"] = overridden
     code = 0
     if train and words is not None:
-        from mathdesign.cli.training import train_briefly
-
         code, document["training"] = train_briefly(session, found, words, folder)
     session.result(document)
     return code

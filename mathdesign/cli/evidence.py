@@ -7,15 +7,11 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mathdesign.cli.fit import (
-    HOW_TO_INSTALL,
-    BadRequest,
-    by_position,
-    read_list_spec,
-    read_table,
-)
-from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.cli.fit import BadRequest, by_position, read_list_spec, read_table
+from mathdesign.cli.session import EXIT_BAD_INPUT, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic
+from mathdesign.programs.counts import rough
 
 BUDGET = re.compile(r"(\w+)=(\d+(?:\.\d+)?)%\.\.(\d+(?:\.\d+)?)%")
 
@@ -34,17 +30,15 @@ def evidence(
     session: Session, measured: Measured, budget: str, count: int, out: Path | None
 ) -> int:  # fmt: skip
     """The ``evidence`` command; returns the exit status."""
-    table, target = measured.table, measured.target
-    try:
-        import lightgbm  # noqa: F401
+    require("predictor", "lightgbm", "pandas", *(["matplotlib"] if out is not None else []))
+    from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.report.terminal import print_table
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import sample_of
 
-        from mathdesign.evidence.regret import DEFAULT, as_data, limits, picture, regrets
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.report.terminal import print_table
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import sample_of
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    table, target = measured.table, measured.target
+
     if out is not None:
         refuse_folder(out)
     try:
@@ -53,19 +47,19 @@ def evidence(
         if match is None or match[1] not in space.metrics:
             known = ", ".join(space.metrics)
             raise BadRequest(f"--budget {budget}: accepted: METRIC=10%..95%, METRIC one of {known}")
-        if any(slot.values is None for slot in space.slots):
-            raise BadRequest(
-                f"--space {measured.space}: accepted: a space of ordered choices (widths)"
-            )
         low, high = float(match[2]) / 100, float(match[3]) / 100
         if not 0 < low < high <= 1:
             raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
-        asked = by_position(measured.positions, space)
-        sample = sample_of(read_table(table), space, target, positions=asked)
-        if len(sample.labels) < space.size:
-            raise BadRequest(
-                f"{table}: {len(sample.labels):,} of {space.size:,} networks; all are needed"
-            )
+        sample = sample_of(
+            read_table(table),
+            space,
+            target,
+            positions=by_position(measured.positions, space),
+        )
+        rows = len(sample.labels)
+        part = f"{rows:,} of {rough(space.size, 6)} networks: picks are the best of these rows"
+        if rows < space.size:
+            session.say(part)
         costs = space.metrics[match[1]].at(sample.points)
         budgets = limits(costs, low, high, count)
         found = regrets(space, sample.points, sample.labels, match[1], budgets)
@@ -73,15 +67,18 @@ def evidence(
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         header = ("objective", "regret", "denoised", "Spearman", "Kendall")
-        rows = [
-            (r.objective + (" (default)" if r.objective == DEFAULT else ""), f"{r.raw:.3f}",
+        shown = [
+            (r.objective + (" (default)" if r.objective in DEFAULTS else ""), f"{r.raw:.3f}",
              f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
                                     for c in (r.spearman, r.kendall)))
             for r in found
         ]  # fmt: skip
         title = f"{target}: mean over {count} budgets on {match[1]}"
-        print_table(session.out, title, header, rows)
-    document = {"target": target, "budgets": budgets, "rows": as_data(found, space)}
+        print_table(session.out, title, header, shown)
+    document = {
+        "target": target, "networks": rows, "space": space.size, "budgets": budgets,
+        "rows": as_data(found, space),
+    }  # fmt: skip
     if out is not None:
         text = json.dumps(document, indent=1) + "\n"
         drawn = picture(found, budgets, match[1], target)
@@ -101,14 +98,13 @@ def calibrate(
     import numpy as np
     from scipy.stats import kendalltau
 
-    try:
-        from mathdesign.evidence.calibrate import CalibrationError
-        from mathdesign.evidence.calibrate import calibrate as fit
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import sample_of
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    require("predictor", "pandas")
+    from mathdesign.evidence.calibrate import CalibrationError
+    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import sample_of
+
     if out is not None:
         refuse_folder(out)
     try:

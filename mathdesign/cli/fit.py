@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder
 from mathdesign.programs.counts import rough
 
-HOW_TO_INSTALL = "fitting needs the extra packages: pip install 'mathdesign[predictor]'"
 MODELS = ("auto", "trees", "tables")
 #: The word of ``--positions`` that stands for every slot.
 ALL_SLOTS = "all"
@@ -40,16 +40,12 @@ class BadRequest(ValueError):
 
 def fit(session: Session, request: FitRequest) -> int:
     """The ``fit`` command; returns the exit status."""
-    try:
-        import lightgbm  # noqa: F401
+    require("predictor", "lightgbm", "pandas", "matplotlib")
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.spec.faults import SpecError
+    from mathdesign.surrogate.fit import fitted, sample_of
+    from mathdesign.surrogate.report import draw_calibration
 
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.spec.faults import SpecError
-        from mathdesign.surrogate.fit import fit as fit_predictor
-        from mathdesign.surrogate.fit import sample_of
-        from mathdesign.surrogate.report import draw_calibration
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     refuse_folder(request.out)
     try:
         _check_words(request)
@@ -59,13 +55,15 @@ def fit(session: Session, request: FitRequest) -> int:
             positions=by_position(request.positions, space),
         )  # fmt: skip
         session.say(f"{len(sample.labels):,} designs of {space.name} ({rough(space.size)} in all)")
-        predictor, held = fit_predictor(
+        found = fitted(
             sample, space, request.target, model=request.model, ensemble=request.ensemble,
             pretrain=request.pretrain, seed=request.seed, say=session.say,
         )  # fmt: skip
-        files = predictor.save(request.out)
+        predictor, files = found.predictor, found.save(request.out)
         title = f"{request.target}: held-out predictions"
-        files.append(draw_calibration(held, sample.labels, request.out / "calibration.png", title))
+        files.append(
+            draw_calibration(found.held_out, sample.labels, request.out / "calibration.png", title)
+        )
     except (BadRequest, TableError, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     except OSError as error:
@@ -89,6 +87,7 @@ def prune(
     """The ``prune`` command: ``pruned.yaml`` is the specification with ``space.without``."""
     import math
 
+    require("predictor", "lightgbm", "pandas")
     from mathdesign.api import Hooks, solve_options
     from mathdesign.files import write_atomic, yaml_text
     from mathdesign.kinds import kind_of_spec
@@ -104,7 +103,7 @@ def prune(
         spec = load(path)
         kind = kind_of_spec(spec)
         space = kind.option_space(spec)
-        if space is None or (posed := kind.pose(spec)).predictor is None:
+        if space is None or (posed := _predicted(kind, spec)).predictor is None:
             raise BadRequest(
                 f"{path}: accepted: a specification with `objective: {{predictor: ..}}`"
             )
@@ -116,8 +115,6 @@ def prune(
         )  # fmt: skip
     except (BadRequest, TableError, SpecError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     request = spec.to_dict()
     request["space"]["without"] = found.without
     finite = {c: (None if math.isinf(v) else v) for c in found.cuts for v in [c.loss]}
@@ -142,6 +139,14 @@ def prune(
         session.say(f"wrote {write_atomic(out / 'pruned.yaml', yaml_text(request))}")
     session.result(document)
     return 0
+
+
+def _predicted(kind: Any, spec: Any) -> Any:
+    """The program of predictions: cuts are judged by the model, not by what was measured."""
+    if spec.objective.predictor is None:
+        return kind.pose(spec)
+    objective = spec.objective.model_copy(update={"pick": "predicted"})
+    return kind.pose(spec.model_copy(update={"objective": objective}))
 
 
 def _lost_in_target(kind: Any, posed: Any, found: Any) -> dict[str, Any] | None:
@@ -178,14 +183,14 @@ def _space(name: str) -> Any:
 def read_list_spec(name: str) -> Any:
     """The specification of a named space, or in a YAML file, whose objective may be missing."""
     from mathdesign.kinds import kind_of_spec
-    from mathdesign.kinds.load import read_document, validated
+    from mathdesign.kinds.load import STDIN, read_document, validated
     from mathdesign.spaces.lists.named import SPACES
     from mathdesign.spec.document import Document
     from mathdesign.spec.faults import near_miss
 
     if name in SPACES:
         document = Document("command line", {"space": {"family": name}})
-    elif Path(name).suffix:
+    elif name == STDIN or Path(name).suffix:
         document = read_document(name)
     else:
         hint = near_miss(name, list(SPACES))

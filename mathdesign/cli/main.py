@@ -8,9 +8,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from mathdesign.cli.session import EXIT_FAILURE, Session, guarded, plain_output
+from mathdesign.cli.interrupts import insisting
+from mathdesign.cli.session import EXIT_FAILURE, STOPPED, Session, guarded, plain_output
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
+from mathdesign.spec.quantities import QuantityError, seconds, share
 
 
 class Commands(typer.Typer):
@@ -39,14 +41,26 @@ app = Commands(
 )
 
 
-#: What Ctrl-C says, and how typer leaves where it comes before a command is at work.
-STOPPED, INTERRUPTED = "stopped: every file that is there is whole", 130
+#: How typer leaves where Ctrl-C comes before a command is at work.
+INTERRUPTED = 130
 
 
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"mathdesign {installed()}")
         raise typer.Exit()
+
+
+def _read(reader: Callable[[Any], float]) -> Callable[[Any], float]:
+    """``reader`` as the parser of an option: what is wrong is said in its own words."""
+
+    def parsed(text: Any) -> float:
+        try:
+            return reader(text)
+        except QuantityError as error:
+            raise typer.BadParameter(error.about(text)) from None
+
+    return parsed
 
 
 @app.callback()
@@ -247,7 +261,10 @@ def search(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Between two fits.")] = 5,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Measured at once.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds a query.")] = 86400,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", parser=_read(seconds), metavar="TIME", help="Of one query."),
+    ] = "24 h",  # type: ignore[assignment]  # read as if it were typed
     baselines: Annotated[
         bool | None,
         typer.Option("--baselines/--no-baselines", help="random and evolution; with --table: yes."),
@@ -294,7 +311,9 @@ def search(
 
 @app.command()
 def evidence(
-    table: Annotated[Path, typer.Option("--table", help="Every network of the space, trained.")],
+    table: Annotated[
+        Path, typer.Option("--table", help="Trained networks: all of the space, or a part.")
+    ],
     space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
     target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
     budget: Annotated[
@@ -315,6 +334,44 @@ def evidence(
     session = Session(json, quiet)
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
     _end(session, lambda: evidencing.evidence(session, measured, budget, quantiles, out))
+
+
+@app.command()
+def latency(
+    table: Annotated[Path, typer.Option("--table", help="Measured networks: CSV or Parquet.")],
+    target: Annotated[str, typer.Option("--target", help="The column of times.")],
+    space: Annotated[
+        str | None, typer.Option("--space", help="A named space or a YAML file: a cost an option.")
+    ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option("--term", help="Transformers: a column of sums, such as params; repeatable."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Of the metric.")] = "latency_us",
+    scale: Annotated[
+        float, typer.Option("--scale", help="Units of the metric in one of the table's.")
+    ] = 1000.0,
+    positions: Positions = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the folds.")] = 0,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a latency on measured times: `linear_metrics` that a budget may limit, with its error.
+
+    Example: mathdesign latency --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+
+    Example: mathdesign latency --table gpus.csv --term macs --term layers --target a100_ms
+    """
+    from mathdesign.cli import latency as fitting
+
+    session = Session(json, quiet)
+    terms = tuple(dict.fromkeys(term or ()))
+    by_position = tuple(positions or ())
+    request = fitting.LatencyRequest(
+        table, target, space, terms, name, scale, out, seed, by_position
+    )
+    _end(session, lambda: fitting.latency(session, request))
 
 
 @app.command()
@@ -540,8 +597,14 @@ def bench_solvers(
     backends: Annotated[
         str, typer.Option("--backends", help="Backends, comma-separated.")
     ] = "exact,highs,evolution,anneal",
-    time_limit: Annotated[str, typer.Option("--time-limit", help="Per run.")] = "60 s",
-    gap: Annotated[str, typer.Option("--gap", help="Relative gap to reach.")] = "0.1%",
+    time_limit: Annotated[
+        float,
+        typer.Option("--time-limit", parser=_read(seconds), metavar="TIME", help="Per run."),
+    ] = "60 s",  # type: ignore[assignment]  # read as if it were typed
+    gap: Annotated[
+        float,
+        typer.Option("--gap", parser=_read(share), metavar="SHARE", help="Relative gap to reach."),
+    ] = "0.1%",  # type: ignore[assignment]
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each heuristic.")] = 1,
     evaluations: Annotated[
         int, typer.Option("--evaluations", help="Budget of each heuristic run.")
@@ -568,9 +631,10 @@ def main() -> None:
     """Entry point of the ``mathdesign`` command."""
     plain_output()
     try:
-        app(prog_name="mathdesign")
-    except SystemExit as leaving:
-        if leaving.code != INTERRUPTED:
+        with insisting():
+            app(prog_name="mathdesign")
+    except (SystemExit, KeyboardInterrupt) as leaving:
+        if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
             raise
         # While a command was still being imported.
         typer.echo(STOPPED, err=True)

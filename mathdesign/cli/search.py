@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.cli.fit import (
-    HOW_TO_INSTALL,
-    BadRequest,
-    by_position,
-    read_list_spec,
-    read_table,
-)
+from mathdesign.cli.fit import BadRequest, by_position, read_list_spec, read_table
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_NO_DESIGN, Session
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.search.loop import Query
 
@@ -50,17 +45,15 @@ class SearchRequest:
 
 def search(session: Session, request: SearchRequest) -> int:
     """The ``search`` command; returns the exit status."""
-    try:
-        import lightgbm  # noqa: F401
-        import pandas  # noqa: F401
+    require("predictor", "lightgbm", "pandas", "pyarrow")
+    if request.scheduler is not None:
+        require("cluster", "distributed")
+    from mathdesign.programs.slot_space import TableError
+    from mathdesign.search import loop
+    from mathdesign.spaces.lists.pose import pose
+    from mathdesign.spaces.lists.words import PredictorSpec
+    from mathdesign.spec.faults import SpecError
 
-        from mathdesign.programs.slot_space import TableError
-        from mathdesign.search import loop
-        from mathdesign.spaces.lists.pose import pose
-        from mathdesign.spaces.lists.words import PredictorSpec
-        from mathdesign.spec.faults import SpecError
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
     refuse_folder(request.out)
     try:
         spec = read_list_spec(request.space)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.cli.interrupts import heard
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Columns of a pipe.
 PIPE = 250
+#: What Ctrl-C says.
+STOPPED = "stopped: every file that is there is whole"
 
 EXIT_FAILURE = 1
 """Something unforeseen, or a file that could not be read or written."""
@@ -85,6 +89,9 @@ class Session:
 
     def fail(self, code: int, message: str, document: Any = None) -> int:
         """Report an error on stderr (as JSON on stdout where asked for); gives ``code`` back."""
+        if heard() and not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            # What seems to be wrong is what became of the interrupt.
+            code, message, document = EXIT_FAILURE, STOPPED, None
         if self.json:
             self.result({"error": document if document is not None else message, "exit": code})
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,19 @@ from mathdesign.cli.session import (
     EXIT_ROWS,
     Session,
 )
+from mathdesign.extras import require
 from mathdesign.files import refuse_folder
+from mathdesign.kinds.load import STDIN
+from mathdesign.solvers.base import gap_text
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
     from mathdesign.tables.store import Result
     from mathdesign.tables.workers import Workers
 
-HOW_TO_INSTALL = "tables need the extra packages: pip install 'mathdesign[table]'"
 DEFAULT_OUT = Path("runs")
+#: A table whose sweep has no file.
+STDIN_NAME = "table"
 #: A terminal shows no more rows; the page and the files hold all.
 MOST_SHOWN = 40
 
@@ -45,18 +48,15 @@ class TableRequest:
 
 def table(session: Session, request: TableRequest) -> int:
     """The ``table`` command; returns the exit status."""
-    try:
-        import pandas  # noqa: F401
+    require("table", "pandas", "pyarrow")
+    from mathdesign.tables.build import build_table
+    from mathdesign.tables.cluster import ClusterError
+    from mathdesign.tables.plots import FORMATS
+    from mathdesign.tables.store import StoreError
+    from mathdesign.tables.sweep import load_sweep
 
-        from mathdesign.tables.build import build_table
-        from mathdesign.tables.cluster import ClusterError
-        from mathdesign.tables.plots import FORMATS
-        from mathdesign.tables.store import StoreError
-        from mathdesign.tables.sweep import load_sweep
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
-    if request.scheduler is not None and importlib.util.find_spec("distributed") is None:
-        return session.fail(EXIT_FAILURE, "--scheduler needs: pip install 'mathdesign[cluster]'")
+    if request.scheduler is not None:
+        require("cluster", "distributed")
     plots = [word.strip() for word in request.plots.split(",") if word.strip()]
     plots = list(
         dict.fromkeys(p for word in plots for p in (FORMATS if word == "both" else [word]))
@@ -64,14 +64,17 @@ def table(session: Session, request: TableRequest) -> int:
     if unknown := [word for word in plots if word not in FORMATS]:
         accepted = ", ".join((*FORMATS, "both"))
         return session.fail(EXIT_BAD_INPUT, f"--plots {unknown[0]}: accepted: {accepted}")
-    out = request.out if request.out is not None else DEFAULT_OUT / request.sweep.stem
+    if plots:
+        require("table", "matplotlib")
+    name = STDIN_NAME if str(request.sweep) == STDIN else request.sweep.stem
+    out = request.out if request.out is not None else DEFAULT_OUT / name
     refuse_folder(out)
     try:
         sweep = load_sweep(request.sweep, allow_outside=request.allow_outside)
         session.say(f"{request.sweep}: {len(sweep.rows):,} rows -> {out}")
         with session.interruptible(), session.table_progress() as on_progress:
             found = build_table(
-                sweep, out, title=request.sweep.stem, jobs=request.jobs,
+                sweep, out, title=name, jobs=request.jobs,
                 workers=_cluster(request.scheduler), strict=request.strict,
                 html=request.html, plots=plots, should_stop=session.should_stop,
                 on_progress=on_progress,
@@ -112,13 +115,16 @@ def _report(session: Session, found: Any) -> int:
         "files": [str(path) for path in found.files],
     }
     if found.violations:
-        lines = "\n".join(map(str, found.violations))
-        message = f"nested budgets contradict each other, a bug worth reporting:\n{lines}"
+        told = "\n".join(map(str, found.violations[:MOST_SHOWN]))
+        message = f"nested budgets contradict each other, a bug worth reporting:\n{told}"
         return session.fail(EXIT_CHECK_FAILED, message, document)
     if not (session.json or session.quiet):
         _show(session, found)
-    for request, reason in found.dropped.items():
-        session.say(f"stored row {request[:16]} was damaged ({reason}): sought again")
+    lines = [
+        f"stored row {request[:16]} was damaged ({reason}): sought again"
+        for request, reason in found.dropped.items()
+    ]
+    _say_some(session, lines, "damaged rows")
     session.say(f"{len(found.entries)} rows: {summary}")
     if found.files:
         session.say("wrote " + ", ".join(str(path) for path in found.files))
@@ -141,13 +147,23 @@ def _show(session: Session, found: Any) -> None:
             status = result.status if result else "pending"
             rows.append((entry.row.name, status, *("" for _ in header[2:])))
             continue
-        gap = "-" if result.gap is None else f"{result.gap:.2%}"
+        gap = "-" if result.gap is None else gap_text(result.gap)
         counts = (_count(result.metrics.get(name)) for name in metrics)
         rows.append((entry.row.name, result.status, f"{result.objective:.3f}", gap, *counts))
     print_table(session.out, "designs", header, rows, left=2)
-    for entry in found.entries:
-        if entry.result is not None and entry.result.objective is None:
-            session.say(f"{entry.row.name}: {entry.result.status}: {entry.result.reason}")
+    without = [e for e in found.entries if e.result is not None and e.result.objective is None]
+    _say_some(
+        session, [f"{e.row.name}: {e.result.status}: {e.result.reason}" for e in without],
+        "rows without a design",
+    )  # fmt: skip
+
+
+def _say_some(session: Session, lines: Sequence[str], what: str) -> None:
+    """Say as many lines as a terminal shows of rows, and how many more there are."""
+    for line in lines[:MOST_SHOWN]:
+        session.say(line)
+    if (more := len(lines) - MOST_SHOWN) > 0:
+        session.say(f"... and {more:,} more {what} ({len(lines):,} in all)")
 
 
 def _metrics(results: Sequence[Result]) -> list[str]:

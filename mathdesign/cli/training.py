@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import json as json_module
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
-from mathdesign.files import write_atomic
+from mathdesign.extras import how_to_install, require
 from mathdesign.report.files import write_training
 from mathdesign.report.html import Trained
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages, ReadsText
-from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
+from mathdesign.spec.blocks import Block, Specification, TextTrainingSpec, TrainingSpec
 from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
     from mathdesign.validators.training.recipe import TrainingOptions
 
-HOW_TO_INSTALL = "training needs the extra packages: pip install 'mathdesign[validate]'"
+
+def require_for_images(data: str, *more: str) -> None:
+    """Raise ``MissingPackage`` unless a run on images of ``data`` can end: read, train, draw."""
+    readers = ("sklearn", "PIL") if data == "digits" else ("PIL",)
+    if Path(data).suffix == ".parquet":
+        readers = (*readers, "pyarrow")
+    require("validate", "torch", "matplotlib", *readers, *more)
 
 
 def training_recipe(words: TrainingSpec) -> TrainingOptions:
@@ -32,6 +37,25 @@ def training_recipe(words: TrainingSpec) -> TrainingOptions:
              "label_smoothing", "warm_up", "device", "compile")  # fmt: skip
     given = {name: getattr(words, name) for name in names}
     return TrainingOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def refuse_training(spec: Specification) -> None:
+    """Raise :class:`SpecError` where `validate:` names data that this network cannot learn from.
+
+    What shows without reading images or packages that are not there: asked before solving.
+    """
+    from mathdesign.validators.training import data, text_data
+
+    words, space = getattr(spec, "training", None), spec.to_dict()["space"]
+    try:
+        if isinstance(words, TrainingSpec):
+            data.refuse(words.data, space.get("classes"))
+        elif isinstance(words, TextTrainingSpec) and "vocabulary" in space:
+            text_data.refuse(words.data, space["vocabulary"])
+    except data.DataError as error:
+        raise SpecError.plain(f"validate: data: {error}") from None
+    except ImportError:
+        return  # told where training begins; the design is made without
 
 
 def train_briefly(
@@ -53,9 +77,10 @@ def train_on_images(
 ) -> tuple[int, dict[str, Any]]:
     """Train the design as ``words`` say; write the curve and the figures; (exit code, document)."""
     try:
+        require_for_images(words.data)
         from mathdesign.validators.training import data
         from mathdesign.validators.training.checkpoint import CheckpointError
-        from mathdesign.validators.training.curves import draw_curve
+        from mathdesign.validators.training.curves import curve_png
         from mathdesign.validators.training.images import TrainingDiverged, initialised, train
 
         size = words.size or images.size
@@ -76,14 +101,12 @@ def train_on_images(
             checkpoint = folder / f".training-{mark}.pt"
             result = train(module, split, options, on_progress, checkpoint=checkpoint)
             checkpoint.unlink(missing_ok=True)
-        curve = draw_curve(result.curve, folder / "curve.png", design.name)
         document = asdict(result)
-        text = json_module.dumps(document, indent=2) + "\n"
-        written = [curve, write_atomic(folder / "training.json", text)]
-        trained = Trained(document, curve.read_bytes())
-        written += write_training(design, folder, trained)
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+        trained = Trained(document, curve_png(result.curve, design.name))
+        written = write_training(design, folder, trained)
+    except ImportError as error:
+        reason = how_to_install(error)
+        return session.fail(EXIT_FAILURE, reason), {"error": reason}
     except (data.DataError, SpecError, CheckpointError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
     except (TrainingDiverged, MemoryError) as error:
@@ -117,6 +140,7 @@ def train_on_text(
     words = (spec.training or TextTrainingSpec()).model_copy(update=given)
     length = min(words.length or given_text.context, given_text.context)
     try:
+        require("text", "torch")
         from mathdesign.validators.training.data import DataError
         from mathdesign.validators.training.images import TrainingDiverged, initialised
         from mathdesign.validators.training.text import TextOptions, train_text
@@ -134,9 +158,10 @@ def train_on_text(
             lambda c: session.say(f"step {c.step}: {c.bits_per_byte:.4f} bits per byte held out"),
         )  # fmt: skip
         document = asdict(result)
-        path = write_atomic(folder / "training.json", json_module.dumps(document, indent=2) + "\n")
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL), {"error": HOW_TO_INSTALL}
+        path = write_training(design, folder, Trained(document))[0]
+    except ImportError as error:
+        reason = how_to_install(error)
+        return session.fail(EXIT_FAILURE, reason), {"error": reason}
     except (DataError, ValueError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error)), {"error": str(error)}
     except TrainingDiverged as error:

@@ -10,11 +10,14 @@ from typing import Any
 from mathdesign.cli.against import Against, study
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
-from mathdesign.cli.training import HOW_TO_INSTALL, train_on_images, train_on_text
+from mathdesign.cli.training import train_on_images, train_on_text
+from mathdesign.extras import how_to_install
 from mathdesign.files import refuse_folder
+from mathdesign.kinds.load import reworded
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
+from mathdesign.spec.faults import SpecError, quoted
 
 
 def validate(
@@ -24,7 +27,8 @@ def validate(
     """The ``validate`` command; returns the exit status."""
     from mathdesign.checking import checks as independent_checks
 
-    refuse_folder(out if out is not None else path.parent)
+    if train or out is not None:  # a recount writes nothing
+        refuse_folder(out if out is not None else path.parent)
     try:
         design = read_design(path)
         kind, network = design.kind, design.network
@@ -33,8 +37,10 @@ def validate(
         checks = independent_checks(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    except ImportError:
-        return session.fail(EXIT_FAILURE, HOW_TO_INSTALL)
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, f"cannot be checked here: {error.of(str(path))}")
+    except ImportError as error:
+        return session.fail(EXIT_FAILURE, how_to_install(error))
     document: dict[str, Any] = {"design": design.name, "checks": [asdict(c) for c in checks]}
     for check in checks:
         session.say(f"{'ok' if check.ok else 'FAILED':>6}  {check.check}: {check.found}")
@@ -66,11 +72,18 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     from pydantic import ValidationError
 
     given = {key: value for key, value in changes.items() if value is not None}
+    asked = request.get("validate")
+    # What is no mapping is told with the other faults of the request.
+    words = dict(asked) if isinstance(asked, Mapping) else {}
     try:
-        return TrainingSpec(**{**request.get("validate", {}), **given})
+        return TrainingSpec(**{**words, **given})
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise Unreadable("; ".join(faults)) from None
+        faults = []
+        for item in error.errors(include_url=False):
+            name, found = ".".join(map(str, item["loc"])), quoted(item["input"])
+            place = f"--{name.replace('_', '-')}" if name in given else f"validate: {name}"
+            faults.append(f"{place}: found {found}; accepted: {reworded(item['msg'])}")
+        raise Unreadable("\n".join(faults)) from None
 
 
 def latency(

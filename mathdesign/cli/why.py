@@ -10,7 +10,7 @@ from pathlib import Path
 from mathdesign.alternatives import Alternative, NoSlots, alternatives
 from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
-from mathdesign.files import write_atomic
+from mathdesign.files import note_ours, refuse_folder, write_atomic
 
 
 def why(session: Session, path: Path, out: Path | None = None) -> int:
@@ -20,6 +20,8 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
     from mathdesign.result import DesignError
     from mathdesign.spec.faults import SpecError
 
+    if out is not None:
+        refuse_folder(out)
     try:
         design = read_design(path)
         found = []
@@ -29,7 +31,9 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
                 session.say(f"{alternative.slot}: done")
     except (NoSlots, DesignError, TableError) as error:
         return session.fail(EXIT_BAD_INPUT, f"{path}: {error}")
-    except (Unreadable, SpecError) as error:
+    except SpecError as error:
+        return session.fail(EXIT_BAD_INPUT, str(error.of(str(path))))
+    except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         target = next((a.target for a in found if a.target is not None), None)
@@ -46,7 +50,8 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
     document = {"design": design.name, "slots": [asdict(a) for a in found]}
     if out is not None:
         text = json_module.dumps(document, indent=2) + "\n"
-        session.say(f"wrote {write_atomic(out / 'why.json', text)}")
+        (written,) = note_ours([write_atomic(out / "why.json", text)])
+        session.say(f"wrote {written}")
     session.result(document)
     return 0
 

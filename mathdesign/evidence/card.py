@@ -12,6 +12,7 @@ from mathdesign.evidence.baselines import OURS
 from mathdesign.files import write_atomic
 from mathdesign.report.web import document, html_table
 from mathdesign.result import Design
+from mathdesign.solvers.base import gap_text
 
 #: Watts of one busy CPU core, for the estimate of energy: an assumption, printed with it.
 CORE_WATTS = 15.0
@@ -23,7 +24,7 @@ def card(design: Design, study: Mapping[str, Any]) -> list[dict[str, str]]:
     rows: Sequence[Mapping[str, Any]] = study["rows"]
     ours = next(row for row in rows if row["network"] == OURS)
     c = design.certificate
-    gap = "no bound" if c.gap is None else f"gap {c.gap:.4%}"
+    gap = "no bound" if c.gap is None else f"gap {gap_text(c.gap)}"
     runs: Sequence[Mapping[str, Any]] = study["runs"]
     seconds = sum(run["seconds"] for run in runs)
     proven = "proven" if c.proven else "not proven"

@@ -3,13 +3,16 @@ r"""Under each budget: the accuracy of the network that an objective picks, and 
 For a budget :math:`b` on a metric, :math:`F_b` are the networks of the table that keep it. The regret
 of a pick :math:`x` is :math:`\max_{F_b} y - y(x)` in the label's unit, against the raw labels
 and against denoised ones: 5-fold cross-validated predictions of boosted trees on the whole table,
-because a single training is noisy and the best of thousands is a lucky one.
+because a single training is noisy and the best of thousands is a lucky one. Of rows that an objective
+cannot tell apart, the mean counts. Where the table holds every network of the space, picks are proven by
+a solver; where it holds a part, they are the best of its rows: of networks that were not trained,
+nobody knows what was missed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +25,15 @@ from mathdesign.solvers.base import SolveOptions
 from mathdesign.solvers.portfolio import solve
 from mathdesign.spaces.lists.nats_size import last_stage_entropy
 from mathdesign.spaces.lists.pose import log_values
+from mathdesign.surrogate.features import features_of, matrix
 
 #: Of the denoising ensemble.
 FOLDS, ROUNDS, LEAVES, RATE = 5, 400, 31, 0.05
-DEFAULT = "log widths"
+DEFAULT, CELLS, RANDOM = "log widths", "cell entropy", "random"
+DEFAULTS = (DEFAULT, CELLS)
 RESAMPLES = 200
+#: Values of an objective this close (relative) are equal.
+SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +55,24 @@ class Regret:
     """The best label of each budget minus that."""
 
 
-def objectives(space: TableSpace) -> dict[str, TableSum]:
-    """What may be maximised over a space of widths, as tables: the default first.
+def objectives(space: TableSpace) -> dict[str, SlotObjective]:
+    """What may be maximised before anything is trained: the space's default first, if it has one.
 
-    The sum of log widths is the entropy of a chain of one layer a stage without its constants.
+    Over widths, the sum of their logarithms: the entropy of a chain of one layer a stage without its
+    constants. Over cells, their entropy (:mod:`mathdesign.spaces.lists.nasbench201`). Then every metric.
     """
-    default = log_values(space, [1.0] * len(space.slots))
-    zero = [np.zeros(len(table)) for table in default.unary]
-    found = {DEFAULT: default}
-    if space.name == "nats_size":
-        found["last-stage entropy"] = last_stage_entropy()
-    found["last width"] = TableSum(0.0, (*zero[:-1], default.unary[-1]))
-    for name, sums in space.metrics.items():
-        pairs = tuple(replace(pair, table=pair.table.astype(float)) for pair in sums.pairs)
-        unary = tuple(table.astype(float) for table in sums.unary)
-        found[name] = TableSum(float(sums.constant), unary, pairs)
-    return found
+    found = {}
+    if all(slot.values is not None and min(slot.values) > 0 for slot in space.slots):
+        default = log_values(space, [1.0] * len(space.slots))
+        zero = [np.zeros(len(table)) for table in default.unary]
+        found[DEFAULT] = SlotObjective(default)
+        if space.name == "nats_size":
+            found["last-stage entropy"] = SlotObjective(last_stage_entropy())
+        last = TableSum(0.0, (*zero[:-1], default.unary[-1]))
+        found["last width"] = SlotObjective(last)
+    elif space.untrained is not None:
+        found[CELLS] = space.untrained
+    return found | {name: SlotObjective(sums) for name, sums in space.metrics.items()}
 
 
 def limits(costs: IntArray, low: float, high: float, count: int) -> list[int]:
@@ -72,10 +81,14 @@ def limits(costs: IntArray, low: float, high: float, count: int) -> list[int]:
 
 
 def denoised(points: IntArray, labels: FloatArray, space: TableSpace, seed: int = 0) -> FloatArray:
-    """Cross-validated predictions of boosted trees on the slots' values, for every row."""
+    """Cross-validated predictions of boosted trees for every row.
+
+    On the slots' values; where options have no order, on what a predictor sees of them.
+    """
     import lightgbm
 
-    values = space.values(points)
+    ordered = all(slot.values is not None for slot in space.slots)
+    values = space.values(points) if ordered else matrix(features_of(space), points)
     settings = {
         "objective": "regression", "num_leaves": LEAVES, "learning_rate": RATE, "seed": seed,
         "min_data_in_leaf": 5, "num_threads": 1, "deterministic": True, "verbose": -1,
@@ -89,10 +102,12 @@ def denoised(points: IntArray, labels: FloatArray, space: TableSpace, seed: int 
     return found
 
 
-def pick(space: TableSpace, objective: TableSum, metric: str, limit: int) -> tuple[int, ...] | None:
+def pick(
+    space: TableSpace, objective: SlotObjective, metric: str, limit: int
+) -> tuple[int, ...] | None:
     """The proven best network of an objective under one budget; ``None`` if none keeps it."""
-    budgets = (Budget(metric, limit),)
-    problem = SlotProblem("pick", space.slots, SlotObjective(objective), space.metrics, budgets)
+    budgets = (*space.always, Budget(metric, limit))
+    problem = SlotProblem("pick", space.slots, objective, space.metrics, budgets, space.rules)
     return solve(problem, SolveOptions(gap=0.0)).point
 
 
@@ -105,7 +120,7 @@ def regrets(
     Raises ``ValueError`` for a budget that no row of the table keeps.
     """
     clean = denoised(points, labels, space, seed)
-    row_of = {tuple(map(int, p)): i for i, p in enumerate(points)}
+    whole = len(labels) >= space.size
     costs = space.metrics[metric].at(points)
     kept = [costs <= limit for limit in budgets]
     if not all(k.any() for k in kept):
@@ -113,26 +128,24 @@ def regrets(
     best = [(labels[k].max(), clean[k].max()) for k in kept]
     rows = []
     for name, objective in objectives(space).items():
-        picks = [pick(space, objective, metric, limit) for limit in budgets]
-        at = [row_of[p] for p in picks if p is not None]
-        spearman, kendall = _ranks(objective.at(points), labels, seed)
-        missed = tuple(float(b[0] - labels[i]) for b, i in zip(best, at))
-        rows.append(
-            Regret(
-                name,
-                float(np.mean(missed)),
-                float(np.mean([b[1] - clean[i] for b, i in zip(best, at)])),
-                spearman,
-                kendall,
-                tuple(p for p in picks if p is not None),
-                tuple(float(labels[i]) for i in at),
-                missed,
-            )
-        )
+        values = objective.at(points)
+        picks, equal = [], []
+        for limit, k in zip(budgets, kept):
+            proven = pick(space, objective, metric, limit) if whole else None
+            top = float(values[k].max() if proven is None else objective.at(np.array([proven]))[0])
+            same = np.flatnonzero(k & (values >= top - SAME * max(1.0, abs(top))))
+            equal.append(same)
+            picks.append(tuple(map(int, points[same[0]])) if proven is None else proven)
+        spearman, kendall = _ranks(values, labels, seed) if np.ptp(values) else (None, None)
+        found = tuple(float(labels[i].mean()) for i in equal)
+        missed = tuple(float(b[0]) - y for b, y in zip(best, found))
+        smooth = float(np.mean([b[1] - clean[i].mean() for b, i in zip(best, equal)]))
+        raw = float(np.mean(missed))
+        rows.append(Regret(name, raw, smooth, spearman, kendall, tuple(picks), found, missed))
     smooth = float(np.mean([b[1] - clean[k].mean() for b, k in zip(best, kept)]))
     means = tuple(float(labels[k].mean()) for k in kept)
     missed = tuple(float(b[0] - m) for b, m in zip(best, means))
-    return [*rows, Regret("random", float(np.mean(missed)), smooth, None, None, (), means, missed)]
+    return [*rows, Regret(RANDOM, float(np.mean(missed)), smooth, None, None, (), means, missed)]
 
 
 def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
+from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
@@ -16,7 +17,16 @@ from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
-from mathdesign.spaces.kind import Check, Kind, ReadsImages, Recount, TextTable, refuse_heavy
+from mathdesign.spaces.kind import (
+    Check,
+    Kind,
+    ReadsImages,
+    Recount,
+    TextTable,
+    Watch,
+    refuse_heavy,
+    unwatched,
+)
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
@@ -25,6 +35,8 @@ from mathdesign.validators.errors import RecheckError
 STAGE_HEADER = (
     "stage", "block", "in", "out", "bottleneck", "kernel", "depth", "stride", "resolution",
 )  # fmt: skip
+#: The profile that counts what is built.
+BUILT: CountingProfile = "macs"
 FIGURES = ("entropy", "depth_penalty", EFFECTIVENESS)
 
 
@@ -69,10 +81,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.quick`."""
         return quick_words(family, image, classes, budgets)
 
-    def pose(self, spec: Spec) -> PosedChain:
+    def pose(self, spec: Spec, watch: Watch = unwatched) -> PosedChain:
         """See :mod:`mathdesign.spaces.convnet.pose`."""
         with posing():
-            return to_program(spec)
+            return to_program(spec, watch)
 
     def network(self, posed: PosedChain, point: Sequence[int]) -> Network:
         """Every choice made."""
@@ -117,7 +129,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
-        counts = recheck.count(network, "macs")
+        counts = recheck.count(network, BUILT)
         refuse_heavy(counts["params"], counts["macs"], counts["blocks"])
         return export.build(network)
 
@@ -153,6 +165,14 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
         ]
+
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """Other profiles leave something out (the classifier)."""
+        return bool(request.get("counting", BUILT) == BUILT)
+
+    def as_built(self, network: Network) -> Mapping[str, int]:
+        """Every weight and multiply-add."""
+        return recheck.count(network, BUILT)
 
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.programs.base import Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Recount, TextTable
-from mathdesign.spaces.lists.faults import list_faults
+from mathdesign.spaces.kind import Check, Kind, Lifted, Recount, TextTable, Watch, unwatched
+from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
+from mathdesign.spaces.lists.one_shot import check_rows, measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
-from mathdesign.surrogate.predictor import read_back
+from mathdesign.surrogate.predictor import Predictor, read_back
 from mathdesign.validators.lists.recheck import (
     booster_score,
+    cell_variance,
     check_objective,
     logs_of,
+    measured_score,
     table_score,
     verify_list,
 )
@@ -80,8 +86,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         self, family: str, image: tuple[int, int] | None, classes: int | None,
         budgets: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Only widths have an objective that needs no measurements."""
-        if family != "nats_size":
+        """Widths and the cells of NAS-Bench-201 have an objective that needs no measurements."""
+        if family not in ("nats_size", CELLS):
             raise SpecError.plain(
                 f"family {family} without a file",
                 "a file with `objective: {predictor: FOLDER}`; `mathdesign fit` makes the folder",
@@ -89,16 +95,13 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if image is not None or classes is not None:
             raise SpecError.plain("--input or --classes", f"neither: {family} is one super-network")
         # ln of each width, as often as it enters a convolution of the longest path.
-        return {
-            "space": {"family": family},
-            "objective": {"log_values": list(PATH)},
-            "budgets": dict(budgets),
-        }
+        objective = {"entropy": True} if family == CELLS else {"log_values": list(PATH)}
+        return {"space": {"family": family}, "objective": objective, "budgets": dict(budgets)}
 
-    def pose(self, spec: ListSpec) -> PosedList:
+    def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec)
+            return pose(spec, watch)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options."""
@@ -113,6 +116,17 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         except TableError:
             return None
 
+    def settled(self, posed: PosedList, program: Program, solution: Solution) -> Solution:
+        """The better of the solver's answer and the best measured row, where rows are known."""
+        if posed.one_shot is None:
+            return solution
+        assert type(program) is SlotProblem
+        return posed.one_shot.settled(program, solution, posed.spec.solve.gap)
+
+    def lifted(self, posed: PosedList) -> Lifted:
+        """Without distances: what was measured may be the answer too."""
+        return Lifted(replace(posed.program, distances=()))
+
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""
         return spec.table_space()
@@ -120,7 +134,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def recheck(self, posed: PosedList, network: OptionList, solution: Solution) -> Recount:
         """Costs and objective computed again from the plain tables and the booster's own text."""
         assert solution.point is not None and solution.objective is not None
-        costs = posed.space.costs(solution.point)
+        at = np.array(solution.point, dtype=np.int64)[None]
+        sums = posed.spec.metrics(posed.space)
+        costs = {name: int(table.at(at)[0]) for name, table in sums.items()}
         metrics = _verified(posed, network, costs)
         by = _rescored(posed, network, metrics, solution.objective)
         uses = tuple(
@@ -133,7 +149,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Costs and budgets summed again; the objective asked of what was maximised."""
         _verified(posed, network, claimed.metrics)
         yield Check("costs and budgets", True, "summed again: agree to the unit")
-        value = posed.program.value(posed.space.point(network.options))
+        point = posed.space.point(network.options)
+        value = _worth(posed, point)
         agrees = abs(value - claimed.objective) <= SAME_OBJECTIVE * max(1.0, abs(claimed.objective))
         words = f"{value:.6f} by the predictor, {claimed.objective:.6f} claimed"
         if posed.predictor is None:
@@ -146,6 +163,14 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             same = told == posed.predictor.digest()
             words = "the one of the design" if same else "another one: it was fitted anew"
             yield Check("predictor", same, words)
+
+    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
+        try:
+            spec = ListSpec.model_validate(dict(request))
+            return {metric: own.unit for metric, own in spec.steps().items() if own.unit}
+        except ValueError:
+            return {}  # not our request: the integers as they are
 
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name and options."""
@@ -171,6 +196,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                 finite_numbers({"low": low, "high": high}, ("low", "high"))
                 if None in (low, high):
                     raise ValueError("predictor.measured: accepted: two numbers")
+            check_rows(about)
         return {"predictor": about}
 
     def table(self, network: OptionList) -> TextTable:
@@ -190,7 +216,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         rows = [("predictor", words)]
         if about.get("rescored_by") == "":
             rows.append(("re-scored", f"no: {NOT_ASKED}"))
-        return rows
+        return [*rows, *measured_rows(about)]
 
     def in_target(self, posed: PosedList, objective: float) -> tuple[str, float] | None:
         """A predictor's score read back; nothing where logarithms are added to it."""
@@ -213,10 +239,17 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return "the predictor" if figures["predictor"] else ""
 
 
+def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
+    """What the objective says of a design, by what was measured where it was."""
+    if posed.one_shot is None:
+        return posed.program.value(point)
+    return posed.one_shot.value(posed.program, point)
+
+
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
     return verify_list(
-        space.slots, space.metrics, posed.budgets, network.options, costs, space.rules
+        space.slots, posed.spec.metrics(space), posed.budgets, network.options, costs, space.rules
     )
 
 
@@ -236,13 +269,24 @@ def _rescored(
         ordered = {slot.name: network.options[slot.name] for slot in posed.space.slots}
         found.append(logs_of(ordered, weights))
         by.append("logarithms")
+    if words.entropy:
+        found.append(cell_variance(network.options))
+        by.append("variances")
+    point, shot = posed.space.point(network.options), posed.one_shot
+    guards = shot is not None and shot.guards
+    if shot is not None and guards and shot.at(point) is not None:
+        found.append(measured_score(Path(words.predictor or ""), network.options))
+        by.append("what was measured")
+        predictor = None
+    elif shot is not None and guards:
+        found.append(-shot.margin)
     if predictor is not None and predictor.kind == "tables":
         slots = predictor.space.slots
         found.append(table_score(slots, predictor.tables, network.options))
         by.append("tables")
     elif predictor is not None:
         features = predictor.space.features()
-        row = matrix(features, np.array([posed.space.point(network.options)]))[0]
+        row = matrix(features, np.array([point]))[0]
         texts = [rewritten(text, features) for text in predictor.members]
         score = booster_score(texts, row, words.uncertainty)
         if score is None:
@@ -272,7 +316,28 @@ def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, 
         if math.isfinite(solution.bound):
             bound = max(solution.bound, solution.objective)
             found["bound"] = float(read_back(np.array([bound]), levels)[0])
+    if posed.one_shot is not None and solution.point is not None:
+        found |= _beside(posed, predictor, solution.point)
     return found
+
+
+def _beside(posed: PosedList, predictor: Predictor, point: Sequence[int]) -> dict[str, Any]:
+    """The lower bound of a design and the best measured row that keeps the budgets."""
+    shot, at = posed.one_shot, np.array(point, dtype=np.int64)[None]
+    assert shot is not None
+    score = predictor.objective(posed.space).at(at) - shot.margin
+    row = shot.best(posed.program)
+    best = None
+    if row is not None:
+        best = {
+            "rows": shot.rows(posed.program), "value": float(shot.values[row]),
+            "options": posed.space.words(shot.points[row]),
+        }  # fmt: skip
+    own = shot.at(tuple(map(int, point)))
+    return {
+        "lower_bound": float(read_back(score, predictor.levels)[0]),
+        "measured_here": None if own is None else float(shot.values[own]), "best_measured": best,
+    }  # fmt: skip
 
 
 def _beyond(about: Mapping[str, Any]) -> str:

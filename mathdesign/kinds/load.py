@@ -21,6 +21,7 @@ from mathdesign.solvers.portfolio import AUTO, names
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.quantities import QuantityError
 from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
 
@@ -80,19 +81,20 @@ def _place_predictor(document: Document, folder: Path) -> None:
     """A predictor beside the file: its path from the working directory, as all others are."""
     data = document.data
     objective = data.get("objective") if isinstance(data, dict) else None
-    if not isinstance(objective, dict):
-        return
-    words = objective.get("predictor")
+    if isinstance(objective, dict) and "predictor" in objective:
+        objective["predictor"] = placed(objective["predictor"], folder)
+
+
+def placed(words: Any, folder: Path) -> Any:
+    """The path of a predictor that lies in ``folder`` under ``words``, from the working directory.
+
+    Words that name none there are given back as they are.
+    """
     if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
-        return
+        return words
     inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts
-    if (
-        isinstance(objective, dict)
-        and inside
-        and folder != Path()
-        and (folder / words / PREDICTOR).is_file()
-    ):
-        objective["predictor"] = os.path.relpath(folder / words)
+    there = inside and folder != Path() and (folder / words / PREDICTOR).is_file()
+    return os.path.relpath(folder / words) if there else words
 
 
 def loads(
@@ -106,7 +108,10 @@ def specification(document: Document, solve: Mapping[str, Any] | None = None) ->
     """The specification that a document states; ``solve`` replaces entries of its ``solve:``."""
     if solve and isinstance(document.data, dict):
         block = document.data.get("solve") or {}
-        document.data["solve"] = {**block, **solve} if isinstance(block, dict) else block
+        if isinstance(block, dict):
+            document.data["solve"] = {**block, **solve}
+            for key in solve:  # a command line has said which option of its
+                document.given.setdefault(("solve", key), "given beside the file")
     return validated(document)
 
 
@@ -291,8 +296,9 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
             fault = document.fault(path, quoted(value), accepted, hint)
         else:
             cause = context.get("error")
-            accepted = str(cause) if isinstance(cause, ValueError) else _reworded(item["msg"])
-            fault = document.fault(path, quoted(item["input"]), accepted)
+            accepted = str(cause) if isinstance(cause, ValueError) else reworded(item["msg"])
+            meant = cause.meant if isinstance(cause, QuantityError) else ""
+            fault = document.fault(path, quoted(item["input"]), accepted, meant)
         known_fault = found.get(path)
         if known_fault is None or (not known_fault.suggestion and fault.suggestion):
             found[path] = fault
@@ -301,7 +307,7 @@ def _faults(document: Document, error: ValidationError, model: type[BaseModel]) 
     return [fault for path, fault in found.items() if path not in outer]
 
 
-def _reworded(message: str) -> str:
+def reworded(message: str) -> str:
     """Pydantic's sentence as what is accepted: without its subject, in the words of YAML."""
     for word, kind in (("list", "a list"), ("tuple", "a list"), ("dictionary", "a mapping")):
         if message.startswith(f"Input should be a valid {word}"):

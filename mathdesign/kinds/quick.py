@@ -95,11 +95,15 @@ class Options:
             changes.append((("space", "classes"), self.classes, "--classes"))
         for side, limits in (("max", self.maximum), ("min", self.minimum)):
             for metric, limit in limits.items():
+                budgets = data.get("budgets")
+                if not isinstance(budgets, dict) or metric not in budgets:
+                    document.given["budgets", metric] = f"command line: --{side}"
                 _two_sided(data, metric)
                 changes.append((("budgets", metric, side), limit, f"--{side}"))
         said = []
         for path, value, option in changes:
             before = _set(data, path, value)
+            document.given[path] = f"command line: {option}"
             shown = dotted(path).removesuffix(".max")
             found = "nothing" if before is None else str(before)
             said.append(f"{option} overrides {document.file}: {shown}: {found} -> {value}")

@@ -23,7 +23,9 @@ from mathdesign.spaces.kind import (
     ReadsText,
     Recount,
     TextTable,
+    Watch,
     refuse_heavy,
+    unwatched,
 )
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
@@ -98,10 +100,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.spaces.transformer.quick`."""
         return quick_words(family, image, classes, budgets)
 
-    def pose(self, spec: TransformerSpec) -> PosedTransformer:
+    def pose(self, spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
         """See :mod:`mathdesign.spaces.transformer.pose`."""
         with posing():
-            return pose(spec)
+            return pose(spec, watch)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathdesign.notebook import html_lines
+from mathdesign.programs.counts import rough
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -131,11 +132,12 @@ class Program(abc.ABC):
 
     def __repr__(self) -> str:
         limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
-        words = [f"{self.size:.4g} designs {self.extent}", *limits]
+        words = [f"{rough(self.size, 4)} designs before rules, {self.extent}", *limits]
         return f"<{type(self).__name__} {self.name}: {', '.join(words)}>"
 
     def _repr_html_(self) -> str:
-        rows = [("size", f"{self.size:.4g} designs {self.extent}"), ("form", self.form)]
+        size = f"{rough(self.size, 4)} designs before rules, {self.extent}"
+        rows = [("size", size), ("form", self.form)]
         rows += [("metrics", ", ".join(self.metric_names))]
         rows += [(limit.metric, f"{SIGNS[limit.side]} {limit.bound:,}") for limit in self.limits]
         return html_lines(self.name, ("program", ""), rows)
@@ -153,8 +155,15 @@ class Program(abc.ABC):
         return self.size
 
     def count(self) -> int:
-        """Number of designs that keep the rules, where the form can count them; else the size."""
+        """Number of designs that keep pins, and rules where the form can count those."""
         return self.size
+
+    def census(self) -> str:
+        """How many designs there are, in words: those that the rules leave, and of how many."""
+        left, every = self.count(), self.size
+        if left == every:
+            return f"{rough(every)} designs"
+        return f"{rough(left)} designs ({rough(every)} before rules)"
 
     @property
     @abc.abstractmethod
@@ -262,8 +271,10 @@ class Program(abc.ABC):
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Only points whose decisions hold what ``choices`` say.
 
-        A form may narrow its domains or say a pin with a rule or a helper metric (``pin ...``), so
-        ``size`` and ``decisions`` may go on to speak of the space without pins.
+        ``decisions`` hold what is left, nothing where two pins contradict each other, and ``count``
+        tells how many designs do. A form that says a pin with a rule or a helper metric
+        (``pin ...``) keeps its points and their numbering, so that its ``size`` is that of the space
+        without pins, as it is without rules.
 
         Raises ``KeyError`` for an unknown decision, ``ValueError`` for a value it cannot take.
         """
@@ -283,6 +294,13 @@ class Program(abc.ABC):
         """An extreme found without inherent budgets, distances or rules, if its point keeps them."""
         at = found.point
         return found if at is not None and self.unlimited().feasible(at) else None
+
+    def _check_pins(self, choices: Mapping[str, int], among: Mapping[str, Sequence[int]]) -> None:
+        """Raise as :meth:`pinned` says, of decisions that may hold what is ``among``."""
+        self._known(choices, among, "decision")
+        for name, value in choices.items():
+            if value not in among[name]:
+                raise ValueError(f"{name}: found {value}, accepted: {_listed(among[name])}")
 
     def _check_weights(self, weights: Mapping[str, float]) -> None:
         """Raise as :meth:`maximising` says."""
@@ -332,6 +350,13 @@ def handed_out(program: Program, name: str) -> Callable[..., Any]:
         way = f"forms that do: {', '.join(forms)}" if forms else "import mathdesign.solvers first"
         raise TypeError(f"a program of form {program.form!r} is not handed out as {name}; {way}")
     return found
+
+
+def _listed(values: Sequence[int]) -> str:
+    """Accepted integers in words."""
+    if len(values) > 2 and values[-1] - values[0] == len(values) - 1:
+        return f"{values[0]} to {values[-1]}"
+    return ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")
 
 
 def whole(point: Iterable[Any]) -> tuple[int, ...]:

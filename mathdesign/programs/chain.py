@@ -118,10 +118,7 @@ class DesignProblem(Chain, Program):
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Domains of one value where ``choices`` say so; rules and derived symbols follow."""
         decisions = self.decisions
-        self._known(choices, decisions, "decision")
-        for name, value in choices.items():
-            if value not in decisions[name]:
-                raise ValueError(f"{name}: found {value}, accepted: {decisions[name]}")
+        self._check_pins(choices, decisions)
         keep = {
             variable: [
                 i

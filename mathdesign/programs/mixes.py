@@ -25,6 +25,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from mathdesign.programs.base import (
+    LARGEST_OBJECTIVE,
     Budget,
     Distance,
     FloatArray,
@@ -65,13 +66,24 @@ class Group:
         if not 0 <= self.least <= self.most:
             raise ValueError(f"a group of {self.least} to {self.most} layers")
 
-    @property
+    @cached_property
+    def largest(self) -> tuple[int, ...]:
+        """The greatest absolute value of each metric of an option."""
+        low, high = self.costs.min(axis=0), self.costs.max(axis=0)
+        return tuple(max(abs(a), abs(b)) for a, b in zip(low.tolist(), high.tolist()))
+
+    @cached_property
+    def largest_value(self) -> float:
+        """The greatest absolute value of an option; no number where one is none."""
+        return float(np.abs(self.values).max())
+
+    @cached_property
     def mixes(self) -> int:
         """Number of ways to fill the group, order ignored."""
         kinds = len(self.values)
         return sum(math.comb(n + kinds - 1, n) for n in range(self.least, self.most + 1))
 
-    @property
+    @cached_property
     def lists(self) -> int:
         """Number of ways to fill the group, order counted."""
         return sum(len(self.values) ** n for n in range(self.least, self.most + 1))
@@ -91,10 +103,82 @@ class Frame:
     @cached_property
     def largest(self) -> tuple[int, ...]:
         """An upper limit of the absolute value of each metric, itself exact."""
-        return tuple(
-            magnitude(self.costs[m]) + sum(g.most * magnitude(g.costs[:, m]) for g in self.groups)
-            for m in range(len(self.costs))
+        total = [magnitude(c) for c in self.costs]
+        for group in self.groups:
+            total = [n + group.most * c for n, c in zip(total, group.largest)]
+        return tuple(total)
+
+    @cached_property
+    def largest_value(self) -> float:
+        """An upper limit of the absolute value of the objective, up to rounding; may be no number."""
+        return abs(self.value) + sum(g.most * g.largest_value for g in self.groups)
+
+
+class Frames(tuple[Frame, ...]):
+    """The frames of a program, with what is asked of all of them at once.
+
+    Programs that differ in budgets, distances or pins of a frame share it, so that frames are looked
+    at once, however many programs are made.
+    """
+
+    @cached_property
+    def widths(self) -> frozenset[int]:
+        """The numbers of metrics that costs have."""
+        return frozenset(
+            n
+            for frame in self
+            for n in (*frame.costs.shape, *(g.costs.shape[1] for g in frame.groups))
         )
+
+    @cached_property
+    def largest(self) -> tuple[int, ...]:
+        """An upper limit of the absolute value of each metric, over all frames."""
+        return tuple(max(column) for column in zip(*(frame.largest for frame in self)))
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether all objectives are finite and none can exceed what objectives may be."""
+        return all(frame.largest_value <= LARGEST_OBJECTIVE for frame in self)
+
+    @cached_property
+    def _flat(self) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+        """Costs of all options, where groups start among them, where frames start among the groups
+        (those that have any), which frames those are, and the frames' own costs.
+        """
+        groups = [group for frame in self for group in frame.groups]
+        sizes = np.array([len(group.values) for group in groups], dtype=np.int64)
+        counts = np.array([len(frame.groups) for frame in self], dtype=np.int64)
+        some = np.flatnonzero(counts)
+        costs = [group.costs for group in groups]
+        return (
+            np.concatenate(costs) if costs else np.zeros((0, 0), dtype=np.int64),
+            np.cumsum(sizes) - sizes,
+            (np.cumsum(counts) - counts)[some],
+            some,
+            np.stack([frame.costs for frame in self]),
+        )
+
+    def least(self, at: int, sign: int) -> tuple[int, int]:
+        """The least of ``sign`` times a metric over all mixes, and the first frame that has it.
+
+        Group by group: its best option as rarely as it must be taken, or as often as it may where
+        that is less. Within int64, as :attr:`largest` is.
+        """
+        costs, groups, frames, some, own = self._flat
+        total = sign * own[:, at]
+        if len(groups):
+            best = np.minimum.reduceat(sign * costs[:, at], groups)
+            taken = best * np.where(best < 0, self._depths[1], self._depths[0])
+            total[some] += np.add.reduceat(taken, frames)
+        index = int(np.argmin(total))
+        return int(total[index]), index
+
+    @cached_property
+    def _depths(self) -> tuple[IntArray, IntArray]:
+        """Least and most options taken, by group."""
+        groups = [group for frame in self for group in frame.groups]
+        least, most = ([g.least for g in groups], [g.most for g in groups])
+        return np.array(least, dtype=np.int64), np.array(most, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,10 +192,12 @@ class MixProblem(Program):
 
     name: str
     metrics: tuple[str, ...]
-    frames: tuple[Frame, ...]
+    frames: Frames
     budgets: tuple[Budget, ...] = ()
     distances: tuple[Distance, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    pins: tuple[tuple[str, int], ...] = ()
+    """What :meth:`pinned` was told: said by metrics of their own, kept here to be counted."""
 
     form: ClassVar[str] = "mixes"
 
@@ -121,19 +207,25 @@ class MixProblem(Program):
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
-        for index, frame in enumerate(self.frames):
-            shapes = {frame.costs.shape, *(g.costs.shape[1:] for g in frame.groups)}
-            if shapes != {(len(self.metrics),)}:
-                raise ValueError("costs: one for each metric")
-            for metric, greatest in zip(self.metrics, frame.largest):
-                refuse_large(metric, greatest)
+        if not isinstance(self.frames, Frames):
+            object.__setattr__(self, "frames", Frames(self.frames))
+        self._check_frames(self.frames)
+        for distance in self.distances:
+            self.counts(distance.point)
+
+    def _check_frames(self, frames: Frames) -> None:
+        """Raise ``ValueError`` for costs of other metrics, numbers too large or not finite."""
+        if frames and frames.widths != {len(self.metrics)}:
+            raise ValueError("costs: one for each metric")
+        for metric, greatest in zip(self.metrics, frames.largest):
+            refuse_large(metric, greatest)
+        if frames.sound:
+            return
+        for index, frame in enumerate(frames):
             refuse_infinite(f"value of frame {index}", frame.value)
             for g, group in enumerate(frame.groups):
                 refuse_infinite(f"values of frame {index}, group {g}", group.values)
-            terms = [g.most * float(np.abs(g.values).max()) for g in frame.groups]
-            refuse_overflow("the objective", abs(frame.value) + sum(terms))
-        for distance in self.distances:
-            self.counts(distance.point)
+            refuse_overflow("the objective", frame.largest_value)
 
     @cached_property
     def size(self) -> int:
@@ -182,7 +274,22 @@ class MixProblem(Program):
                 for o in range(len(group.values)):
                     name = option_name(g, o)
                     most[name] = max(most.get(name, 0), group.most)
-        return found | {name: tuple(range(n + 1)) for name, n in most.items()}
+        found |= {name: tuple(range(n + 1)) for name, n in most.items()}
+        for name, value in self.pins:
+            found[name] = tuple(v for v in found[name] if v == value)
+        return found
+
+    def count(self) -> int:
+        """Number of networks that hold what was pinned, the order of layers counted."""
+        at = [value for name, value in self.pins if name == FRAME]
+        counts = [(name, value) for name, value in self.pins if name != FRAME]
+        if len(set(at)) > 1 or len(dict(counts)) < len(set(counts)):
+            return 0
+        return sum(
+            _lists_holding(frame, dict(counts))
+            for index, frame in enumerate(self.frames)
+            if not at or index == at[0]
+        )
 
     def costs(self, point: Sequence[int]) -> dict[str, int]:
         """Every metric of a point, in Python integers. Raises ``ValueError`` for what is no point."""
@@ -218,26 +325,20 @@ class MixProblem(Program):
         """Frame by frame, group by group, where nothing couples them or that point keeps what does."""
         self._known([metric], self.metrics, "metric")
         at, sign = self.metrics.index(metric), -1 if largest else 1
-        best: tuple[int, tuple[int, ...]] | None = None
-        for index, frame in enumerate(self.frames):
-            total, point = sign * int(frame.costs[at]), [index]
-            for group in frame.groups:
-                costs = sign * group.costs[:, at]
-                option = int(np.argmin(costs))
-                count = group.most if costs[option] < 0 else group.least
-                total += count * int(costs[option])
-                point += [count if o == option else 0 for o in range(len(costs))]
-            if best is None or total < best[0]:
-                best = total, tuple(point)
-        return Reach(None, None) if best is None else self._kept(Reach(sign * best[0], best[1]))
+        if not self.frames:
+            return Reach(None, None)
+        total, index = self.frames.least(at, sign)
+        point = [index]
+        for group in self.frames[index].groups:
+            costs = sign * group.costs[:, at]
+            option = int(np.argmin(costs))
+            count = group.most if costs[option] < 0 else group.least
+            point += [count if o == option else 0 for o in range(len(costs))]
+        return self._kept(Reach(sign * total, tuple(point)))
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """A metric that counts what breaks a pin, and the budget that it is nothing."""
-        decisions = self.decisions
-        self._known(choices, decisions, "decision")
-        for name, value in choices.items():
-            if value not in decisions[name]:
-                raise ValueError(f"{name}: found {value}, accepted: 0 to {decisions[name][-1]}")
+        self._check_pins(choices, replace(self, pins=()).decisions)
         program = self
         for name, value in choices.items():
             program = program._pinned_once(name, value)
@@ -255,7 +356,7 @@ class MixProblem(Program):
             )
             for frame in self.frames
         )
-        return replace(self, frames=frames)
+        return replace(self, frames=Frames(frames))
 
     def _pinned_once(self, name: str, value: int) -> Self:
         """One pin as a metric of its own: how often the option is taken, or 1 in other frames."""
@@ -277,8 +378,9 @@ class MixProblem(Program):
         return replace(
             self,
             metrics=(*self.metrics, metric),
-            frames=tuple(frames),
+            frames=Frames(frames),
             budgets=(*self.budgets, Budget(metric, limit, limit, inherent=True)),
+            pins=(*self.pins, (name, value)),
         )
 
     def sides(self) -> tuple[tuple[int, int, int], ...]:
@@ -291,6 +393,20 @@ class MixProblem(Program):
             if budget.lower is not None:
                 rows.append((at, -1, -math.ceil(budget.lower)))
         return tuple(rows)
+
+
+def _lists_holding(frame: Frame, counts: Mapping[str, int]) -> int:
+    """Ways to fill the groups of a frame, order counted, with options taken so often by name."""
+    left, total = dict(counts), 1
+    for g, group in enumerate(frame.groups):
+        names = [option_name(g, o) for o in range(len(group.values))]
+        held = [left.pop(name) for name in names if name in left]
+        free, taken = len(names) - len(held), sum(held)
+        total *= sum(
+            math.perm(n, taken) // math.prod(map(math.factorial, held)) * free ** (n - taken)
+            for n in range(max(group.least, taken), group.most + 1)
+        )
+    return 0 if any(left.values()) else total  # an option that a frame lacks is taken never
 
 
 def option_name(group: int, option: int) -> str:

@@ -38,7 +38,7 @@ def count(problem: Chain) -> int:
     ways: list[int] = [1]
     for s in range(len(problem.stages)):
         inside = _ways_within(problem, s)
-        allowed = _width_pairs(problem, s)
+        allowed = width_pairs(problem, s)
         ways = [
             sum(n for n, ok in zip(ways, allowed[:, j]) if ok) * inside[j]
             for j in range(len(inside))
@@ -61,7 +61,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
         best = np.full(len(stage.domain(WIDTH)), unreachable, dtype=np.int64)
         origin = np.zeros(len(best), dtype=np.int64)
         chosen = np.zeros(len(best), dtype=np.int64)
-        allowed = _width_pairs(problem, s)
+        allowed = width_pairs(problem, s)
         width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
         for i, width_in in enumerate(prev):
             if value[i] >= unreachable:
@@ -94,13 +94,14 @@ def least_effectiveness(problem: Chain) -> float | None:
     """
     if problem.effectiveness is None:
         return None
-    high = _best_effectiveness(problem, math.inf)
+    gains = [_gains(problem, s) for s in range(len(problem.stages))]
+    high = _best_effectiveness(problem, gains, math.inf)
     if high is None:
         return None
     low = 0.0
     while high > low * (1 + 1e-9) + 1e-300:
         middle = max(math.sqrt(low * high), high / 16) if low else high / 16
-        reached = _best_effectiveness(problem, middle)
+        reached = _best_effectiveness(problem, gains, middle)
         if reached is None:
             low = middle
         else:
@@ -110,7 +111,11 @@ def least_effectiveness(problem: Chain) -> float | None:
     return high
 
 
-def _best_effectiveness(problem: Chain, limit: float) -> float | None:
+#: For each depth of a stage: the greatest log-width from each width to each, ``-inf`` where none is.
+_Gains = Mapping[int, FloatArray]
+
+
+def _best_effectiveness(problem: Chain, gains: Sequence[_Gains], limit: float) -> float | None:
     """The largest prefix effectiveness of one design within ``limit``, ``None`` if there is none.
 
     The design follows greatest log-widths, so its value is an upper bound on the optimum.
@@ -118,8 +123,8 @@ def _best_effectiveness(problem: Chain, limit: float) -> float | None:
     assert problem.effectiveness is not None
     states: dict[int, FloatArray] = {0: np.zeros(1)}  # layers so far -> log-width per width
     worst: dict[int, FloatArray] = {0: np.zeros(1)}  # ... -> largest effectiveness on the way
-    for s in range(len(problem.stages)):
-        states, worst = _advance(problem, s, states, worst)
+    for s, stage in enumerate(problem.stages):
+        states, worst = _advance(stage.layers_per_block, gains[s], states, worst)
         if s in problem.effectiveness.prefixes:
             for layers in list(states):
                 value = layers * np.exp(-states[layers] / max(layers, 1))
@@ -133,33 +138,51 @@ def _best_effectiveness(problem: Chain, limit: float) -> float | None:
     return float(values.min()) if len(values) else None
 
 
-def _advance(
-    problem: Chain, s: int, states: dict[int, FloatArray], worst: dict[int, FloatArray]
-) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
-    """One stage further: for each number of layers and width, the greatest log-width."""
+def _gains(problem: Chain, s: int) -> _Gains:
+    """What stage ``s`` may add to the log-width: one matrix ``(widths in, widths out)`` a depth.
+
+    The log-width of a choice is affine in its depth, so that two evaluations give all depths.
+    """
     stage = problem.stages[s]
     options = _extreme_options(problem, s, largest=True)
     prev = np.array(problem.prev_domain(s), dtype=np.int64)
-    allowed = _width_pairs(problem, s)
-    width_index = np.searchsorted(np.array(stage.domain(WIDTH)), options[WIDTH])
-    widths = len(stage.domain(WIDTH))
+    widths, depths = np.array(stage.domain(WIDTH)), np.array(stage.domain(DEPTH))
+    options = {name: values[order] for order in [np.argsort(options[WIDTH], kind="stable")]
+               for name, values in options.items()}  # fmt: skip
+    present, starts = np.unique(np.searchsorted(widths, options[WIDTH]), return_index=True)
+    gains = np.full((len(depths), len(prev), len(widths)), -np.inf)
+    # Where a rule reads the depth, options have depths of their own; else any goes with any.
+    own = options[DEPTH] == depths[:, None] if DEPTH in _ruled(problem, s) else None
+    for i, width_in in enumerate(prev if len(present) else ()):
+        symbols = options | {PREV: np.full_like(options[DEPTH], width_in)}
+        once, twice = (
+            stage_log_width(stage, symbols | {DEPTH: np.full_like(options[DEPTH], depth)})
+            for depth in (1, 2)
+        )
+        every = once + (depths[:, None] - 1) * (twice - once)
+        if own is not None:
+            every = np.where(own, every, -np.inf)
+        gains[:, i, present] = np.maximum.reduceat(every, starts, axis=1)
+    gains[:, ~width_pairs(problem, s)] = -np.inf
+    return dict(zip(depths.tolist(), gains))
+
+
+def _advance(
+    layers_per_block: int,
+    gains: _Gains,
+    states: dict[int, FloatArray],
+    worst: dict[int, FloatArray],
+) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
+    """One stage further: for each number of layers and width, the greatest log-width."""
     next_states: dict[int, FloatArray] = {}
     next_worst: dict[int, FloatArray] = {}
-    for depth in stage.domain(DEPTH):
-        gain = np.full((len(prev), widths), -np.inf)
-        for i, width_in in enumerate(prev):
-            symbols = options | {
-                PREV: np.full_like(options[DEPTH], width_in),
-                DEPTH: np.full_like(options[DEPTH], depth),
-            }
-            np.maximum.at(gain[i], width_index, stage_log_width(stage, symbols))
-        gain[~allowed] = -np.inf
+    for depth, gain in gains.items():
         for layers, log_width in states.items():
             total = log_width[:, None] + gain
             origin = np.argmax(total, axis=0)
-            best = total[origin, np.arange(widths)]
+            best = total[origin, np.arange(gain.shape[1])]
             on_the_way = worst[layers][origin]
-            key = layers + depth * stage.layers_per_block
+            key = layers + depth * layers_per_block
             if key in next_states:
                 better = best > next_states[key]
                 next_states[key] = np.where(better, best, next_states[key])
@@ -184,8 +207,27 @@ def _extreme_options(problem: Chain, s: int, largest: bool) -> Symbols:
     domains = [
         d.values if d.name in ruled else (d.values[-1 if largest else 0],) for d in stage.decisions
     ]
-    names = [d.name for d in stage.decisions]
-    parts = list(_within_rules(problem, s, dict(zip(names, domains))))
+    return _options(problem, s, dict(zip([d.name for d in stage.decisions], domains)))
+
+
+def choices(problem: Chain, s: int) -> Symbols:
+    """Every choice of stage ``s`` that its own rules allow, in lexicographic order.
+
+    Arrays of one length, the values of each decision and each derived symbol.
+    """
+    return _options(problem, s, {d.name: d.values for d in problem.stages[s].decisions})
+
+
+def transitions(problem: Chain, s: int) -> int:
+    """Number of allowed pairs of a width that enters stage ``s`` and a choice of the stage."""
+    entering = width_pairs(problem, s).sum(axis=0)
+    return sum(int(n) * ways for n, ways in zip(entering, _ways_within(problem, s)))
+
+
+def _options(problem: Chain, s: int, domains: Mapping[str, Sequence[int]]) -> Symbols:
+    """The choices of ``domains`` that the stage's rules allow, derived symbols with them."""
+    stage, names = problem.stages[s], list(domains)
+    parts = list(_within_rules(problem, s, domains))
     options = {name: np.concatenate([part[name] for part in parts]) for name in names}
     order = np.lexsort([options[name] for name in reversed(names)])
     options = {name: values[order] for name, values in options.items()}
@@ -219,7 +261,7 @@ def _rules_hold(problem: Chain, s: int, options: Symbols) -> BoolArray:
     return keep
 
 
-def _width_pairs(problem: Chain, s: int) -> BoolArray:
+def width_pairs(problem: Chain, s: int) -> BoolArray:
     """Allowed pairs (previous width, width) of stage ``s``."""
     shape = (len(problem.prev_domain(s)), len(problem.stages[s].domain(WIDTH)))
     allowed: BoolArray = np.ones(shape, dtype=np.bool_)

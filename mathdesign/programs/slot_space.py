@@ -11,7 +11,8 @@ import numpy as np
 
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.cells import Cells, is_missing, position_of
-from mathdesign.programs.slots import PairTable, Slot, TableSum
+from mathdesign.programs.counts import rough
+from mathdesign.programs.slots import PairTable, Slot, SlotObjective, TableSum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +27,7 @@ class TableError(ValueError):
     """A table that does not describe designs of the space; every finding, one a line."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TableSpace:
     """Slots and metrics. ``counted`` are options whose number in a design means something
     (operations that all slots share): they become features of a predictor. ``rules`` and ``always``
@@ -41,6 +42,12 @@ class TableSpace:
     always: tuple[Budget, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of each metric, where it has been told."""
+    untrained: SlotObjective | None = None
+    """What may be maximised before anything was measured, where the space has an entropy."""
+
+    def __repr__(self) -> str:
+        metrics = ", ".join(self.metrics) or "no metrics"
+        return f"<TableSpace {self.name}: {rough(self.size, 4)} designs of {len(self.slots)} slots; {metrics}>"
 
     @property
     def size(self) -> int:

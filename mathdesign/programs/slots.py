@@ -17,6 +17,7 @@ A *point* is an int64 array of shape ``(slots,)`` or ``(n, slots)`` of option po
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -44,6 +45,7 @@ from mathdesign.programs.base import (
     whole,
     whole_array,
 )
+from mathdesign.programs.counts import rough
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,8 @@ class SlotProblem(Program):
     rules: tuple[PairTable, ...] = ()
     distances: tuple[Distance, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    pins: tuple[tuple[str, int], ...] = ()
+    """What :meth:`pinned` was told: said by rules, kept here to be counted."""
 
     form: ClassVar[str] = "slots"
 
@@ -290,6 +294,10 @@ class SlotProblem(Program):
         """Number of points (rules and budgets ignored)."""
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
+    def census(self) -> str:
+        """The number of designs; rules, which are not counted, may leave fewer."""
+        return f"{rough(self.count())} designs before rules" if self.rules else super().census()
+
     @property
     def extent(self) -> str:
         """The number of slots."""
@@ -302,8 +310,15 @@ class SlotProblem(Program):
 
     @property
     def decisions(self) -> Mapping[str, tuple[int, ...]]:
-        """Slot -> positions of its options."""
-        return {slot.name: tuple(range(len(slot.options))) for slot in self.slots}
+        """Slot -> positions of its options, what was pinned only where it was."""
+        found = {slot.name: tuple(range(len(slot.options))) for slot in self.slots}
+        for name, option in self.pins:
+            found[name] = tuple(k for k in found[name] if k == option)
+        return found
+
+    def count(self) -> int:
+        """Number of points that hold what was pinned; rules are not counted."""
+        return math.prod(len(options) for options in self.decisions.values())
 
     def costs(self, point: Point) -> dict[str, int]:
         """Every metric of a point, exact. Raises ``ValueError`` for what is no point."""
@@ -350,14 +365,11 @@ class SlotProblem(Program):
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Rules that leave a slot the option at the given position only."""
-        decisions = self.decisions
-        self._known(choices, decisions, "slot")
-        for name, option in choices.items():
-            if option not in decisions[name]:
-                raise ValueError(f"{name}: found {option}, accepted: 0 to {decisions[name][-1]}")
+        every = {slot.name: range(len(slot.options)) for slot in self.slots}
+        self._check_pins(choices, every)
         at = {slot.name: i for i, slot in enumerate(self.slots)}
-        removed = {at[name]: set(decisions[name]) - {option} for name, option in choices.items()}
-        return self.barring(removed)
+        removed = {at[name]: set(every[name]) - {option} for name, option in choices.items()}
+        return replace(self.barring(removed), pins=(*self.pins, *choices.items()))
 
     def barring(self, removed: Mapping[int, Collection[int]]) -> Self:
         """Only points that take none of the options at these positions: slot -> options.

@@ -14,6 +14,8 @@ from mathdesign.result import Design
 #: Figures that mean something only beside the same objective.
 OF_OBJECTIVE = frozenset({"objective", "bound", "entropy", "depth_penalty"})
 LONGEST = 80
+#: So many differences of what was asked are told.
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,31 @@ def objectives_differ(first: Design, second: Design) -> str:
         return f"one design is of {first.kind.name}, the other of {second.kind.name}"
     what = "objective", "counting", "at", "linear_metrics"
     asked = [{key: design.request.get(key) for key in what} for design in (first, second)]
-    for key in what:
-        if asked[0][key] != asked[1][key]:
-            return f"`{key}:` differs: {_short(asked[0][key])} and {_short(asked[1][key])}"
+    differing = [
+        place for key in what for place in _differing((key,), asked[0][key], asked[1][key])
+    ]
+    told = [f"`{place}` is {_short(a)} and {_short(b)}" for place, a, b in differing[:MOST_TOLD]]
+    more = f" and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
+    if told:
+        return "; ".join(told) + more
     # Two folders of one name may hold two predictors; designs of before do not tell.
     about = [design.figures.get("predictor") or {} for design in (first, second)]
-    told = [figures.get("sha256") for figures in about]
-    if None not in told and told[0] != told[1]:
+    hashes = [figures.get("sha256") for figures in about]
+    if None not in hashes and hashes[0] != hashes[1]:
         return "their predictors differ, if in folders of one name"
     return ""
 
 
+def _differing(path: tuple[str, ...], a: Any, b: Any) -> list[tuple[str, Any, Any]]:
+    """The innermost keys that differ, dotted, with what either side has there."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        keys = dict.fromkeys([*a, *b])
+        return [found for k in keys for found in _differing((*path, str(k)), a.get(k), b.get(k))]
+    return [] if a == b else [(".".join(path), a, b)]
+
+
 def _short(words: Any) -> str:
-    text = json.dumps(words, default=str, sort_keys=True)
+    text = "unset" if words is None else json.dumps(words, default=str, sort_keys=True)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

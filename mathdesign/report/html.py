@@ -10,8 +10,7 @@ from typing import Any
 
 from mathdesign.report.drawing import drawing, stages_of
 from mathdesign.report.rows import (
-    BUDGET_HEADER,
-    budget_rows,
+    budget_table,
     figure_rows,
 )
 from mathdesign.report.web import document, html_table
@@ -53,7 +52,7 @@ def page(design: Design, training: Trained | None = None) -> str:
         html_table(architecture.header, architecture.rows),
     ]
     if design.budgets:
-        sections += ["<h2>Budgets</h2>", html_table(BUDGET_HEADER, budget_rows(design))]
+        sections += ["<h2>Budgets</h2>", html_table(*budget_table(design))]
     sections += [
         "<h2>Certificate</h2>",
         html_table(("figure", "value"), figure_rows(design)),

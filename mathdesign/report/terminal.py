@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mathdesign.report.rows import BUDGET_HEADER, budget_rows, figure_rows
+from mathdesign.report.rows import budget_table, figure_rows
 from mathdesign.result import Design
 
 #: Characters between two columns; columns that wrap are at least so wide (or as wide as they need).
@@ -20,7 +20,7 @@ def print_design(console: Console, design: Design) -> None:
     """Its architecture and budgets as tables, then its figures, one a line."""
     print_table(console, *design.kind.table(design.network))
     if design.budgets:
-        print_table(console, "budgets", BUDGET_HEADER, budget_rows(design))
+        print_table(console, "budgets", *budget_table(design))
     for label, text in figure_rows(design):
         console.print(f"{label:>14}  {text}", highlight=False, markup=False)
 

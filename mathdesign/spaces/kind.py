@@ -120,6 +120,17 @@ class Posed(Generic[S]):
     program: Program
 
 
+class Watch(Protocol):
+    """Told now and then how far posing is; what it raises ends the posing."""
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """``done`` of ``of`` are posed: widths, stages."""
+
+
+def unwatched(what: str, done: int, of: int) -> None:
+    """The watch of those who wait."""
+
+
 P = TypeVar("P", bound=Posed[Any])
 N = TypeVar("N", bound=NamedNetwork)
 
@@ -183,8 +194,11 @@ class Kind(abc.ABC, Generic[S, P, N]):
     # ---- program ---------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def pose(self, spec: S) -> P:
-        """The program of a specification. Raises ``SpecError`` where nothing can be built."""
+    def pose(self, spec: S, watch: Watch = unwatched) -> P:
+        """The program of a specification. Raises ``SpecError`` where nothing can be built.
+
+        ``watch`` is asked often enough to keep a limit of time.
+        """
 
     @abc.abstractmethod
     def network(self, posed: P, point: Sequence[int]) -> N:
@@ -193,6 +207,12 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def starting_point(self, posed: P, network: Any) -> tuple[int, ...] | None:
         """The point of a network of a neighbouring request, to start from; ``None``: none."""
         return None
+
+    def settled(self, posed: P, program: Program, solution: Solution) -> Solution:
+        """A solver's answer to ``program`` (the posed one, or one with fewer points) beside what is
+        known without solving: measured designs. The answer and bound of both together.
+        """
+        return solution
 
     def lifted(self, posed: P) -> Lifted:
         """The program that an explanation is about."""
@@ -263,6 +283,18 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """What a proof speaks of where that is not the network itself (``the predictor``)."""
         return ""
+
+    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Of metrics of the user's own that have one: what their integers are steps of."""
+        return {}
+
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """Whether the metrics of its designs are those of the built module, nothing left out."""
+        return True
+
+    def as_built(self, network: N) -> Mapping[str, int]:
+        """Metrics of the built module, where :meth:`counts_as_built` says that others are counted."""
+        return {}
 
     def images(self, network: N) -> ReadsImages | None:
         """What it reads, where it tells images apart."""

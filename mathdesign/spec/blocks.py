@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from html import escape
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,9 +16,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from mathdesign.spec import values
+from mathdesign.spec import quantities, values
 
 TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+
+LIMITS_SCHEMA = {"anyOf": [*TEXT_OR_NUMBER["anyOf"], {"type": "object"}]}
 
 _choice_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
@@ -53,13 +56,20 @@ Interval = Annotated[
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-Count = Annotated[int, BeforeValidator(values.count), WithJsonSchema(TEXT_OR_NUMBER)]
+Count = Annotated[int, BeforeValidator(quantities.count), WithJsonSchema(TEXT_OR_NUMBER)]
 
-Seconds = Annotated[float, BeforeValidator(values.seconds), WithJsonSchema(TEXT_OR_NUMBER)]
+Cost = Annotated[
+    quantities.Amount,
+    BeforeValidator(quantities.cost),
+    PlainSerializer(lambda amount: amount.written),
+    WithJsonSchema(TEXT_OR_NUMBER),
+]
 
-Bytes = Annotated[int, BeforeValidator(values.size_bytes), WithJsonSchema(TEXT_OR_NUMBER)]
+Seconds = Annotated[float, BeforeValidator(quantities.seconds), WithJsonSchema(TEXT_OR_NUMBER)]
 
-Share = Annotated[float, BeforeValidator(values.share), WithJsonSchema(TEXT_OR_NUMBER)]
+Bytes = Annotated[int, BeforeValidator(quantities.size_bytes), WithJsonSchema(TEXT_OR_NUMBER)]
+
+Share = Annotated[float, BeforeValidator(quantities.share), WithJsonSchema(TEXT_OR_NUMBER)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -80,14 +90,58 @@ class Limits(Block):
 
 
 def _limits(value: Any) -> Any:
-    return value if isinstance(value, dict | Limits) else {"max": value}
+    return value if isinstance(value, dict | Limits | CostLimits) else {"max": value}
+
+
+def _in_units(value: Any) -> Any:
+    """Limits of metrics in bytes marked as such, on whichever sides they have."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        metric: _marked(limit) if in_bytes(metric) else limit for metric, limit in value.items()
+    }
+
+
+def in_bytes(metric: object) -> bool:
+    """Whether a metric counts bytes: its name says so."""
+    return isinstance(metric, str) and metric.endswith("_bytes")
+
+
+def _marked(limit: Any) -> Any:
+    if isinstance(limit, dict):
+        return {side: _marked(bound) for side, bound in limit.items()}
+    if isinstance(limit, list | tuple):
+        return [_marked(part) for part in limit]
+    return quantities.InBytes(limit) if isinstance(limit, str) else limit
 
 
 Budget = Annotated[
     Limits,
     BeforeValidator(_limits),
-    WithJsonSchema({"anyOf": [*TEXT_OR_NUMBER["anyOf"], {"type": "object"}]}),
+    WithJsonSchema(LIMITS_SCHEMA),
 ]
+
+
+Budgets = Annotated[
+    dict[str, Budget],
+    BeforeValidator(_in_units),
+]
+"""Limits by metric; those of metrics in bytes take units of bytes."""
+
+
+class CostLimits(Block):
+    """Both sides of a budget on costs that may have decimals and units."""
+
+    min: Cost | None = None
+    max: Cost | None = None
+
+
+CostBudgets = Annotated[
+    dict[str, Annotated[CostLimits, BeforeValidator(_limits), WithJsonSchema(LIMITS_SCHEMA)]],
+    BeforeValidator(_in_units),
+]
+
+CostLists = Annotated[dict[str, tuple[Cost, ...]], BeforeValidator(_in_units)]
 
 
 class SolveSpec(Block):
@@ -142,6 +196,21 @@ class Specification(Block):
     def limits(self) -> dict[str, Limits]:
         """The budgets that are asked for, by metric."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        limits = ((name, both.min, both.max) for name, both in self.limits().items())
+        words = [
+            " <= ".join(
+                f"{part:,}" if isinstance(part, int) else str(part)
+                for part in (low, name, high)
+                if part is not None
+            )
+            for name, low, high in limits
+        ]
+        return f"<{type(self).__name__} {self.name}: {', '.join(words) or 'no budgets'}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_yaml())}</pre>"
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical form: everything set is spelled out, choices in their shortest writing."""

@@ -43,9 +43,17 @@ class Document:
     positions: dict[Path, Position] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     """What is wrong with the text itself, where the rest can be read all the same."""
+    given: dict[Path, str] = field(default_factory=dict)
+    """What does not come from the text: its path, and who said it (``--max macs``)."""
 
     def fault(self, path: Path, found: str, accepted: str, suggestion: str = "") -> Fault:
-        """A fault at ``path``, or at its nearest ancestor that has a position."""
+        """A fault at ``path``, or at its nearest ancestor that has a position.
+
+        Of what was given beside the text the place is who said it.
+        """
+        for start, said in self.given.items():
+            if path[: len(start)] == start:
+                return Fault(said, 0, 0, dotted(path), found, accepted, suggestion)
         place = path
         while place and place not in self.positions:
             place = place[:-1]

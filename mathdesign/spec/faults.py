@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 CrossFault = tuple[tuple[str | int, ...], str, str, str]
 """A fault that only shows when several parts are read together: its path in the document, what was
 found, what is accepted, what was perhaps meant."""
 
+COMMAND_LINE = "command line"
 #: Longer inputs are cut in messages.
 LONGEST_SHOWN = 60
 #: So many faults are shown; the rest are counted.
@@ -56,7 +57,14 @@ class SpecError(ValueError):
     @classmethod
     def plain(cls, found: str, accepted: str = "") -> SpecError:
         """A fault of the command line rather than of a file."""
-        return cls([Fault("command line", 0, 0, "", found, accepted)])
+        return cls([Fault(COMMAND_LINE, 0, 0, "", found, accepted)])
+
+    def of(self, file: str) -> SpecError:
+        """The same with ``file`` in place of the command line, which does not say what was read."""
+        return SpecError(
+            replace(fault, file=file) if fault.file == COMMAND_LINE else fault
+            for fault in self.faults
+        )
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The faults as plain mappings."""

@@ -1,4 +1,6 @@
-"""What a user may write for a value: ranges and lists of choices, quantities with units.
+"""What a user may write for a choice: ranges and lists of numbers, ratios, products.
+
+Quantities with units are in :mod:`.quantities`.
 
 Every parser raises ``ValueError`` whose message says what is accepted; the caller adds where and
 what was found.
@@ -7,15 +9,10 @@ what was found.
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
-
-#: Whole prefixes: what counts are scaled by.
-PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_SCALED = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([kKMGTP]?)")
 
 MOST_VALUES = 4096
 LARGEST_VALUE = 65536
@@ -119,21 +116,6 @@ def interval(value: Any) -> tuple[Fraction, Fraction]:
     return low, high
 
 
-def count(value: Any) -> int:
-    """A whole number of weights, multiply-adds or blocks: ``1.82G``, ``600k``, ``4000``.
-
-    Exact: ``11.69M`` is 11690000. SI prefixes scale by powers of ten.
-    """
-    accepted = "a whole number such as 4000, 600k, 11.69M or 1.82G"
-    quantity = _quantity(value, accepted, ("",))
-    exact = _exact(value)
-    if exact is None:
-        exact = Fraction(quantity)
-    if exact.denominator != 1:
-        raise ValueError(accepted)
-    return exact.numerator
-
-
 PRODUCTS = (
     "a product such as `depth`, `2 * depth * width` or `3 * width * kernel_size^2`, or a list"
 )
@@ -178,66 +160,3 @@ def product_texts(terms: Sequence[Product]) -> list[str]:
         lead = [] if coefficient == 1 and factors else [str(coefficient)]
         texts.append(" * ".join(lead + factors))
     return texts
-
-
-def seconds(value: Any) -> float:
-    """A positive duration: ``60``, ``60 s``, ``500 ms``, ``2 min``, ``1 h``."""
-    accepted = "a positive duration such as 60 s, 500 ms, 2 min or 1 h"
-    text = str(value)
-    for unit, factor in (("min", 60.0), ("h", 3600.0)):
-        if text.strip().endswith(unit):
-            text, scale = text.strip().removesuffix(unit), factor
-            break
-    else:
-        scale = 1.0
-    duration = _quantity(text if isinstance(value, str) else value, accepted, ("", "s")) * scale
-    if duration <= 0:
-        raise ValueError(accepted)
-    return duration
-
-
-def size_bytes(value: Any) -> int:
-    """A positive size: ``512 MiB``, ``2 GB``, ``1000000``."""
-    accepted = "a positive size such as 512 MiB or 2 GB"
-    size = _quantity(value, accepted, ("", "B"), binary=True)
-    if size < 1:
-        raise ValueError(accepted)
-    return int(size)
-
-
-def share(value: Any) -> float:
-    """A relative gap in 0..1: ``0.1%`` or ``0.001``."""
-    accepted = "a share such as 0.1% or 0.001, from 0 to 100%"
-    percent = isinstance(value, str) and value.strip().endswith("%")
-    text = value.strip()[:-1] if percent and isinstance(value, str) else value
-    found = _quantity(text, accepted, ("",)) / (100 if percent else 1)
-    if found > 1:
-        raise ValueError(accepted)
-    return found
-
-
-def _exact(value: Any) -> Fraction | None:
-    """A number that has passed as a quantity, without the rounding of a double; ``None``: other."""
-    if isinstance(value, int):
-        return Fraction(value)
-    match = _SCALED.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return None
-    return Fraction(match[1].replace("_", "")) * PREFIXES[match[2] or ""]
-
-
-def _quantity(value: Any, accepted: str, units: tuple[str, ...], *, binary: bool = False) -> float:
-    """A finite non-negative number with an optional SI prefix and one of ``units``."""
-    from quantiphy import QuantiPhyError, Quantity
-
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
-        raise ValueError(accepted)
-    try:
-        quantity = Quantity(str(value).strip(), binary=binary)
-    except QuantiPhyError:
-        raise ValueError(accepted) from None
-    found = float(quantity)
-    # A bare prefix such as `M` must not be read as the unit metre: quantiphy prefers prefixes.
-    if quantity.units not in units or not math.isfinite(found) or found < 0 or found > 1e18:
-        raise ValueError(accepted)
-    return found

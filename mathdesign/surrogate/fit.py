@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.spec.faults import near_miss
 from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
 from mathdesign.surrogate.learned import LearnedSpace
+from mathdesign.surrogate.measured import Measured
 from mathdesign.surrogate.predictor import Predictor, Quality, read_back
 from mathdesign.surrogate.reading import numbers_of, with_slots
 
@@ -102,6 +104,19 @@ def _labels(table: DataFrame, target: str) -> FloatArray:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A predictor, its held-out predictions in the target's unit, and the rows behind it."""
+
+    predictor: Predictor
+    held_out: FloatArray
+    measured: Measured
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the predictor's folder with what was measured."""
+        return [self.measured.save(folder), *self.predictor.save(folder)]
+
+
 def fit(
     sample: Sample,
     space: TableSpace,
@@ -114,6 +129,27 @@ def fit(
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Predictor, FloatArray]:
     """The predictor with the best cross-validated tau, and its held-out predictions.
+
+    See :func:`fitted`, which has the measured rows too.
+    """
+    found = fitted(
+        sample, space, target, model=model, ensemble=ensemble, pretrain=pretrain, seed=seed, say=say
+    )
+    return found.predictor, found.held_out
+
+
+def fitted(
+    sample: Sample,
+    space: TableSpace,
+    target: str,
+    *,
+    model: str = "auto",
+    ensemble: int = 0,
+    pretrain: tuple[str, ...] = (),
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> Fitted:
+    """The predictor with the best cross-validated tau.
 
     ``model`` is ``auto``, ``trees`` or ``tables``; ``ensemble`` adds that many trees' ensembles
     on bootstrap samples; ``pretrain`` names metrics of the space as free labels. Same sample and
@@ -154,9 +190,10 @@ def fit(
     rivals = {name: round(trial.tau, 6) for name, trial in tried.items()}
     quality = Quality(len(y), best.tau, (1 + best.tau) / 2, rmse, rivals)
     empty = Predictor(LearnedSpace.of(space), target, "tables", levels, quality)
+    measured = Measured.of(space, sample.points, sample.labels, y, best.held)
     if best.grower is None:
         tables = tuple(map(tuple, _tables(sample.points, y, space, best.ridge)))
-        return replace(empty, tables=tables), predicted
+        return Fitted(replace(empty, tables=tables), predicted, measured)
     rng = np.random.default_rng(seed)
     every = np.arange(len(y))
     members = [best.grower.train(every, y, best.rounds).model_to_string()]
@@ -164,7 +201,8 @@ def fit(
         rows = rng.integers(0, len(y), len(y))
         other = replace(best.grower, seed=seed + 1 + number)
         members.append(other.train(rows, y, best.rounds).model_to_string())
-    return replace(empty, kind="trees", members=tuple(members)), predicted
+    trees = replace(empty, kind="trees", members=tuple(members))
+    return Fitted(trees, predicted, measured)
 
 
 @dataclass(frozen=True, slots=True)

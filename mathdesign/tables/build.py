@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.extras import how_to_install
-from mathdesign.spec.faults import SpecError
+from mathdesign.spec.faults import Fault, SpecError
 from mathdesign.tables.nesting import Violation, nesting_of, tightened
 from mathdesign.tables.pareto import Axis, on_front
 from mathdesign.tables.planning import helpers
@@ -66,12 +66,16 @@ def build_table(
     is asked only if something is missing. Raises ``SpecError`` (every fault, before anything is
     solved), ``StoreError``, ``OSError``.
     """
-    _check_front(sweep)
-    if not (out / STORE).exists():
+    faults = _front_faults(sweep)
+    checked = {}
+    if faults or not (out / STORE).exists():
         # Nothing is written, not even the store, where the sweep is at fault.
-        checked = {id(row): spec for row, spec in sweep.validate(sweep.rows)}
-    else:
-        checked = {}
+        try:
+            checked = {id(row): spec for row, spec in sweep.validate(sweep.rows)}
+        except SpecError as error:
+            raise SpecError([*faults, *error.faults]) from None
+    if faults:
+        raise SpecError(faults)
     with Store(out / STORE) as store:
         dropped = store.drop_damaged()
         requests, nestings = _requests(sweep, store, checked)
@@ -140,8 +144,8 @@ def design_table(
         ).frame()
 
 
-def _check_front(sweep: Sweep) -> None:
-    """Raise ``SpecError`` where a metric of the front will be no column of numbers.
+def _front_faults(sweep: Sweep) -> list[Fault]:
+    """What is wrong where a metric of the front will be no column of numbers.
 
     Columns that every table has are told by an empty one; the metrics of a row's own program, and
     the figures of its kind, only by the row: rows are posed until all names are known.
@@ -154,15 +158,16 @@ def _check_front(sweep: Sweep) -> None:
             break
         try:
             own -= _own_columns(sweep, row)
-        except SpecError:
-            return  # told with the faults of every other row
+        except SpecError:  # told with the faults of every other row
+            own = set()
     told = [word for word, column in columns.items() if column in empty or column in own]
     try:
         if told:
             on_front(empty, told)
     except ValueError as error:
         found = str(error).removeprefix("pareto: ")
-        raise SpecError([sweep.places.fault(("pareto",), found, "columns of numbers")]) from None
+        return [sweep.places.fault(("pareto",), found, "columns of numbers")]
+    return []
 
 
 def _own_columns(sweep: Sweep, row: SweepRow) -> set[str]:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mathdesign.kinds import kind_of
 from mathdesign.report.drawing import StageView, colour_of, stages_of
 from mathdesign.report.rows import status_words
 from mathdesign.spaces.convnet.families import FAMILIES
+from mathdesign.spaces.errors import NetworkError
 from mathdesign.tables.pareto import Axis, on_front
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def payload(
         architecture_of.append(architectures.place(line))
         certificate = _certificate(design.get("certificate"))
         certificate_of.append(certificates.place(_line(certificate), certificate))
-        budgets.append(_line(_budgets(design.get("budgets"))))
+        budgets.append(_line(_budgets(design)))
     table = {
         "rows": len(shown),
         "left_out": len(frame) - len(shown),
@@ -228,14 +230,28 @@ def _stage(stage: StageView) -> list[Any]:
     ]  # fmt: skip
 
 
-def _budgets(budgets: Any) -> list[list[Any]]:
-    """Metric, used, upper and lower limit of each budget."""
-    found = []
+def _budgets(design: Mapping[str, Any]) -> list[list[Any]]:
+    """Metric, used, upper and lower limit of each budget; what is built, where that is otherwise."""
+    found, built = [], _built(design)
+    budgets = design.get("budgets")
     for budget in budgets if isinstance(budgets, list | tuple) else ():
         if isinstance(budget, Mapping):
+            metric = str(budget.get("metric", ""))
             figures = [_figure(budget.get(key)) for key in ("used", "upper", "lower")]
-            found.append([str(budget.get("metric", "")), *figures])
+            more = [built[metric]] if built.get(metric, figures[0]) != figures[0] else []
+            found.append([metric, *figures, *more])
     return found
+
+
+def _built(design: Mapping[str, Any]) -> Mapping[str, int]:
+    """Metrics of the built module, where a counting profile leaves something out."""
+    request = design.get("request")
+    if not isinstance(request, Mapping) or (kind := kind_of(request)).counts_as_built(request):
+        return {}
+    try:
+        return kind.as_built(kind.network_from(design))
+    except (NetworkError, KeyError, TypeError, ValueError):
+        return {}  # no network of ours: the page shows what there is
 
 
 def _certificate(given: Any) -> dict[str, Any]:

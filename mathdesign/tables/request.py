@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 #: What a predictor's folder holds (see :mod:`mathdesign.surrogate.predictor`).
-PREDICTOR_FILES = ("predictor.json", "trees-*.txt")
+PREDICTOR_FILES = ("predictor.json", "trees-*.txt", "measured.json")
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ APPLICATION_ID = 0x6D645442
 FORMAT = 1
 #: Before a request: the name under which the digest of its row is kept.
 MARK = "row "
+#: Before the path of a file that was written, among the digests of what was.
+FILE = "file "
 MAGIC = b"SQLite format 3\0"
 #: A claim lasts this long unless renewed.
 CLAIM_S = 30.0
@@ -302,10 +304,38 @@ class Store:
         with self._errors():
             return dict(self.connection.execute("SELECT folder, request FROM folders"))
 
-    def note_folder(self, folder: str, request: str) -> None:
-        """Remember what a folder holds."""
+    def note_folder(self, folder: str, request: str, files: Mapping[str, str]) -> None:
+        """Remember what a folder holds: the answer to ``request``, in ``files`` (name -> digest)."""
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", (folder, request))
+        self.note_files(folder, files)
+
+    def note_files(self, folder: str, files: Mapping[str, str]) -> None:
+        """Remember what was written into a folder (empty: the table's own): name -> digest."""
+        notes = [(f"{FILE}{folder}/{name}", digest) for name, digest in files.items()]
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?)", notes)
+
+    def files_in(self, folder: str) -> dict[str, str]:
+        """What was written into a folder (empty: the table's own): name -> digest."""
+        start = f"{FILE}{folder}/"
+        end = f"{FILE}{folder}0"  # "0" is the character after "/"
+        with self._errors():
+            found = self.connection.execute(
+                "SELECT name, digest FROM written WHERE name >= ? AND name < ?", (start, end)
+            ).fetchall()
+        return {name.removeprefix(start): digest for name, digest in found}
+
+    def forget_files(self, folder: str, names: Iterable[str]) -> None:
+        """These are no longer there, or no longer ours."""
+        gone = [(f"{FILE}{folder}/{name}",) for name in names]
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM written WHERE name = ?", gone)
+
+    def forget_folder(self, folder: str) -> None:
+        """It holds no answer any more."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM folders WHERE folder = ?", (folder,))
 
     def written(self, name: str) -> str | None:
         """Digest of what was last written under ``name``."""

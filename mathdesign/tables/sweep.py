@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
-from mathdesign.kinds.load import read_document, validated
+from mathdesign.kinds.load import placed, read_document, validated
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
@@ -38,6 +38,8 @@ RESERVED = (
     "table.parquet", "table.csv", "table.md", "report.html", "pareto.png", "pareto.svg",
     "store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "store.sqlite-journal",
 )  # fmt: skip
+#: The key of a grid or a row that names a predictor's folder.
+PREDICTED_BY = "objective.predictor"
 #: So many rows of a sweep with faults of its own are looked at.
 MOST_TRIED = 200
 
@@ -131,7 +133,21 @@ def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
     :meth:`Sweep.validate`).
     """
     places = read_document(path)
+    _place_predictors(places.data, Path(path).parent)
     return _sweep(places, Path(path).parent, allow_outside)
+
+
+def _place_predictors(data: dict[str, Any], folder: Path) -> None:
+    """Predictors that a sweep names lie beside it, as a specification's beside the specification."""
+    base, grid, rows = data.get("base"), data.get("grid"), data.get("rows")
+    objective = base.get("objective") if isinstance(base, dict) else None
+    if isinstance(objective, dict) and "predictor" in objective:
+        objective["predictor"] = placed(objective["predictor"], folder)
+    if isinstance(grid, dict) and isinstance(grid.get(PREDICTED_BY), list):
+        grid[PREDICTED_BY] = [placed(words, folder) for words in grid[PREDICTED_BY]]
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and PREDICTED_BY in row:
+            row[PREDICTED_BY] = placed(row[PREDICTED_BY], folder)
 
 
 def make_sweep(
@@ -188,15 +204,21 @@ def _of_sound_rows(places: Document, base: Document) -> Sequence[Fault]:
         if isinstance(values, list) and values and not _key_problem(key)
     }
     explicit = [
-        row
-        for row in (data["rows"] if isinstance(data.get("rows"), list) else ())
+        (number, row)
+        for number, row in enumerate(data["rows"] if isinstance(data.get("rows"), list) else ())
         if isinstance(row, dict)
         and _is_word(row.get("name"))
         and not any(_key_problem(key) for key in row if key != "name")
     ]
-    one_by_one = [{"name": "base"}, *explicit]
-    one_by_one += [{"name": f"{k}", k: value} for k, values in grid.items() for value in values]
-    rows = tuple(_rows(base.data, {}, one_by_one[:MOST_TRIED]))
+    one_by_one: list[tuple[int | None, Mapping[str, Any]]] = [(None, {"name": "base"}), *explicit]
+    one_by_one += [
+        (None, {"name": _part(key, value), key: value})
+        for key, values in grid.items()
+        for value in values
+    ]
+    tried = one_by_one[:MOST_TRIED]
+    made = _rows(base.data, {}, [settings for _, settings in tried])
+    rows = tuple(replace(row, number=number) for row, (number, _) in zip(made, tried))
     keys = tuple(dict.fromkeys(key for row in rows for key in row.settings))
     try:
         Sweep(places.file, rows, keys, PARETO, Document(base.file, base.data, base.positions), places

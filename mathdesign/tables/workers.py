@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -113,7 +114,13 @@ class LocalWorkers:
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run ``call(*arguments)`` in a process."""
-        return self._pool.submit(call, *arguments)
+        # What is started here inherits the mask: Ctrl-C is the parent's from its first moment on,
+        # before :func:`start_worker` runs. One that comes meanwhile waits for the parent.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.submit(call, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def restart(self) -> None:
         """New processes: the pool refuses work once one of its processes has died."""

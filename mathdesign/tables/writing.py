@@ -5,17 +5,19 @@ CSV and Markdown hold nothing that varies between runs: the same rows give the s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.files import write_atomic
-from mathdesign.spec.values import count, seconds
+from mathdesign.files import MANIFEST, digest_of, noted_in, remove_ours, write_atomic
+from mathdesign.spec.blocks import in_bytes
+from mathdesign.spec.quantities import InBytes, count, seconds, share, size_bytes
 from mathdesign.tables.frame import COLUMNS, VARYING, make_frame
 from mathdesign.tables.page import MORE_FILES, ROW_FILES, write_page
 from mathdesign.tables.plots import draw_pareto
@@ -66,13 +68,20 @@ def _in_units(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _number(key, value) for key, value in settings.items()}
 
 
+#: How settings that are quantities are read; budgets aside.
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "solve.time_limit": seconds, "solve.memory_limit": size_bytes, "solve.gap": share,
+}  # fmt: skip
+
+
 def _number(key: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    words = key.split(".")
     try:
-        if key.startswith("budgets."):
-            return count(value)
-        return seconds(value) if key == "solve.time_limit" else value
+        if words[0] == "budgets" and len(words) > 1:
+            return count(InBytes(value) if in_bytes(words[1]) else value)
+        return READ[key](value) if key in READ else value
     except ValueError:
         return value
 
@@ -104,14 +113,39 @@ def write_folder(
     store: Store, out: Path, folder: str, request: str, files: Mapping[str, str]
 ) -> None:
     """One row's folder; what it holds is remembered, so that it is not written again."""
+    clear_folder(store, out, folder, files)
     for name, text in files.items():
         write_atomic(out / folder / name, text)
-    store.note_folder(folder, request)
+    store.note_folder(folder, request, {name: digest_of(text) for name, text in files.items()})
+
+
+def clear_folder(store: Store, out: Path, folder: str, kept: Container[str] = ()) -> None:
+    """Remove what an earlier answer left in a row's folder, as far as it is as it was written."""
+    place = out / folder
+    noted = store.files_in(folder)
+    former = store.folders().get(folder)
+    if not noted and former is not None and (design := store.design(former)) is not None:
+        # Written before files were noted: ours are those that this design would have now.
+        noted = {name: digest_of(text) for name, text in files_of(design).items()}
+    trained = noted_in(place)  # by `validate` in this folder
+    remove_ours(place, {n: d for n, d in {**trained, **noted}.items() if n not in kept})
+    if trained:
+        (place / MANIFEST).unlink(missing_ok=True)
+    store.forget_files(folder, [name for name in noted if name not in kept])
 
 
 def write_folders(store: Store, out: Path, entries: Sequence[Entry]) -> None:
-    """The folders that are missing, or hold the design of another request."""
+    """The folders that are missing, or hold the design of another request.
+
+    Folders of designs that this table does not have go, but for what somebody else put there.
+    """
     known = store.folders()
+    wanted = {entry.row.folder for entry in entries if _designed(entry)}
+    for folder in known.keys() - wanted:
+        clear_folder(store, out, folder)
+        with contextlib.suppress(OSError):  # not empty, or not there
+            (out / folder).rmdir()
+        store.forget_folder(folder)
     present = {p.parent.name for p in out.glob("*/design.yaml")}
     for entry in entries:
         if entry.result is None or entry.result.objective is None:
@@ -146,6 +180,9 @@ def write_table(
     paths = [out / name for name in names]
     if store.written("table") == digest and all(path.is_file() for path in paths):
         return paths
+    former = store.files_in("")
+    gone = remove_ours(out, {name: d for name, d in former.items() if name not in names})
+    store.forget_files("", gone)
     frame = table_frame(entries, keys)
     stable = frame.drop(columns=list(VARYING))
     buffer = io.BytesIO()
@@ -166,6 +203,7 @@ def write_table(
             frame, designs, out / "report.html",
             pareto=pareto, title=title, files=files, downloads=downloads,
         )  # fmt: skip
+    store.note_files("", {path.name: digest_of(path.read_bytes()) for path in paths})
     store.note_written("table", digest)
     return paths
 

@@ -32,6 +32,7 @@ from mathdesign.solvers.base import (
     Solution,
     SolveOptions,
     Termination,
+    relative_gap,
 )
 from mathdesign.solvers.milp.arrays import Expression, Milp
 from mathdesign.solvers.milp.highs import fresh_threads, highs_model, quiet_highs
@@ -71,7 +72,7 @@ class _Search:
         objective = self.best.objective
         if objective is None:
             return self.bound == -math.inf
-        return self.bound - objective <= self.options.gap * max(1.0, abs(objective))
+        return relative_gap(objective, self.bound) <= self.options.gap
 
     def offer(self, point: tuple[int, ...]) -> bool:
         """Take in a point if it is feasible, in exact integers; whether it was feasible."""

@@ -56,7 +56,7 @@ def work(a: Arrays) -> Work:
     return Work(
         own=np.empty(K), residual=np.empty(K), theta=np.empty(K), unary_top=np.empty(P),
         cell=np.empty(C), rest=np.empty(C), part=np.empty(C, dtype=bool), score=np.empty(L),
-        top=np.empty(F), marginal=np.empty(message_size(a)),
+        top=np.empty(F), marginal=np.empty(message_size(a)), dropped=np.full(1, -np.inf),
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ class Search:
         first = box(state.arrays, alive, *self._messages(alive))
         for walk in range(WALKS + 1):
             bound = self._bound(first)
-            if bound <= state.cut:
+            if state.below(bound):
                 return None
             self.open = [bound]
             self.report()

@@ -106,7 +106,7 @@ class Cutting:
         """Bound the last box, and branch on it if it is still open."""
         state, box = self.state, self.open[-1]
         children: list[OpenBox] = []
-        if box.bound > state.cut:
+        if not state.below(box.bound):
             state.best.nodes += 1
             alive = box.alive.copy()
             if state.kernels.tighten(state.arrays, alive):
@@ -116,13 +116,13 @@ class Cutting:
     def _children(self, box: OpenBox, rounds: int) -> list[OpenBox]:
         state, program = self.state, self.program
         bound = self._cut(box, rounds)
-        if bound <= state.cut:
+        if bound == -np.inf:
             return []
         self._walk(state.greatest(program.part), NODE_MOVES)
         leaves = program.open[state.model.options :]
         probe = Probe(state, program.priced(), box.alive)
         bound = min(bound, probe.bound)
-        if bound <= state.cut or self._dive(probe, bound) or not probe.run(bound):
+        if state.below(bound) or self._dive(probe, bound) or not probe.run(bound):
             return []
         if all(probe.alive[a:b].sum() < 2 for a, b in state.slots):
             state.best.offer(state.only(probe.alive))
@@ -166,7 +166,7 @@ class Cutting:
         program.enter(box.alive, box.leaves)
         for round_ in range(rounds + 1):
             bound = min(bound, program.solve(state.clock.remaining_s))
-            if bound <= state.cut or not self._close(box):
+            if state.below(bound) or not self._close(box):
                 return -np.inf
             if round_ == rounds or state.clock.stop() or not program.separate():
                 break
@@ -179,6 +179,7 @@ class Cutting:
         state, program = self.state, self.program
         closed = program.open & (program.own <= state.cut)
         if closed.any():
+            state.below(float(program.own[closed].max()))
             K = state.model.options
             box.alive[closed[:K]] = False
             if not state.kernels.tighten(state.arrays, box.alive):

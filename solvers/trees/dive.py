@@ -44,7 +44,7 @@ class Dive:
         )
         self.bound = min(self.bound, bound)
         self._stack.depth[0] = -1
-        if self.bound > state.cut:
+        if not state.below(self.bound):
             if kernels.expand(
                 self.arrays, self._stack, state.work, 0, self.bound, state.cut, state.weight
             ):

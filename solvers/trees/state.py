@@ -22,6 +22,9 @@ from mathdesign.solvers.trees.primal import Neighbourhood
 #: Boxes are dropped at a relative distance of at least this above the incumbent: more than the
 #: rounding guard of the bound, so that points of equal value need not all be visited.
 LEAST_GAP = 1e-8
+#: Boxes are dropped within this share of the gap that was asked for, so that no rounding makes the
+#: gap that is told a little more.
+WITHIN = 1.0 - 1e-6
 #: Sharpness of the estimate of a subtree's size by its gap.
 POWER = 4.0
 REPORT_EVERY_S = 0.1
@@ -60,8 +63,13 @@ class State:
         """What a box must promise to be looked at."""
         if self.best.objective is None:
             return -np.inf
-        margin = max(0.95 * self.options.gap, LEAST_GAP)
+        margin = max(self.options.gap * WITHIN, LEAST_GAP)
         return self.best.cutoff + margin * max(1.0, abs(self.best.cutoff))
+
+    @property
+    def dropped(self) -> float:
+        """The greatest bound of what was dropped so far: never above the cut of its time."""
+        return float(self.work.dropped[0])
 
     @cached_property
     def attribution(self) -> FloatArray:
@@ -96,9 +104,17 @@ class State:
         share = (np.minimum(bound, top) - floor) / max(top - floor, 1e-300)
         return np.where(bound > floor, np.clip(share, 0.01, 1.0) ** POWER, 0.0)
 
+    def below(self, bound: float) -> bool:
+        """Whether what has this bound need not be looked at; if so, it is remembered as dropped."""
+        if bound > self.cut:
+            return False
+        self.work.dropped[0] = max(self.work.dropped[0], bound)
+        return True
+
     def report(self, bounds: Iterable[float], doing: str, last: bool = False) -> None:
-        """Refresh the bound: the best open box, at least the cut below which boxes were dropped."""
-        self.best.bound = min(self.best.bound, max(max(bounds, default=-np.inf), self.cut))
+        """Refresh the bound: the greatest of all open boxes and of all that were dropped."""
+        found = max(bounds, default=-np.inf)
+        self.best.bound = min(self.best.bound, max(found, self.dropped, self.best.cutoff))
         if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:
             self.reported_s = self.clock.elapsed_s
             known = self.best.bound if np.isfinite(self.best.bound) else None

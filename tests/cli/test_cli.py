@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mathdesign.cli.main import app
+from mathdesign.files import MANIFEST
 from mathdesign.result import Design
 from tests.places import ROOT
 
@@ -34,7 +35,8 @@ def test_design_prints_and_writes_everything(spec: Path, tmp_path: Path):
     for words in ("proven optimal", "params", "slack", "stage2", "bound", "gap"):
         assert words in done.stdout
     folder = tmp_path / "runs/digits-tiny"
-    assert {p.name for p in folder.iterdir()} == {"design.yaml", "model.py", "report.html"}
+    names = {p.name for p in folder.iterdir()} - {MANIFEST}
+    assert names == {"design.yaml", "model.py", "report.html"}
     design = Design.load(folder / "design.yaml")
     assert design.certificate.status == "optimal" and design.certificate.gap == 0
     assert design.to_yaml() == (folder / "design.yaml").read_text()
@@ -156,6 +158,8 @@ def test_files_that_are_no_design_are_refused(tmp_path: Path, text: str):
     (tmp_path / "no.yaml").write_text(text)
     done = run("export", "no.yaml", cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+    both = run("compare", "no.yaml", "none.yaml", cwd=tmp_path)
+    assert both.returncode == 2 and "no.yaml: " in both.stderr and "none.yaml: " in both.stderr
 
 
 def test_every_command_has_help_with_an_example(tmp_path: Path):

@@ -46,6 +46,9 @@ def test_standard_input_stands_for_a_file():
         "export", "-", "-o", "/dev/null/x", given=(ROOT / "tests/saved/chain.yaml").read_text()
     )
     assert done.returncode == 1 and "cannot write" in done.stderr
+    slots = "space: {family: slots, slots: [{name: a, options: [x, y]}]}"
+    search = run("search", "--space", "-", "--out", "x", "--evaluate", "true", given=slots)
+    assert search.returncode == 2 and "a command with {design}" in search.stderr
     bad = run("check", "-", given="space: 3")
     assert bad.returncode == 2 and bad.stderr.startswith("<stdin>:1:1: space:")
 
@@ -75,6 +78,11 @@ def test_options_override_a_file_visibly(tmp_path):
     assert f"--max overrides {TINY}: budgets.params: 100k -> 60k" in done.stdout
     design = Design.load(tmp_path / "design.yaml")
     assert {use.metric: use.upper for use in design.budgets}["params"] == 60_000
+    words = ["--max", "params=6", "--classes", "-3", "--time-limit", "soon"]
+    done = run("design", str(TINY), *words, "-o", str(tmp_path))
+    assert done.returncode == 2 and "budgets.params: 100k -> 6" in done.stdout
+    assert "--classes: space.classes: found -3" in done.stderr
+    assert "--time-limit: solve.time_limit: found 'soon'" in done.stderr
 
 
 def test_two_limits_for_one_metric_are_refused():
@@ -144,11 +152,35 @@ def test_designs_are_short_in_a_console_and_tables_in_a_notebook(path):
 
 def test_programs_and_solutions_are_short_too():
     problem = mathdesign.problem(load(TINY))
-    assert repr(problem).startswith("<DesignProblem digits-tiny: 270 designs in 4 stages")
+    assert repr(problem).startswith(
+        "<DesignProblem digits-tiny: 270 designs before rules, in 4 stages"
+    )
     assert "params <= 100,000" in repr(problem) and len(repr(problem)) < 200
     solution = mathdesign.solve(problem)
     assert "optimal" in repr(solution) and len(repr(solution)) < 250
     assert "<table>" in problem._repr_html_() and "optimal" in solution._repr_html_()
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+def test_specifications_are_short_too(path):
+    spec = Design.load(path).specification()
+    assert spec.name in repr(spec) and len(repr(spec)) < 200
+    html = spec._repr_html_()
+    assert html.startswith("<pre>version: 1") and "&lt;" not in repr(spec)
+    assert "params <= 100,000" in repr(load(TINY))
+    both = load({"space": {"family": "basic"}, "budgets": {"macs": {"min": "1M", "max": "2M"}}})
+    assert "1,000,000 <= macs <= 2,000,000" in repr(both)
+
+
+def test_spaces_beyond_all_doubles_have_a_short_text():
+    """200 slots of 60 options: more designs than any double."""
+    slots = [{"name": f"s{i}", "options": list(range(60))} for i in range(200)]
+    slots[0]["costs"] = {"c": list(range(60))}
+    spec = load({"space": {"family": "slots", "slots": slots}, "objective": {"metric": "c"}})
+    program = mathdesign.problem(spec)
+    for shown in (repr(program), program._repr_html_(), repr(spec.table_space())):
+        assert "e+355 designs" in shown
+    assert len(repr(spec.table_space())) < 120
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)

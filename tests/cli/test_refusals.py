@@ -45,6 +45,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     own = f"space:\n  family: slots\n  slots:\n{slots}objective: {{metric: macs}}\n"
     (folder / "own.yaml").write_text(own)
+    (folder / "sweep.yaml").write_text("base: own.yaml\ngrid: {budgets.macs: [8, 9]}\n")
     rows = [f"{a},{b},{a * b + a}.5" for a in numbers for b in numbers]
     (folder / "t.csv").write_text("\n".join(["a,b,acc", *rows]) + "\n")
     done = CliRunner().invoke(
@@ -84,6 +85,107 @@ def test_memory_that_runs_out_is_one_line(good: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr("mathdesign.cli.validate.validate", refuse)
         done = CliRunner().invoke(app, ["validate", "design.json"])
         assert done.exit_code == 1 and "out of memory" in done.output
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("pyarrow", ["table", "sweep.yaml", "-o", "late"]),
+        ("matplotlib", ["table", "sweep.yaml", "-o", "late", "--plots", "png"]),
+        ("matplotlib", COMMANDS["fit"]),
+        ("pyarrow", COMMANDS["search"]),
+        ("matplotlib", COMMANDS["evidence"]),
+        ("matplotlib", ["validate", "design.json", "-o", "late", "--epochs", "1"]),
+        ("plotly", ["validate", "design.json", "-o", "late", "--against", "random:1"]),
+        ("lightgbm", ["prune", "own.yaml", "--table", "t.csv"]),
+    ],
+)  # fmt: skip
+def test_a_package_of_the_last_step_is_missed_before_the_first(
+    good: Path, monkeypatch: pytest.MonkeyPatch, module: str, words: list[str]
+):
+    """What draws or writes the answer is asked for before minutes are spent on it."""
+    monkeypatch.chdir(good)
+    monkeypatch.setitem(sys.modules, module, None)
+    for late in ("tables.build.build_table", "surrogate.fit.fit", "search.loop.search",
+                 "evidence.regret.regrets", "evidence.study.run_study",
+                 "validators.training.images.train"):  # fmt: skip
+        monkeypatch.setattr(f"mathdesign.{late}", full)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1, (done.output, done.exception)
+    assert f"{module} is missing: pip install 'mathdesign[" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "late"),
+    [
+        (["why", "design.json"], "mathdesign.alternatives.alternatives"),
+        (["check", "spec.yaml"], "mathdesign.explain.reaches_of"),
+    ],
+)
+def test_an_out_that_cannot_be_is_said_before_the_first_solve(
+    good: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], late: str
+):
+    monkeypatch.chdir(good)
+    monkeypatch.setattr(late, lambda *_, **__: pytest.fail("solved first"))
+    done = CliRunner().invoke(app, [*words, "-o", "t.csv/inner"])
+    assert done.exit_code == 1 and "t.csv" in done.output, (done.output, done.exception)
+
+
+def test_a_recount_needs_no_folder_to_write_to(good: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.chdir(good)
+    monkeypatch.setattr("mathdesign.cli.validate.refuse_folder", refuse)
+    assert CliRunner().invoke(app, ["validate", "design.json", "--no-train"]).exit_code == 0
+    assert CliRunner().invoke(app, ["validate", "design.json"]).exit_code == 1
+
+
+def test_options_of_training_are_refused_in_words_of_ours(good: Path, tmp_path: Path):
+    words = ["--epochs", "0", "--device", "gpu", "--seed", str(10**30)]
+    done = CliRunner().invoke(app, ["validate", str(good / "design.json"), *words])
+    assert done.exit_code == 2
+    assert done.output.splitlines() == [
+        "--epochs: found 0; accepted: greater than or equal to 1",
+        f"--seed: found {10**30}; accepted: less than 2147483648",
+        "--device: found 'gpu'; accepted: 'auto', 'cpu' or 'cuda'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (("data: digits", "data: python"), "no such data"),
+        (("data: digits", "data: t.csv"), "not a readable Parquet file"),
+        (("data: digits", "data: empty"), "no sub-folders"),
+        (("classes: 10", "classes: 5"), "10 classes, but the network tells 5 apart"),
+    ],
+)
+def test_data_that_cannot_be_learnt_from_are_refused_before_solving(
+    good: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], found: str
+):
+    monkeypatch.chdir(good)
+    (good / "empty").mkdir(exist_ok=True)
+    (good / "late.yaml").write_text(SPECS["chain"].replace(*change))
+    monkeypatch.setattr("mathdesign.api.design", lambda *_, **__: pytest.fail("solved first"))
+    done = CliRunner().invoke(app, ["design", "late.yaml", "-o", "late"])
+    assert done.exit_code == 2 and found in done.output, (done.output, done.exception)
+    assert "validate: data:" in done.output
+
+
+def test_text_that_cannot_be_learnt_from_is_refused_before_solving(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(good)
+    monkeypatch.setattr("mathdesign.api.design", lambda *_, **__: pytest.fail("solved first"))
+    for data, vocabulary, found in (
+        ("no/such", 256, "no such file"),
+        ("python", 64, "256 (bytes)"),
+    ):
+        words = SPECS["decoder"].replace("vocabulary: 64", f"vocabulary: {vocabulary}")
+        (good / "late.yaml").write_text(f"{words}validate: {{data: {data}}}\n")
+        done = CliRunner().invoke(app, ["design", "late.yaml", "-o", "late"])
+        assert done.exit_code == 2 and found in done.output, (done.output, done.exception)
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch):

@@ -42,6 +42,14 @@ def test_bad_input_is_one_status_and_writes_nothing(finished):
     assert result.exit_code == 2 and "png, svg" in result.output
 
 
+def test_a_sweep_from_standard_input_has_a_folder_of_a_name(finished, monkeypatch):
+    folder, _, _ = finished
+    monkeypatch.chdir(folder)
+    text = "base: design.yaml\ngrid: {budgets.macs: [1]}\n"
+    result = run.invoke(app, ["table", "-"], input=text)
+    assert result.exit_code == 6 and (folder / "runs/table/table.csv").is_file(), result.output
+
+
 def test_a_metric_that_is_no_column_is_bad_input(finished):
     folder, _, _ = finished
     text = "base: design.yaml\ngrid: {budgets.macs: [1M]}\npareto: [speed, objective]\n"
@@ -64,3 +72,21 @@ def test_compare_marks_what_differs(finished):
     assert shown.exit_code == 0 and "lines differ" in shown.output
     assert "macs" in (folder / "compared" / "compare.html").read_text()
     assert run.invoke(app, ["compare", paths[0], str(folder / "design.yaml")]).exit_code == 2
+
+
+def test_a_terminal_shows_some_of_thousands_of_rows_without_a_design(capsys):
+    from types import SimpleNamespace as Some
+
+    from mathdesign.cli.session import Session
+    from mathdesign.cli.table import MOST_SHOWN, _report
+    from mathdesign.tables.store import Result
+
+    result = Result("r", "infeasible", "macs: asked max 1")
+    entries = [Some(row=Some(name=f"r{n}"), result=result) for n in range(5000)]
+    dropped = {f"{n}": "objective" for n in range(5000)}
+    found = Some(entries=entries, complete=True, violations=[], files=[], keys=(), dropped=dropped)
+    assert _report(Session(), found) == 6
+    said = capsys.readouterr().out
+    assert said.count("infeasible: macs") == said.count("was damaged") == MOST_SHOWN
+    assert "4,960 more rows without a design (5,000 in all)" in said
+    assert "4,960 more damaged rows (5,000 in all)" in said

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mathdesign import api
+from mathdesign.bench.published import named
 from mathdesign.evidence.baselines import LEAST_USE, OURS, BaselineError, candidates
 from mathdesign.evidence.networks import PUBLISHED
 from mathdesign.kinds.load import load
@@ -83,3 +84,12 @@ def test_published_structures_are_those_of_the_published_code():
             (b["out_ch"], b["bottleneck"], b["kernel"], b["stride"], b["depth"]) for b in body
         ]
         assert known.head == (blocks[-1]["out_ch"] if len(body) + 2 == len(blocks) else 0)
+
+
+@pytest.mark.parametrize("name", ["R18", "R34", "R50", "29M", "50M", "89M-defect"])
+def test_a_program_has_the_strides_of_the_published_network_it_is_compared_with(name):
+    """Scales end before each stage that halves the resolution."""
+    known = PUBLISHED[f"deepmad_{name.partition('-')[0].lower()}"]
+    before = [i for i, stage in enumerate(known.stages) if stage.stride == 2]
+    scales = named(name).objective.scales
+    assert [scale.stage for scale in scales[:-1]] == before

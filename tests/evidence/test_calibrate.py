@@ -182,7 +182,10 @@ def test_a_predictor_and_the_entropy_of_widths_are_maximised_together(tmp_path, 
     assert CliRunner().invoke(app, words).exit_code == 0
     predictor = Predictor.load(tmp_path / "m")
     for weight in (0.0, 0.3, 1.0, 10.0):
-        text = body + f"objective: {{predictor: m, log_values: [{weight}, {weight}]}}\n"
+        text = (
+            body
+            + f"objective: {{predictor: m, pick: predicted, log_values: [{weight}, {weight}]}}\n"
+        )
         (tmp_path / "d.yaml").write_text(text + "budgets: {size: 110}\n")
         spec = load(tmp_path / "d.yaml")
         space = spec.table_space()

@@ -97,6 +97,21 @@ def test_a_fault_of_a_row_stands_where_the_row_does(tmp_path):
     assert (fault.line, fault.path) == (4, "b: budgets.macs")
 
 
+def test_faults_of_rows_keep_their_lines_beside_faults_of_the_sweep(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(
+        "base: {space: {family: basic}}\ngrid: {budgets.macs: [lots]}\nrows:\n"
+        "- {nam: x}\n- {name: a, space.classes: 0}\n- {name: b, solve.gap: 7}\ncolour: red\n"
+    )
+    with pytest.raises(SpecError) as error:
+        load_sweep(path)
+    found = [(fault.line, fault.path) for fault in error.value.faults]
+    assert found == [
+        (2, "macs-lots: budgets.macs"), (4, "rows[0]"), (5, "a: space.classes"),
+        (6, "b: solve.gap"), (7, "colour"),
+    ]  # fmt: skip
+
+
 def test_a_file_given_to_the_wrong_command_is_recognised():
     design, spec = ROOT / "tests/saved/chain.yaml", ROOT / "examples/03_digits_tiny/design.yaml"
     sweep = ROOT / "examples/10_budget_table/sweep.yaml"

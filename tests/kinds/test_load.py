@@ -12,8 +12,9 @@ from mathdesign.kinds import KINDS, families
 from mathdesign.kinds.load import json_schema, load, loads
 from mathdesign.programs.reach import count
 from mathdesign.spaces.convnet.pose import to_program
-from mathdesign.spec.values import choices, compact, interval, ratios, seconds, share, size_bytes
-from mathdesign.spec.values import count as quantity
+from mathdesign.spec.quantities import count as quantity
+from mathdesign.spec.quantities import seconds, share, size_bytes
+from mathdesign.spec.values import choices, compact, interval, ratios
 from tests.places import ROOT
 
 ISSUE = """\
@@ -29,7 +30,7 @@ space:
 objective:
   entropy: {variant: tinynas, weights: [1, 1, 8], depth_penalty: 10}
 budgets: {macs: 1.82G, params: 11.69M, effectiveness: 0.3}
-counting: tinynas                    # or macs
+counting: macs                       # or tinynas
 solve: {backend: auto, gap: 0.1%, time_limit: 60 s, seed: 0}
 validate: {data: digits, size: 32, epochs: 5}
 """

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from mathdesign.kinds import KINDS, kind_of_spec
-from mathdesign.kinds.load import load, read_document
+from mathdesign.kinds.load import load, read_document, specification
 from mathdesign.kinds.quick import Options, quick
 from mathdesign.spaces.convnet.families import BODY_FAMILIES
 from mathdesign.spaces.convnet.quick import strides_for
@@ -45,7 +45,7 @@ def test_one_dial_sizes_every_family(family):
 
 def test_families_that_need_measurements_say_what_to_do():
     lists = next(kind for kind in KINDS if kind.name == "lists")
-    for family in set(lists.families) - {"nats_size"}:
+    for family in set(lists.families) - {"nats_size", "nasbench201"}:
         with pytest.raises(SpecError, match="accepted: a file"):
             quick(family, None, {"macs": "1M"})
 
@@ -87,6 +87,19 @@ def test_overriding_one_side_keeps_the_other():
     data = {"space": {"family": "basic"}, "budgets": {"macs": {"min": "1M", "max": "2G"}}}
     Options(maximum={"macs": "1G"}).override(Document("<data>", data))
     assert load(data).limits()["macs"].model_dump() == {"min": 1_000_000, "max": 1_000_000_000}
+
+
+def test_faults_of_options_stand_at_the_option_and_not_in_the_file():
+    for family, places in (
+        ("slotz", {("command line: --family", 0, "space.family")}),
+        (None, {("command line: --classes", 0, "space.classes"), ("command line: --max", 0, "budgets.params.max"),
+                ("command line: --max", 0, "budgets.speed")}),
+    ):  # fmt: skip
+        document = read_document(ROOT / "examples/03_digits_tiny/design.yaml")
+        Options(family, (3, 64), -7, {"params": "many", "speed": "1M"}).override(document)
+        with pytest.raises(SpecError) as error:
+            specification(document)
+        assert places <= {(f.file, f.line, f.path) for f in error.value.faults}
 
 
 def test_plain_data_is_loaded_as_a_file_is_and_not_changed():

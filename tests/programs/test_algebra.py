@@ -310,3 +310,25 @@ def _size_of_metric(program, metric: str) -> int:
     if program.form == "slots":
         return program.metrics[metric].largest
     return max(frame.largest[program.metrics.index(metric)] for frame in program.frames)
+
+
+@few
+@given(PROGRAMS, DATA)
+def test_decisions_and_count_speak_of_what_pins_leave(program, data):
+    program = program._with(**({} if program.form == "mixes" else {"rules": ()}))
+    pins = some_pins(data, program)
+    free = program.pinned(pins)
+    for name, value in pins.items():
+        assert free.decisions[name] == (value,)
+    left = [p for p in every_point(program) if pins.items() <= points.held(program, p).items()]
+    assert free.count() == sum(orders(program, p) for p in left)
+
+
+def orders(program, point) -> int:
+    """How many designs a point is: the orders of the layers of each group."""
+    if program.form != "mixes":
+        return 1
+    return math.prod(
+        math.factorial(sum(counts)) // math.prod(map(math.factorial, counts))
+        for counts in program.counts(point)
+    )

@@ -9,12 +9,14 @@ from mathdesign.programs.base import Budget, Distance, Reach
 from mathdesign.programs.mixes import (
     OTHER_FRAME,
     Frame,
+    Frames,
     Group,
     MixProblem,
     differing,
     option_name,
     stacked,
 )
+from tests.points import every_point
 
 COSTS = np.array([[1, 10], [3, 0]])
 
@@ -181,3 +183,31 @@ def test_groups_stack_into_one_table():
     costs, values = stacked(problem().frames[0])
     assert costs.tolist() == [*COSTS.tolist(), *COSTS.tolist()]
     assert values.tolist() == [1.0, 4.0, 1.0, 4.0]
+
+
+def test_frames_are_looked_at_once_for_all_programs():
+    """A budget, a distance or a lifted limit makes no work for each frame again."""
+    program = problem(budgets=(Budget("a", 9),))
+    for other in (program.unlimited(), program.with_budgets([]), program.apart_from((1, 1, 0))):
+        assert other.frames is program.frames
+    assert isinstance(program.frames, Frames)
+
+
+def test_the_least_over_all_frames_is_that_of_each():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        frames = []
+        for _ in range(int(rng.integers(1, 5))):
+            groups = []
+            for _ in range(int(rng.integers(0, 4))):
+                least, options = int(rng.integers(0, 3)), int(rng.integers(1, 4))
+                most = least + int(rng.integers(0, 3))
+                groups.append(
+                    Group(rng.integers(-5, 6, (options, 2)), np.ones(options), least, most)
+                )
+            frames.append(Frame(rng.integers(-5, 6, 2), 0.0, tuple(groups)))
+        program = problem(*frames)
+        every = [program.costs(point) for point in every_point(program)]
+        for metric in ("a", "b"):
+            assert program.reach(metric).value == min(costs[metric] for costs in every)
+            assert program.reach(metric, largest=True).value == max(c[metric] for c in every)

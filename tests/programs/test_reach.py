@@ -1,13 +1,16 @@
 """Shortest paths along the chain equal what enumeration finds."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from mathdesign.programs import evaluate, reach
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.programs.reach import count, extreme, least_effectiveness
+from mathdesign.programs.stages import PairRule
 from mathdesign.solvers.scan.chain import enumerate_points
 from mathdesign.spaces.convnet.space import WidthRules
 from tests.small import two_stage_problem
@@ -57,3 +60,45 @@ def test_contradictory_rules_reach_nothing():
     assert count(problem) == 0
     assert extreme(problem, "params") is None
     assert least_effectiveness(problem) is None
+
+
+def test_log_widths_are_looked_at_once_whatever_is_bisected(monkeypatch):
+    """Twice a stage and width that enters it: depths are affine, limits change nothing."""
+    calls = []
+    monkeypatch.setattr(
+        reach, "stage_log_width", lambda *a: calls.append(1) or evaluate.stage_log_width(*a)
+    )
+    problem = two_stage_problem("bottleneck", WidthRules(), budgets=(), effectiveness=1e9)
+    assert least_effectiveness(problem) is not None
+    assert len(calls) == 2 * sum(len(problem.prev_domain(s)) for s in range(len(problem.stages)))
+
+
+def test_a_rule_on_depths_holds_for_the_least_effectiveness():
+    problem = two_stage_problem("basic", budgets=(), effectiveness=1e9)
+    last = replace(problem.effectiveness, prefixes=problem.effectiveness.prefixes[-1:])
+    problem, found = replace(problem, effectiveness=last), []
+    for depth in (0, -1):
+        rules = list(problem.rules)
+        for s, stage in enumerate(problem.stages):
+            allowed = np.zeros((len(stage.domain("width")), len(stage.domain("depth"))), bool)
+            allowed[:, depth] = True
+            rules.append(PairRule(s, "width", s, "depth", allowed))
+        ruled = replace(problem, rules=tuple(rules))
+        _, scores = enumerated(ruled)
+        expected = scores.effectiveness[scores.feasible].min()
+        assert least_effectiveness(ruled) == pytest.approx(expected, rel=1e-8)
+        found.append(expected)
+    assert max(found) > 1.01 * least_effectiveness(problem)
+
+
+def test_choices_and_transitions_are_those_that_rules_leave():
+    problem = two_stage_problem("bottleneck", RULES[3], budgets=(), effectiveness=None)
+    points, _ = enumerated(problem)
+    for s, stage in enumerate(problem.stages):
+        columns = [problem.columns[s, d.name] for d in stage.decisions]
+        listed = reach.choices(problem, s)
+        rows = set(zip(*(listed[d.name].tolist() for d in stage.decisions)))
+        assert rows >= set(map(tuple, points[:, columns].tolist()))
+        pairs = reach.width_pairs(problem, s)
+        at = np.searchsorted(np.array(stage.domain("width")), listed["width"])
+        assert reach.transitions(problem, s) == pairs[:, at].sum()

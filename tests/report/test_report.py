@@ -11,9 +11,10 @@ from mathdesign.report.comparison import comparison, objectives_differ
 from mathdesign.report.drawing import drawing, stages_of
 from mathdesign.report.files import files_of, write_design, write_training
 from mathdesign.report.html import Trained, page
-from mathdesign.report.rows import budget_rows, figure_rows, gap_text, number, status_words
+from mathdesign.report.rows import budget_table, figure_rows, number, status_words
 from mathdesign.report.terminal import print_design
 from mathdesign.result import Design
+from mathdesign.solvers.base import gap_text
 from tests.places import ROOT
 
 SAVED = sorted((ROOT / "tests/saved").glob("*.yaml"))
@@ -43,7 +44,8 @@ def test_the_terminal_shows_architecture_budgets_and_certificate(design):
 def test_a_table_has_as_many_cells_as_its_header(design):
     table = design.kind.table(design.network)
     assert table.rows and all(len(row) == len(table.header) for row in table.rows)
-    assert all(len(row) == 5 for row in budget_rows(design))
+    header, rows = budget_table(design)
+    assert all(len(row) == len(header) for row in rows)
 
 
 def test_a_stopped_search_is_never_called_optimal():
@@ -128,9 +130,10 @@ def test_the_page_holds_what_came_of_training(tmp_path):
         "options": {"epochs": 5, "seed": 0}, "batch_size": 64, "seconds": 69.04, "device": "cpu",
     }  # fmt: skip
     trained = Trained(found, b"\x89PNG")
-    assert write_training(design, tmp_path, trained) == []  # no page to add to
+    without = write_training(design, tmp_path, trained)  # no page to add to
+    assert [path.name for path in without] == ["curve.png", "training.json"]
     write_design(design, tmp_path)
-    (path,) = write_training(design, tmp_path, trained)
+    path = write_training(design, tmp_path, trained)[-1]
     text = path.read_text()
     assert "99.44%" in text and "&lt;digits&gt;" in text and "data:image/png;base64,iVBORw" in text
     assert "Training" not in page(design)
@@ -140,7 +143,14 @@ def test_other_objectives_are_not_compared():
     design = Design.load(CHAIN)
     request = {**design.request, "objective": {"entropy": {"variant": "paper", "weights": [1]}}}
     other = dataclasses.replace(design, request=request)
-    assert "`objective:` differs" in objectives_differ(design, other)
+    assert objectives_differ(design, other).startswith("`objective.entropy.")
+    assert "`objective.entropy.variant` is" in objectives_differ(design, other)
+    entropy = {**design.request["objective"]["entropy"], "depth_penalty": 3.5}
+    asked = {**design.request["objective"], "entropy": entropy}
+    near = dataclasses.replace(design, request={**design.request, "objective": asked})
+    before = design.request["objective"]["entropy"].get("depth_penalty")
+    words = f"`objective.entropy.depth_penalty` is {before or 'unset'} and 3.5"
+    assert objectives_differ(design, near) == words
     lines = {line.what: line.change for line in comparison(design, other)}
     assert lines["objective"] == "another objective" and lines["params"] == ""
     assert objectives_differ(design, design) == ""

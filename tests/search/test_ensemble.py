@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathdesign.search.ensemble import NOISE, normal_scores, posterior, ranked, search_ensemble
+from mathdesign.search.ensemble import (
+    NOISE,
+    best_single,
+    normal_scores,
+    posterior,
+    ranked,
+    search_ensemble,
+)
 
 
 def pool(seed: int):
@@ -15,8 +22,8 @@ def pool(seed: int):
     return np.column_stack([a, b, noise]), a + b
 
 
-def found(metrics, value, queries=20):
-    return search_ensemble(metrics, lambda p: float(value[p]), queries)
+def found(metrics, value, queries=20, **options):
+    return search_ensemble(metrics, lambda p: float(value[p]), queries, **options)
 
 
 def test_never_more_queries_than_allowed_and_the_best_of_them():
@@ -71,6 +78,37 @@ def test_finds_a_peak_that_no_weighted_sum_ranks_first():
         metrics, _ = pool(seed)
         value = -(normal_scores(metrics)[:, :2] ** 2).sum(axis=1)
         assert (value > found(metrics, value, 40).value).sum() < 20
+
+
+def test_falls_back_to_the_metric_that_the_values_speak_for():
+    """One metric of six is right and five agree on something else: the sum hides the one."""
+    ranks = {True: 0, False: 0}
+    for seed in range(7):
+        rng = np.random.default_rng(seed)
+        value, other = rng.normal(size=(2, 400))
+        five = other[:, None] + rng.normal(0, 0.2, (400, 5))
+        metrics = np.column_stack([value + rng.normal(0, 0.3, 400), five])
+        for falls_back in ranks:
+            result = found(metrics, value, 6, single_every=4 if falls_back else 0)
+            ranks[falls_back] += int((value > result.value).sum())
+    assert ranks[True] < ranks[False]
+
+
+def test_the_fourth_query_is_the_best_single_metric_s():
+    metrics, value = pool(5)
+    queried = found(metrics, value, 4).queried
+    scores = normal_scores(metrics)
+    single = scores[:, best_single(scores, {p: float(value[p]) for p in queried[:3]})].copy()
+    single[list(queried[:3])] = -np.inf
+    assert queried[3] == int(np.argmax(single))
+    assert found(metrics, value, 4, single_every=0).queried[:3] == queried[:3]
+
+
+def test_the_best_single_metric_by_hand():
+    scores = np.array([[1.0, -1.0], [0.0, 0.0], [-1.0, 1.0], [0.0, 0.0]])
+    assert best_single(scores, {0: 5.0, 1: 4.0, 2: 3.0}) == 0
+    assert best_single(scores, {0: 3.0, 1: 4.0, 2: 5.0}) == 1
+    assert best_single(scores, {1: 1.0, 3: 2.0}) == 0
 
 
 def test_posterior_is_that_of_the_joint_normal():

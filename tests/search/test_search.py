@@ -397,6 +397,8 @@ def test_measured_rows_are_the_start_and_are_not_asked_again(tmp_path, monkeypat
     log = [json.loads(line) for line in (tmp_path / "r/evaluations.jsonl").read_text().splitlines()]
     asked = {tuple(line["point"]) for line in log if "point" in line}
     assert len(asked) == 7 and not asked & {(0, 0), (1, 0), (0, 1)}
+    other = [w.replace("train.py", "other.py") for w in words]
+    assert "the log of another search: evaluate" in found_by([*other, "--queries", "8"], 2)
     # without a command, the table cannot answer: said before anything is asked
     words = ["search", "--space", "own.yaml", "--table", "old.csv", "--target", "y", "--out", "s"]
     text = found_by(words, 2)

@@ -10,7 +10,7 @@ from mathdesign.cli.main import app
 from mathdesign.programs.base import rounded_up
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
-from mathdesign.spec.values import count
+from mathdesign.spec.quantities import count
 
 #: 6e330 networks.
 DECODER = """
@@ -82,6 +82,18 @@ def test_metrics_beyond_2_to_the_62_are_a_fault(tmp_path, command):
     path.write_text("version: 1\nname: huge\n" + NETWORK % (4096, 65536, 1000, "", "1G"))
     shown = CliRunner().invoke(app, [command, str(path)])
     assert shown.exit_code == 2 and "macs can exceed 2^62" in shown.output
+
+
+@pytest.mark.parametrize("command", ["check", "design"])
+@pytest.mark.parametrize("weight", ["9.0e+11", "9.0e+14", "-9.0e+14", "1.0e+300"])
+def test_linear_metrics_beyond_int64_are_named_with_their_file(tmp_path, command, weight):
+    """One layer's cost beyond int64, or as many layers' as there may be."""
+    path = tmp_path / "huge.yaml"
+    row = f"linear_metrics: [{{name: own, terms: {{params: {weight}}}}}]\n"
+    path.write_text("version: 1\nname: huge\n" + DECODER + row)
+    shown = CliRunner().invoke(app, [command, str(path)])
+    assert shown.exit_code == 2 and "own can exceed 2^62" in shown.output
+    assert shown.output.startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("weight", [".nan", ".inf", "-.inf"])

@@ -60,6 +60,14 @@ def test_columns_of_the_front_are_checked_before_anything_is_written(base, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_a_column_that_is_none_hides_no_fault_of_a_row(base, tmp_path):
+    rows = [{"name": "bad", "budgets.macs": "many"}, {"name": "odd", "solve.gap": 7}]
+    with pytest.raises(SpecError) as error:
+        build_table(make_sweep(base, rows=rows, pareto=["macs", "status"]), tmp_path / "out")
+    for words in ("'many'", "solve.gap", "status: no column of numbers"):
+        assert words in str(error.value)
+
+
 def test_bad_rows_write_no_store_and_are_named_at_their_line(base, tmp_path):
     (tmp_path / "base.yaml").write_text(BASE)
     sweep = "base: base.yaml\nrows:\n  - {name: good, budgets.macs: 8}\n  - name: bad\n    budgets.macs: many\n  - {name: odd, budgets.mem: 3}\n"

@@ -100,3 +100,18 @@ def test_folders_differ_even_where_names_are_written_alike():
     rows = [{"name": n} for n in ("a b", "a-b", "A-B", "a/b")]
     folders = [row.folder for row in make_sweep({"version": 1}, rows=rows).rows]
     assert len({f.lower() for f in folders}) == 4
+
+
+def test_predictors_lie_beside_the_sweep_that_names_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("base", "one", "two"):
+        (tmp_path / "deep" / name).mkdir(parents=True)
+        (tmp_path / "deep" / name / "predictor.json").write_text("{}")
+    (tmp_path / "deep/sweep.yaml").write_text(
+        "base: {space: {family: nats_size}, objective: {predictor: base}}\n"
+        "grid: {objective.predictor: [one, elsewhere]}\n"
+        "rows: [{name: own, objective.predictor: two}, {name: plain, budgets.macs: 9}]\n"
+    )
+    rows = load_sweep("deep/sweep.yaml").rows
+    found = [row.document["objective"]["predictor"] for row in rows]
+    assert found == ["deep/one", "elsewhere", "deep/two", "deep/base"]

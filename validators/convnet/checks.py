@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.convnet.monte_carlo import EntropyMismatch, check_entropy
 from mathdesign.validators.convnet.recount import RecountError, check_gradients, check_module
-from mathdesign.validators.training.onnx_check import OnnxMismatch, check_onnx
+from mathdesign.validators.training.onnx_check import OnnxMismatch, Uncomparable, check_onnx
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +38,9 @@ def module_checks(network: Network, module: nn.Module) -> Iterator[Finding]:
 
 def _onnx(network: Network, module: nn.Module) -> str:
     try:
-        difference = check_onnx(module, network.input_channels, network.input_size)
+        found = check_onnx(module, network.input_channels, network.input_size)
     except ImportError:
         return "not run: pip install 'mathdesign[onnx]'"
-    return f"agrees with torch to {difference:.1e}"
+    except Uncomparable as error:
+        return f"runs; not compared: {error}"
+    return f"agrees with torch to {found.onnx:.1e} (single precision itself: {found.torch:.1e})"

@@ -7,8 +7,10 @@ written again; a separable predictor's tables; a metric's own count; the logarit
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mathdesign.validators.errors import (
@@ -83,6 +85,33 @@ def booster_score(
     mean = math.fsum(found[1:]) / len(found[1:])
     variance = math.fsum((value - mean) ** 2 for value in found[1:]) / len(found[1:])
     return found[0] + uncertainty * math.sqrt(variance)
+
+
+def cell_variance(options: Mapping[str, str]) -> float:
+    """The variance of a NAS-Bench-201 cell's output, node by node; the input's is 1."""
+    at = {1: 0.0, 2: 0.0, 3: 0.0, 0: 1.0}
+    for node in (1, 2, 3):
+        for source in range(node):
+            operation = options[f"e{source}{node}"]
+            gain = {"none": 0.0, "skip_connect": 1.0, "avg_pool_3x3": 1 / 9}.get(operation)
+            if gain is None:
+                kernel = int(operation[-1])
+                gain = float(32 * kernel * kernel)
+            at[node] += gain * at[source]
+    return at[3]
+
+
+def measured_score(folder: Path, options: Mapping[str, str]) -> float:
+    """The score of the row in ``folder`` that measured ``options``.
+
+    Raises :class:`ObjectiveMismatch` where none did.
+    """
+    data = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
+    wanted = [options[slot] for slot in data["slots"]]
+    for row, score in zip(data["options"], data["scores"]):
+        if row == wanted:
+            return float(score)
+    raise ObjectiveMismatch("objective: claimed of a measured design, which no row is")
 
 
 def table_score(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from mathdesign.files import png, write_atomic
+from mathdesign.files import png
 from mathdesign.validators.training.images import Epoch
 
 
-def draw_curve(curve: Sequence[Epoch], path: Path | str, title: str = "") -> Path:
-    """Write loss and accuracy over epochs to ``path`` as PNG (no display needed)."""
+def curve_png(curve: Sequence[Epoch], title: str = "") -> bytes:
+    """Loss and accuracy over epochs as PNG (no display needed)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), dpi=120, layout="constrained")
@@ -25,4 +24,4 @@ def draw_curve(curve: Sequence[Epoch], path: Path | str, title: str = "") -> Pat
         axes.legend()
     # Dollar signs in a user's title would start a formula.
     figure.suptitle(title.replace("$", r"\$"))
-    return write_atomic(path, png(figure))
+    return png(figure)

@@ -22,6 +22,8 @@ from mathdesign.validators.training.image_files import (
     allocate,
     evenly,
     fit,
+    listed,
+    parquet_classes,
     read_folder,
     read_parquet,
 )
@@ -82,14 +84,43 @@ def load(
         name, mirrored = path.name, True
         loaded = read_parquet(path, channels, size, limit, on_progress)
     else:
-        raise DataError(
-            f"{source}: no such data; accepted: 'digits', a Parquet file with columns "
-            "image and label, a folder of CIFAR's Python batches, or a folder with one sub-folder "
-            "of images per class"
-        )
+        raise _no_such(source)
     images = Images(name, *loaded, mirrored)
     _check_labels(images, classes)
     return images
+
+
+def refuse(source: str | Path, classes: int | None = None) -> None:
+    """Raise :class:`DataError` for what :func:`load` will refuse, as far as no image has to be read."""
+    path = Path(source)
+    try:
+        if str(source) == "digits":
+            found = 10
+        elif path.is_dir():
+            found = 0 if batch_files(path) else len(listed(path)[0])
+        elif path.is_file():
+            found = len(parquet_classes(path))
+        else:
+            raise _no_such(source)
+    except (OSError, ValueError) as error:  # names that no file can have
+        raise DataError(f"{str(source)[:80]}: {error}") from None
+    _refuse_classes(path.name, found, classes)
+
+
+def _no_such(source: str | Path) -> DataError:
+    return DataError(
+        f"{source}: no such data; accepted: 'digits', a Parquet file with columns "
+        "image and label, a folder of CIFAR's Python batches, or a folder with one sub-folder "
+        "of images per class"
+    )
+
+
+def _refuse_classes(name: str, found: int, told_apart: int | None) -> None:
+    if told_apart is not None and found > told_apart:
+        raise DataError(
+            f"{name}: label out of range: {found} classes, but the network "
+            f"tells {told_apart} apart; set `classes: {found}` in the space"
+        )
 
 
 def split(images: Images, seed: int, *, validation: float = 0.1, test: float = 0.2) -> Split:
@@ -118,11 +149,7 @@ def _check_labels(images: Images, classes: int | None) -> None:
     """Some image, every class with an image, no class that the network does not know."""
     if not len(images):
         raise DataError(f"{images.name}: no images at all")
-    if classes is not None and len(images.classes) > classes:
-        raise DataError(
-            f"{images.name}: label out of range: {len(images.classes)} classes, but the network "
-            f"tells {classes} apart; set `classes: {len(images.classes)}` in the space"
-        )
+    _refuse_classes(images.name, len(images.classes), classes)
     counts = np.bincount(images.labels, minlength=len(images.classes))
     if empty := [name for name, n in zip(images.classes, counts) if not n]:
         raise DataError(

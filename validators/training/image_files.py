@@ -64,6 +64,20 @@ def read_folder(
     path: Path, channels: int, size: int, limit: int | None, on_progress: Progress | None
 ) -> Loaded:
     """Images of a folder with one sub-folder per class, classes in alphabetical order."""
+    folders, files = listed(path)
+    chosen = evenly(len(files), limit)
+    pixels = allocate(path.name, len(chosen), channels, size)
+    for done, index in enumerate(chosen):
+        file = files[index][0]
+        pixels[done] = decode(file.read_bytes(), str(file), channels, size)
+        if on_progress is not None:
+            on_progress(done + 1, len(chosen))
+    labels = np.array([files[index][1] for index in chosen], dtype=np.int64)
+    return pixels, labels, tuple(folder.name for folder in folders)
+
+
+def listed(path: Path) -> tuple[list[Path], list[tuple[Path, int]]]:
+    """The folders of the classes in ``path``, and every image file with its label."""
     folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
     if not folders:
         raise DataError(f"{path}: no sub-folders; one per class is needed, with its images inside")
@@ -75,15 +89,21 @@ def read_folder(
                 f"{folder}: class without images; accepted files: {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
         files += [(file, label) for file in found]
-    chosen = evenly(len(files), limit)
-    pixels = allocate(path.name, len(chosen), channels, size)
-    for done, index in enumerate(chosen):
-        file = files[index][0]
-        pixels[done] = decode(file.read_bytes(), str(file), channels, size)
-        if on_progress is not None:
-            on_progress(done + 1, len(chosen))
-    labels = np.array([files[index][1] for index in chosen], dtype=np.int64)
-    return pixels, labels, tuple(folder.name for folder in folders)
+    return folders, files
+
+
+def parquet_classes(path: Path) -> tuple[str, ...]:
+    """The classes that a Parquet file names, perhaps none, from its schema alone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            columns = [_column(path, names, wanted) for wanted in (IMAGE_COLUMNS, LABEL_COLUMNS)]
+            return _named_classes(file.schema_arrow.metadata, columns[1])
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def decode(content: bytes, where: str, channels: int, size: int) -> Pixels:

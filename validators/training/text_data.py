@@ -77,6 +77,18 @@ def load_text(source: str | Path = PYTHON, most_bytes: int = MOST_BYTES) -> Text
     return Text(str(source), b"".join(rest), b"".join(held), digest)
 
 
+def refuse(source: str, vocabulary: int | None = None) -> None:
+    """Raise :class:`DataError` for what :func:`load_text` and :func:`encoding` will refuse."""
+    if vocabulary is not None:
+        _refuse_vocabulary(vocabulary)
+    if source == PYTHON:
+        return
+    try:
+        load_text(source)
+    except (OSError, ValueError) as error:  # names that no file can have
+        raise DataError(f"{source[:80]}: {error}") from None
+
+
 def _checked(file: Path, piece: bytes, cut: bool) -> bytes:
     """``piece``, unless it is not UTF-8; a character cut off at the end is left out."""
     try:
@@ -111,6 +123,11 @@ def _python_files() -> list[Path]:
     return [*([topics] if topics.is_file() else []), *sorted(folder.glob("*.py"))]
 
 
+def _refuse_vocabulary(vocabulary: int) -> None:
+    if vocabulary < 256:
+        raise DataError(f"vocabulary: found {vocabulary}; text needs 256 (bytes) or more")
+
+
 def encoding(text: Text, vocabulary: int) -> Encoding:
     """Bytes for a vocabulary of 256; else byte pairs merged as the training part suggests.
 
@@ -118,8 +135,7 @@ def encoding(text: Text, vocabulary: int) -> Encoding:
     """
     import numpy as np
 
-    if vocabulary < 256:
-        raise DataError(f"vocabulary: found {vocabulary}; text needs 256 (bytes) or more")
+    _refuse_vocabulary(vocabulary)
     if vocabulary == 256:
         return Encoding("bytes", 256, lambda data: np.frombuffer(data, np.uint8).astype(np.int64))
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers

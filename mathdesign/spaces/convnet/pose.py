@@ -17,7 +17,7 @@ from mathdesign.spaces.convnet.facts import (
     stem_stride,
 )
 from mathdesign.spaces.convnet.families import FAMILIES, Family, StageShape, Word
-from mathdesign.spaces.convnet.program import EntropyOptions, pose
+from mathdesign.spaces.convnet.program import EntropyOptions, pose, rule_entries
 from mathdesign.spaces.convnet.space import (
     Space,
     StageSpace,
@@ -27,7 +27,7 @@ from mathdesign.spaces.convnet.space import (
     resolutions,
 )
 from mathdesign.spaces.convnet.words import RowSpec, Spec, StageSpec
-from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spec.blocks import Limits
 
 
@@ -43,17 +43,36 @@ class PosedChain(Posed[Spec]):
     effectiveness: float | None
 
 
-def to_program(spec: Spec) -> PosedChain:
-    """Pose ``spec``. Raises ``ValueError`` where metrics could exceed 2^62."""
+#: What the tables of a space's rules may take where `solve.memory_limit` says nothing, and what an
+#: entry takes while they are made.
+MOST_BYTES = 8 << 30
+ENTRY_BYTES = 24
+
+
+def to_program(spec: Spec, watch: Watch = unwatched) -> PosedChain:
+    """Pose ``spec``. Raises ``ValueError`` where metrics could exceed 2^62, or rules the memory."""
     space = to_space(spec)
+    _refuse_large_rules(spec, space)
     parts: dict[str, Any] = {
         "entropy": _entropy(spec),
         "metric_weights": _metric_weights(spec),
         "budgets": _budgets(spec),
         "effectiveness": spec.budgets.effectiveness,
     }
-    problem = pose(space, name=spec.name, counting=spec.counting, **parts)
+    problem = pose(space, name=spec.name, counting=spec.counting, watch=watch, **parts)
     return PosedChain(spec, problem, space, **parts)
+
+
+def _refuse_large_rules(spec: Spec, space: Space) -> None:
+    """Raise ``ValueError`` before tables over pairs of choices are made that memory does not hold."""
+    entries, most = rule_entries(space)
+    limit = spec.solve.memory_limit or MOST_BYTES
+    needed = entries + most * ENTRY_BYTES
+    if needed > limit:
+        raise ValueError(
+            f"rules over {entries:,} pairs of choices need about {needed / 2**30:.1f} GiB, accepted: "
+            f"{limit / 2**30:.1f} (solve.memory_limit); coarsen the choices"
+        )
 
 
 def to_space(spec: Spec) -> Space:

@@ -27,6 +27,7 @@ from mathdesign.programs.stages import (
 )
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.whole import whole
+from mathdesign.spaces.kind import Watch, unwatched
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 
@@ -60,8 +61,9 @@ def pose(
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    watch: Watch = unwatched,
 ) -> DesignProblem:
-    """Pose the program.
+    """Pose the program; ``watch`` is told how many stages have their rules.
 
     ``entropy=None`` leaves the entropy out (then ``metric_weights`` is the objective);
     ``effectiveness`` is the upper limit rho0, if any.
@@ -82,7 +84,7 @@ def pose(
         stages=_stages(space, counting),
         objective=objective,
         budgets=tuple(budgets),
-        rules=tuple(_rules(space)),
+        rules=tuple(_rules(space, watch)),
         effectiveness=(
             Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
             if effectiveness is not None
@@ -203,9 +205,26 @@ def _depth_penalty(space: Space, options: EntropyOptions) -> DepthPenalty | None
     return DepthPenalty(float(weight), spread, tuple(chosen))
 
 
-def _rules(space: Space) -> Iterable[PairRule]:
+def rule_entries(space: Space) -> tuple[int, int]:
+    """Entries of all tables that the rules may make, and of the largest."""
+    every = [0]
+    for s, stage in enumerate(space.stages):
+        if stage.role != "body":
+            continue
+        widths = len(stage.choices[WIDTH])
+        before = len(space.stages[s - 1].choices[WIDTH]) if s else 1
+        inner = [len(stage.choices[name]) for name in stage.choices if name != WIDTH]
+        every += [widths * before, widths * max(inner, default=0)]
+        every += [
+            len(stage.choices[t.first]) * len(stage.choices[t.second]) for t in stage.block.ties
+        ]
+    return sum(every), max(every)
+
+
+def _rules(space: Space, watch: Watch) -> Iterable[PairRule]:
     rules = space.rules
     for s, stage in enumerate(space.stages):
+        watch("rules of stages", s, len(space.stages))
         if stage.role != "body":
             continue
         widths = np.array(stage.choices[WIDTH])
@@ -213,7 +232,11 @@ def _rules(space: Space) -> Iterable[PairRule]:
             yield _ratio_rule(s, stage, decision)
         for tie in stage.block.ties:
             first, second = (stage.choices[name] for name in (tie.first, tie.second))
-            allowed = np.array([[tie.holds(a, b) for b in second] for a in first])
+            held = []
+            for a in first:
+                watch("rules of stages", s, len(space.stages))
+                held.append([tie.holds(a, b) for b in second])
+            allowed = np.array(held)
             yield PairRule(s, tie.first, s, tie.second, allowed, tie.reason)
         if (
             "bottleneck" not in stage.ratios
@@ -242,7 +265,10 @@ def _rules(space: Space) -> Iterable[PairRule]:
 
 def _within(base: np.ndarray, value: np.ndarray, low: Fraction, high: Fraction | None) -> BoolArray:
     """``low <= value / base <= high`` for all pairs, in exact integers."""
-    b, v = base[:, None].astype(object), value[None, :].astype(object)
+    terms = [low.numerator, low.denominator, *(() if high is None else high.as_integer_ratio())]
+    largest = max(int(base.max()), int(value.max())) * max(terms)
+    kind = np.int64 if largest < 2**62 else object  # else Python's own integers, slower by far
+    b, v = base[:, None].astype(kind), value[None, :].astype(kind)
     allowed = v * low.denominator >= b * low.numerator
     if high is not None:
         allowed = allowed & (v * high.denominator <= b * high.numerator)

@@ -82,7 +82,7 @@ def quick_words(
     family: str, image: tuple[int, int] | None, classes: int | None, budgets: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Space, objective and budgets for images of ``(channels, size)``."""
-    from mathdesign.spec.values import count
+    from mathdesign.spec.quantities import count
 
     channels, size = image or IMAGE
     ranges = STAGES.get(family, FAMILIES[family].preset)  # a family without a word here: its preset

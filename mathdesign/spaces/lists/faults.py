@@ -8,32 +8,81 @@ from pathlib import PurePath
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
 from mathdesign.spec.faults import CrossFault, near_miss
+from mathdesign.spec.quantities import Amount, QuantityError, Steps
+
+OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+#: The families whose cells have an entropy.
+CELLS = "nasbench201"
 
 
 def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     """Every fault of ``spec`` as a whole."""
-    faults = list(_slot_faults(spec))
+    faults = [*_slot_faults(spec), *_cost_faults(spec)]
     yield from faults
     objective = spec.objective
-    given = [k for k in ("predictor", "metric", "log_values") if getattr(objective, k) is not None]
+    given = [k for k in OBJECTIVES if getattr(objective, k) is not None]
     if len(given) != 1 and given != ["predictor", "log_values"]:
         found = " and ".join(given) or "none"
-        accepted = "one of predictor, metric and log_values, or predictor with log_values"
+        accepted = f"one of {', '.join(OBJECTIVES)}, or predictor with log_values"
         yield ("objective",), found, accepted, ""
+    if objective.pick is not None and objective.predictor is None:
+        yield ("objective", "pick"), "a pick", "beside `predictor`", ""
+    if objective.pick == "sound" and objective.uncertainty:
+        yield ("objective", "pick"), "sound beside uncertainty", "one of the two", ""
     if objective.predictor is not None and not _inside(objective.predictor):
-        accepted = "a folder below the working directory"
+        accepted = "a folder below the working directory (run the command from one that holds it)"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
+    if objective.entropy and spec.table_space().untrained is None:
+        yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
     yield from _without_faults(spec)
     yield from _log_faults(spec)
-    known = tuple(spec.table_space().metrics)
+    fitted = list(_metric_faults(spec))
+    yield from fitted
+    if fitted:
+        return
+    space = spec.table_space()
+    known = tuple(spec.metrics(space))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
         if metric not in known:
             yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+
+
+def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    """Units that do not go together, and numbers that programs do not hold."""
+    slots = spec.space.slots or ()
+    for metric in dict.fromkeys(m for slot in slots for m in slot.costs):
+        first = next(i for i, slot in enumerate(slots) if metric in slot.costs)
+        path = ("space", "slots", first, "costs", metric)
+        costs = [cost for slot in slots for cost in slot.costs.get(metric, ())]
+        try:
+            steps = Steps.of(costs)
+        except QuantityError as error:
+            yield path, " and ".join(map(str, _unlike(costs))), str(error), ""
+            continue
+        if any(steps.below(cost) > LARGEST_COST for cost in costs):
+            most = f"0 to {LARGEST_COST}" + (f" steps of {steps.unit}" if steps.unit else "")
+            yield path, "a cost out of range", most, ""
+        for side in ("min", "max"):
+            limit = getattr(spec.budgets.get(metric), side, None)
+            if limit is not None and not steps.holds(limit):
+                accepted = f"a number of {steps.base}" if steps.base else "a plain number"
+                yield ("budgets", metric), str(limit), f"{accepted}, as its costs are", ""
+    for metric, limits in spec.budgets.items():
+        if not slots and any(
+            s and (s.unit or s.value.denominator > 1) for s in (limits.min, limits.max)
+        ):
+            yield ("budgets", metric), str(limits.max or limits.min), "a whole number", ""
+
+
+def _unlike(costs: Sequence[Amount]) -> list[Amount]:
+    """The first cost of each unit, or else the one of the most decimals."""
+    found = {cost.unit: cost for cost in reversed(costs) if cost.value}
+    return [*found.values()] if len(found) > 1 else [max(costs, key=lambda c: c.value.denominator)]
 
 
 def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
@@ -84,8 +133,26 @@ def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> I
             if len(costs) != len(slot.options):
                 accepted = f"{len(slot.options)}, one for each option"
                 yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
+
+
+def _metric_faults(spec: ListSpec) -> Iterator[CrossFault]:
+    space = spec.table_space()
+    slots = {slot.name: len(slot.options) for slot in space.slots}
+    taken = [*space.metrics]
+    for i, metric in enumerate(spec.linear_metrics or ()):
+        path = ("linear_metrics", i)
+        if metric.name in taken:
+            yield (*path, "name"), f"{metric.name!r} twice", "names not taken by other metrics", ""
+        taken.append(metric.name)
+        for name, costs in metric.slots.items():
+            if name not in slots:
+                accepted = ", ".join(slots)
+                yield (*path, "slots", name), repr(name), accepted, near_miss(name, list(slots))
+            elif len(costs) != slots[name]:
+                accepted = f"{slots[name]}, one for each option"
+                yield (*path, "slots", name), f"{len(costs)} numbers", accepted, ""
             if any(not 0 <= cost <= LARGEST_COST for cost in costs):
-                yield (*path, "costs", metric), "a cost out of range", f"0 to {LARGEST_COST}", ""
+                yield (*path, "slots", name), "a cost out of range", f"0 to {LARGEST_COST}", ""
 
 
 def _without_faults(spec: ListSpec) -> Iterator[CrossFault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
-from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.kind import Posed, Watch, unwatched
+from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
+from mathdesign.surrogate.measured import Measured
 from mathdesign.surrogate.predictor import Predictor
 
 
@@ -28,16 +30,26 @@ class PosedList(Posed[ListSpec]):
     predictor: Predictor | None
     budgets: tuple[Budget, ...]
     """Those of the space, then those that were asked for."""
+    one_shot: OneShot | None = None
+    """What was measured, where the predictor's folder holds it."""
 
 
-def pose(spec: ListSpec) -> PosedList:
+def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     """The solver-free program. Raises :class:`SpecError` where the predictor cannot be used."""
+    watch("tables", 0, 2)
     space = spec.table_space()
-    predictor, objective = None, _metric_objective(space, spec.objective.metric)
+    watch("tables", 1, 2)
+    metrics = spec.metrics(space)
+    predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
+    if spec.objective.entropy:
+        assert space.untrained is not None
+        objective = space.untrained
+    one_shot = None
     if spec.objective.predictor is not None:
         try:
             predictor = Predictor.load(Path(spec.objective.predictor))
             objective = predictor.objective(space, spec.objective.uncertainty)
+            one_shot = _one_shot(spec, space)
         except ModelError as error:
             raise SpecError.plain(
                 f"objective.predictor: {error}", "a folder of `mathdesign fit`"
@@ -50,16 +62,33 @@ def pose(spec: ListSpec) -> PosedList:
     budgets = (*(replace(b, inherent=True) for b in space.always), *spec.requested())
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
     problem = SlotProblem(
-        spec.name, space.slots, objective, space.metrics, budgets, space.rules,
+        spec.name, space.slots, objective, metrics, budgets, space.rules,
         units={**known, **space.units},
     )  # fmt: skip
-    return PosedList(spec, problem.barring(spec.removed(space)), space, predictor, budgets)
+    problem = problem.barring(spec.removed(space))
+    if one_shot is not None:
+        problem = one_shot.posed(problem)
+    return PosedList(spec, problem, space, predictor, budgets, one_shot)
 
 
-def _metric_objective(space: TableSpace, metric: str | None) -> SlotObjective:
+def _one_shot(spec: ListSpec, space: TableSpace) -> OneShot | None:
+    """What was measured, in the objective's unit. Raises :class:`ModelError`."""
+    assert spec.objective.predictor is not None
+    found = Measured.load(Path(spec.objective.predictor))
+    if found is None:
+        return None
+    points, worth = found.points(space), np.array(found.scores)
+    if (weights := spec.objective.log_weights(space)) is not None:
+        worth = worth + log_values(space, weights).at(points)
+    return OneShot(points, worth, np.array(found.values), found.margin, spec.objective.guards)
+
+
+def _metric_objective(
+    space: TableSpace, metrics: Mapping[str, TableSum], metric: str | None
+) -> SlotObjective:
     if metric is None:  # Replaced by the objective proper.
         return SlotObjective(TableSum(0.0, tuple(np.zeros(len(s.options)) for s in space.slots)))
-    sums = space.metrics[metric]
+    sums = metrics[metric]
     pairs = tuple(
         type(pair)(pair.first, pair.second, pair.table.astype(float)) for pair in sums.pairs
     )

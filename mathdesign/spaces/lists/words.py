@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,9 +23,12 @@ from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.lists.named import SPACES
-from mathdesign.spec.blocks import Block, Budget, Limits, Name, Specification, Weight
+from mathdesign.spec.blocks import Block, CostBudgets, CostLists, Name, Specification, Weight
+from mathdesign.spec.quantities import Amount, Steps
 
+#: In steps (see :class:`mathdesign.spec.quantities.Steps`).
 LARGEST_COST = 2**53
+NOTHING = Amount(Fraction(0))
 
 
 def _option(value: Any) -> Any:
@@ -50,8 +54,19 @@ class SlotSpec(Block):
     name: Name
     options: tuple[Option, ...] = Field(..., min_length=1, max_length=1000)
     ordered: bool = Field(False, description="The options are numbers with an order.")
-    costs: dict[str, tuple[int, ...]] = Field(
-        default_factory=dict, description="By metric: one whole number for each option."
+    costs: CostLists = Field(
+        default_factory=dict,
+        description="By metric: for each option a number, perhaps with decimals or a unit.",
+    )
+
+
+class FittedMetric(Block):
+    """A metric beside those of the space, a sum over slots: what `mathdesign latency` fits."""
+
+    name: Name
+    constant: int = Field(0, ge=0, le=LARGEST_COST, strict=True)
+    slots: dict[str, tuple[int, ...]] = Field(
+        ..., min_length=1, description="By slot: one whole number for each option; others cost 0."
     )
 
 
@@ -82,7 +97,16 @@ class PredictorSpec(Block):
         0.0, ge=0, le=1000, allow_inf_nan=False,
         description="Added standard deviations of the predictor's ensemble.",
     )  # fmt: skip
+    pick: Literal["sound", "predicted"] | None = Field(
+        None,
+        description="sound: the greatest lower bound, measured designs among them (the default, "
+        "where the predictor's folder holds what was measured and no `uncertainty` is added); "
+        "predicted: the greatest prediction, whatever was measured.",
+    )
     metric: str | None = Field(None, description="Maximise this instead.")
+    entropy: Literal[True] | None = Field(
+        None, description="Maximise the entropy of untrained cells, which needs no measurements."
+    )
     log_values: tuple[Weight, ...] | dict[str, Weight] | None = Field(
         None,
         min_length=1,
@@ -90,6 +114,11 @@ class PredictorSpec(Block):
         "its name or in the order of the slots, alone or added to the predictor's score; "
         "`mathdesign calibrate` finds weights.",
     )
+
+    @property
+    def guards(self) -> bool:
+        """Whether answers are lower bounds, compared with what was measured."""
+        return self.pick == "sound" or (self.pick is None and not self.uncertainty)
 
     def log_weights(self, space: TableSpace) -> tuple[float, ...] | None:
         """The weights of ``log_values`` in the order of the slots."""
@@ -104,9 +133,10 @@ class ListSpec(Specification):
 
     space: ListSpaceSpec
     objective: PredictorSpec = PredictorSpec()
-    budgets: dict[str, Budget] = Field(default_factory=dict)
+    linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
+    budgets: CostBudgets = Field(default_factory=dict)
 
-    def limits(self) -> dict[str, Limits]:
+    def limits(self) -> dict[str, Any]:
         """The budgets, by metric."""
         return dict(self.budgets)
 
@@ -116,15 +146,27 @@ class ListSpec(Specification):
             space = SPACES[self.space.family]()
         else:
             slots = tuple(map(_slot, self.space.slots))
-            metrics = {}
-            for metric in dict.fromkeys(m for s in self.space.slots for m in s.costs):
+            metrics, steps = {}, self.steps()
+            for metric, own in steps.items():
                 unary = tuple(
-                    np.array(s.costs.get(metric, (0,) * len(s.options)), dtype=np.int64)
+                    np.array([own.below(c) for c in s.costs.get(metric, (NOTHING,) * len(s.options))],
+                             dtype=np.int64)
                     for s in self.space.slots
-                )
+                )  # fmt: skip
                 metrics[metric] = TableSum(0, unary)
-            space = TableSpace("slots", slots, metrics)
+            units = {metric: own.unit for metric, own in steps.items() if own.unit}
+            space = TableSpace("slots", slots, metrics, units=units)
         return space if self.space.recipe is None else _with_recipe(space, self.space.recipe)
+
+    def metrics(self, space: TableSpace) -> dict[str, TableSum]:
+        """The metrics of :meth:`table_space` and those of ``linear_metrics``."""
+        return dict(space.metrics) | {m.name: _sums(m, space) for m in self.linear_metrics or ()}
+
+    def steps(self) -> dict[str, Steps]:
+        """What each metric of the user's own slots is counted in."""
+        slots = self.space.slots or ()
+        names = dict.fromkeys(metric for slot in slots for metric in slot.costs)
+        return {m: Steps.of(c for s in slots for c in s.costs.get(m, ())) for m in names}
 
     def removed(self, space: TableSpace) -> dict[int, set[int]]:
         """``space.without`` as positions in :meth:`table_space`: slot -> options."""
@@ -136,7 +178,15 @@ class ListSpec(Specification):
 
     def requested(self) -> tuple[BudgetRow, ...]:
         """The budgets as rows of the program."""
-        return tuple(BudgetRow(m, b.max, b.min) for m, b in sorted(self.budgets.items()))
+        steps = self.steps()
+        rows = []
+        for metric, limit in sorted(self.budgets.items()):
+            own = steps.get(metric, Steps())
+            upper = None if limit.max is None else own.below(limit.max)
+            rows.append(
+                BudgetRow(metric, upper, None if limit.min is None else own.above(limit.min))
+            )
+        return tuple(rows)
 
 
 def _slot(words: SlotSpec) -> Slot:
@@ -144,9 +194,23 @@ def _slot(words: SlotSpec) -> Slot:
     return Slot(words.name, tuple(map(str, words.options)), values)
 
 
+def _sums(metric: FittedMetric, space: TableSpace) -> TableSum:
+    unary = tuple(
+        np.array(metric.slots.get(slot.name, (0,) * len(slot.options)), dtype=np.int64)
+        for slot in space.slots
+    )
+    return TableSum(metric.constant, unary)
+
+
 def _with_recipe(space: TableSpace, recipe: tuple[SlotSpec, ...]) -> TableSpace:
     added = tuple(map(_slot, recipe))
     free = tuple(np.zeros(len(s.options), dtype=np.int64) for s in added)
     metrics = {m: replace(t, unary=(*t.unary, *free)) for m, t in space.metrics.items()}
     name = "+".join([space.name, *(s.name for s in added)])
-    return replace(space, name=name, slots=(*space.slots, *added), metrics=metrics)
+    untrained = space.untrained
+    if untrained is not None:
+        tables = untrained.tables
+        zero = tuple(table.astype(float) for table in free)
+        untrained = replace(untrained, tables=replace(tables, unary=(*tables.unary, *zero)))
+    slots = (*space.slots, *added)
+    return replace(space, name=name, slots=slots, metrics=metrics, untrained=untrained)

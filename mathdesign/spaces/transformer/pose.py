@@ -11,15 +11,16 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from mathdesign.programs.base import Budget, FloatArray, IntArray
-from mathdesign.programs.mixes import Frame, Group, MixProblem
-from mathdesign.spaces.kind import Posed
+from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
+from mathdesign.programs.chain import EFFECTIVENESS
+from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
+from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spaces.transformer.entropy import layer_entropy
 from mathdesign.spaces.transformer.metrics import (
     LAYER_TERMS,
@@ -38,10 +39,16 @@ from mathdesign.spaces.transformer.words import StackSpec, TransformerSpec
 from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
+#: Choices of widths between two looks at the clock.
+WATCHED = 100
 #: What an entry of a frame's costs takes while it is posed, measured: a number, then arrays of them.
 NUMBER_BYTES = 40
 #: What posing may take where `solve.memory_limit` says nothing.
 MOST_BYTES = 8 << 30
+
+
+#: Costs and values of a stack's options, by all that they depend on.
+_Known = dict[Hashable, tuple[IntArray, FloatArray]]
 
 
 class NoFrame(ValueError):
@@ -85,17 +92,17 @@ class PosedTransformer(Posed[TransformerSpec]):
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
 
 
-def pose(spec: TransformerSpec) -> PosedTransformer:
+def pose(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
     """The solver-free program. Raises :class:`SpecError` where nothing can be built."""
     try:
-        return to_mix_problem(spec)
+        return to_mix_problem(spec, watch)
     except NoFrame as error:
         raise SpecError.plain(f"space: {error}", "choices of which at least one fits") from None
 
 
-def to_mix_problem(spec: TransformerSpec) -> PosedTransformer:
+def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
     """The solver-free program of a specification. Raises :class:`NoFrame`."""
-    plans = tuple(_plans(spec))
+    plans = tuple(_plans(spec, watch))
     limit = spec.effectiveness_limit()
     names, rows = list(spec.columns()), list(spec.budget_rows())
     if limit is not None:
@@ -105,9 +112,14 @@ def to_mix_problem(spec: TransformerSpec) -> PosedTransformer:
     for i, m in every.items():
         names.append(f"softmax_every_{i}")
         rows.append(Budget(f"softmax_every_{i}", upper=m - 1, inherent=True))
-    frames = tuple(_frame(spec, plan, limit, every) for plan in plans)
+    known: _Known = {}
+    frames = []
+    for done, plan in enumerate(plans):
+        if done % WATCHED == 0:
+            watch("costs of widths", done, len(plans))
+        frames.append(_frame(spec, plan, limit, every, known))
     units = {name: metric.unit for name, metric in METRICS.items() if name in names}
-    problem = MixProblem(spec.name, tuple(names), frames, tuple(rows), units=units)
+    problem = MixProblem(spec.name, tuple(names), Frames(frames), tuple(rows), units=units)
     return PosedTransformer(spec, problem, plans)
 
 
@@ -177,8 +189,8 @@ def _closed(softmax: list[Layer], other: list[Layer], run: int) -> tuple[Layer, 
 # ---- frames --------------------------------------------------------------------------------------
 
 
-def _plans(spec: TransformerSpec) -> Iterator[Plan]:
-    space, reasons, count = spec.space, list[str](), 0
+def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
+    space, reasons, count = spec.space, dict[str, None](), 0
     images: list[Image | None] = [None]
     if space.image is not None:
         pairs = itertools.product(space.image.size, space.image.patch)
@@ -188,17 +200,17 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
         {width: tuple(_options(spec, stack, width)) for width in stack.width}
         for stack in space.stacks
     ]
-    _refuse_many(spec, len(images) * math.prod(map(len, runs)), known)
-    for image, widths, depths in itertools.product(
-        images,
-        itertools.product(*(stack.width for stack in space.stacks)),
-        list(itertools.product(*runs)),
-    ):
-        if space.monotone_width and list(widths) != sorted(widths):
-            continue
+    others = len(images) * math.prod(map(len, runs))
+    total = _refuse_many(spec, others, known)
+    depth_choices = list(itertools.product(*runs))
+    choices = _widths(known, ordered=space.monotone_width)
+    for done, (image, widths, depths) in enumerate(
+        (image, widths, depths)
+        for image in images for widths in choices for depths in depth_choices
+    ):  # fmt: skip
+        if done % WATCHED == 0:
+            watch("widths", done, total)
         options = [of[width] for of, width in zip(known, widths)]
-        if not all(options):
-            continue
         stacks = tuple(
             Stack(width, (choice[0].layer,), stack.pool)
             for stack, width, choice in zip(space.stacks, widths, options)
@@ -206,7 +218,7 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
         try:
             shell = Transformer(name=spec.name, stacks=stacks, image=image, **space.frame)
         except ArchitectureError as error:
-            reasons += error.faults
+            reasons |= dict.fromkeys(error.faults)
             continue
         count += 1
         if count > MOST_FRAMES:
@@ -215,16 +227,35 @@ def _plans(spec: TransformerSpec) -> Iterator[Plan]:
         if kept is not None:
             yield Plan(shell, kept, depths)
     if not count:
-        why = "; ".join(dict.fromkeys(reasons)) or "no heads divide any width"
+        why = "; ".join(reasons) or "no heads divide any width"
         raise NoFrame(f"no network can be built: {why}")
+
+
+def _widths(
+    known: Sequence[Mapping[int, tuple[LayerOption, ...]]], *, ordered: bool
+) -> list[tuple[int, ...]]:
+    """Choices of a width a stack that leave options everywhere, in the order of the choices.
+
+    ``ordered``: no width below the one before it. Nothing is made that is not kept.
+    """
+    found: list[tuple[int, ...]] = [()]
+    for of in known:
+        usable = [width for width, options in of.items() if options]
+        found = [
+            (*widths, width)
+            for widths in found
+            for width in usable
+            if not (ordered and widths and width < widths[-1])
+        ]
+    return found
 
 
 def _refuse_many(
     spec: TransformerSpec, others: int, known: Sequence[Mapping[int, tuple[LayerOption, ...]]]
-) -> None:
+) -> int:
     """Raise :class:`NoFrame` before anything is built that memory or patience would not hold.
 
-    ``others``: choices of image and depth beside each choice of widths.
+    ``others``: choices of image and depth beside each choice of widths. Gives the number of all.
     """
     # Choices of widths that leave options everywhere: by the last width, so that rules can be kept.
     ways = {0: 1}
@@ -246,6 +277,7 @@ def _refuse_many(
             f"{needed / 2**30:.1f} GiB, accepted: {limit / 2**30:.1f} (solve.memory_limit); "
             "coarsen them"
         )
+    return count
 
 
 def _depth_runs(stack: StackSpec) -> list[tuple[int, int]]:
@@ -316,27 +348,34 @@ def _below_peak(
 
 
 def _frame(
-    spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int]
-) -> Frame:
+    spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int],
+    known: _Known,
+) -> Frame:  # fmt: skip
+    """A frame; ``known`` are costs of stacks that may well be the same in other frames."""
     shell, at = plan.shell, _at(spec)
     whole = [METRICS[name].whole(shell, at) for name in SUMS]
     for i, stack in enumerate(shell.stacks):
         own = layer_sums(PlacedLayers(shell, i, stack.layers[0], 1, at))
         whole = [total - part for total, part in zip(whole, own)]
-    scale = math.lcm(*(s.width for s in shell.stacks))
+    scale = 1 if limit is None else math.lcm(*(s.width for s in shell.stacks))
     groups = []
     for i, options in enumerate(plan.options):
-        rows, values = [], []
-        for option in options:
-            row, value = _option(spec, shell, i, option)
-            if limit is not None:
-                row.append(option.copies * (scale // shell.stacks[i].width) * limit.denominator)
-            for j, m in every.items():
-                soft = option.layer.attention == "softmax"
-                row.append(option.copies * (1 - m * soft) if i == j else 0)
-            rows.append(row)
-            values.append(value)
-        groups.append(_group(rows, values, plan.depths[i]))
+        # All that a stack's layers cost depends on: see PlacedLayers.
+        place = PlacedLayers(shell, i, shell.stacks[i].layers[0], 1, at)
+        key = (i, place.width, place.memory_width, shell.image, options)
+        if key not in known:
+            known[key] = _priced(spec, shell, i, options)
+        rows, values = known[key]
+        copies = [option.copies for option in options]
+        columns = [rows]
+        if limit is not None:
+            share = scale // shell.stacks[i].width * limit.denominator
+            columns.append(_column([n * share for n in copies]))
+        for j, m in every.items():
+            soft = [m * (option.layer.attention == "softmax") for option in options]
+            columns.append(_column([n * (1 - k) * (i == j) for n, k in zip(copies, soft)]))
+        costs_ = np.hstack(columns) if len(columns) > 1 else rows
+        groups.append(Group(costs_, values, *plan.depths[i]))
     constants = whole + [
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
         for m in spec.linear_metrics
@@ -345,13 +384,31 @@ def _frame(
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
     value = _metric_value(spec, constants)
-    return Frame(np.array(constants, dtype=np.int64), value, tuple(groups))
+    return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
-def _group(rows: list[list[int]], values: list[float], depth: tuple[int, int]) -> Group:
-    costs_: IntArray = np.array(rows, dtype=np.int64)
-    values_: FloatArray = np.array(values)
-    return Group(costs_, values_, *depth)
+def _priced(
+    spec: TransformerSpec, shell: Transformer, stack: int, options: Sequence[LayerOption]
+) -> tuple[IntArray, FloatArray]:
+    """Costs, shape ``(options, columns)``, and values of a stack's options."""
+    found = [_option(spec, shell, stack, option) for option in options]
+    return _int64(spec, [row for row, _ in found]), np.array([value for _, value in found])
+
+
+def _column(numbers: Sequence[int]) -> IntArray:
+    """Shape ``(numbers, 1)`` of what bears on the effectiveness. Raises ``ValueError`` beyond int64."""
+    refuse_large(EFFECTIVENESS, max(map(abs, numbers)))
+    return np.array(numbers, dtype=np.int64)[:, None]
+
+
+def _int64(spec: TransformerSpec, rows: list[list[int]]) -> IntArray:
+    """Rows of costs as int64. Raises ``ValueError`` with the metric that exceeds it."""
+    try:
+        return np.array(rows, dtype=np.int64)
+    except OverflowError:
+        for name, column in zip((*spec.columns(), EFFECTIVENESS), zip(*rows)):
+            refuse_large(name, max(map(abs, column)))
+        raise
 
 
 def _at(spec: TransformerSpec) -> At:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mathdesign.spaces.transformer.shape import GENERATES, VISION
-from mathdesign.spec.values import size_bytes
+from mathdesign.spec.quantities import size_bytes
 
 HEAD_SIZE = 64
 EFFECTIVENESS = 0.025

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from mathdesign.programs.base import Budget
-from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
 
 TOKENS = 128
 Goal = Literal["params", "flops", "entropy"]
@@ -109,7 +109,7 @@ def student_problem(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) ->
         costs = np.array([[s.params(), s.flops()] for s in options], dtype=np.int64)
         values = np.array([float(getattr(s, goal)()) for s in options])
         frames.append(Frame(np.zeros(2, dtype=np.int64), 0.0, (Group(costs, values, 1, 1),)))
-    return MixProblem("students", ("params", "flops"), tuple(frames), tuple(budgets))
+    return MixProblem("students", ("params", "flops"), Frames(frames), tuple(budgets))
 
 
 def best_student(grid: StudentGrid, goal: Goal, budgets: Sequence[Budget]) -> Student | None:

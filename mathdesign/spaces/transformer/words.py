@@ -31,7 +31,7 @@ from mathdesign.spaces.transformer.presets import SPACES, expanded
 from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
 from mathdesign.spec.blocks import (
     Block,
-    Budget,
+    Budgets,
     Choices,
     Finite,
     Limits,
@@ -200,7 +200,7 @@ class TransformerSpec(Specification):
     at: AtSpec = AtSpec()
     objective: TransformerObjective = TransformerObjective()
     linear_metrics: tuple[LinearMetric, ...] = Field((), max_length=16)
-    budgets: dict[str, Budget] = Field(default_factory=dict)
+    budgets: Budgets = Field(default_factory=dict)
     effectiveness: float | None = Field(
         None, gt=0, le=1e6, allow_inf_nan=False,
         description="Greatest depth / width; default 0.0625 where entropy is maximised.",

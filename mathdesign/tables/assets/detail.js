@@ -50,13 +50,14 @@ function network(table, row) {
 }
 
 function budgetTable(table, row) {
-  const rows = table.budgets(row).map(([metric, used, upper, lower]) => {
+  const rows = table.budgets(row).map(([metric, used, upper, lower, built]) => {
     const limit = upper === null ? lower : upper;
     const share = limit ? used / limit : 0;
     const limits = [lower === null ? "" : `≥ ${exact(lower)}`, upper === null ? "" : `≤ ${exact(upper)}`];
     const bar = el("span", { class: "use", title: `${short(share, "share")} of the limit` },
       el("i", { "--share": Math.min(1, Math.max(0, share)) }));
-    return [metric, exact(used), limits.filter(Boolean).join(", "), bar, short(share, "share")];
+    const counted = built === undefined ? exact(used) : `${exact(used)} (${exact(built)} as built)`;
+    return [metric, counted, limits.filter(Boolean).join(", "), bar, short(share, "share")];
   });
   if (!rows.length) return null;
   return part("Budgets", plainTable(["budget", "used", "limit", "", "of the limit"], rows, [0, 3]));

@@ -16,6 +16,9 @@ coordinate descent on B, cf. Werner, IEEE TPAMI 29, 2007, on max-sum diffusion):
 An option whose own bound, :math:`B` with :math:`x_p = k`, does not exceed the cutoff is removed.
 Multipliers follow by exact line search: B is convex and piecewise linear in each.
 
+**What is dropped.** The bound of each box and option that is dropped for it enters ``w.dropped``, so
+that the greatest of them, the incumbent and what is still open bound the program: the gap reached.
+
 **What is no longer needed.** A leaf with an empty :math:`M_{\ell p} \cap D_p` is reached by no point
 of the box, nor of any part of it. Where the leaves left of a factor all have
 :math:`M_{\ell p} \supseteq D_p`, its messages to ``p`` are set to 0: they are then the same for every
@@ -37,7 +40,7 @@ from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.trees.kernels.layout import NEVER, ROUNDING
 from mathdesign.solvers.trees.kernels.messages import load
 from mathdesign.solvers.trees.kernels.multipliers import price_row
-from mathdesign.solvers.trees.kernels.sweeps import sweep
+from mathdesign.solvers.trees.kernels.sweeps import drop, sweep
 from mathdesign.solvers.trees.kernels.tightening import tighten
 
 
@@ -51,7 +54,7 @@ def bound_box(a: Any, constant: float, box: Any, w: Any, cutoff: float, sweeps: 
         return NEVER
     bound, size = load(a, constant, box, w)
     if bound + ROUNDING * size <= cutoff:  # also where nothing is left
-        return NEVER
+        return drop(w, bound + ROUNDING * size)
     for k in range(box.alive.shape[0]):
         w.own[k] = bound if box.alive[k] else NEVER
     for turn in range(sweeps):
@@ -62,7 +65,7 @@ def bound_box(a: Any, constant: float, box: Any, w: Any, cutoff: float, sweeps: 
         for r in range(a.row_limit.shape[0]):
             bound = price_row(a, box, w, r, bound)
         if bound + ROUNDING * size <= cutoff:
-            return NEVER
+            return drop(w, bound + ROUNDING * size)
         if cutoff > -np.inf and before - bound < 1e-4 * (bound - cutoff):
             break
     for k in range(box.alive.shape[0]):

@@ -74,7 +74,7 @@ class Box(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for one bound; nothing in it outlives a call but ``own``."""
+    """Room for one bound; nothing in it outlives a call but ``own`` and ``dropped``."""
 
     own: FloatArray
     """For each option the bound of the part of the box where it is taken."""
@@ -89,6 +89,8 @@ class Work(NamedTuple):
     score: FloatArray
     top: FloatArray
     marginal: FloatArray
+    dropped: FloatArray
+    """One entry: the greatest bound of anything that was dropped for its bound, in all calls."""
 
 
 class BoxStack(NamedTuple):

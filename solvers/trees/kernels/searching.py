@@ -10,6 +10,7 @@ from mathdesign.programs.base import BoolArray, FloatArray
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.trees.kernels.bounds import bound_box, decided
 from mathdesign.solvers.trees.kernels.layout import DONE, NEVER, POINT, WORKED, Box
+from mathdesign.solvers.trees.kernels.sweeps import drop
 from mathdesign.solvers.trees.kernels.tightening import tighten
 
 #: Least share of the way from the cutoff to the bound that a subtree counts with in the choice of a
@@ -108,6 +109,8 @@ def search(
         depth = st.depth[0]
         i = st.left[depth] - 1
         if i < 0 or st.bound[depth, i] <= cutoff:
+            if i >= 0:
+                drop(w, st.bound[depth, i])  # the greatest of those left
             st.depth[0] -= 1
             continue
         if work >= most_work:
@@ -121,10 +124,13 @@ def search(
         for f in range(box.counts.shape[0]):
             work += box.counts[f]
         if bound <= cutoff:
+            drop(w, bound)
             continue
         if not expand(a, st, w, depth + 1, bound, cutoff, weight):
-            if decided(plain, plain_constant, box) > cutoff:
+            worth = decided(plain, plain_constant, box)
+            if worth > cutoff:
                 return POINT, nodes, work
+            drop(w, worth)
             continue
         st.depth[0] = depth + 1
     return DONE, nodes, work
@@ -151,6 +157,8 @@ def probe(
                 narrow(a, box.alive, p, k)
                 worth[k] = min(worth[k], bound_box(a, constant, box, w, cutoff, sweeps))
                 here.alive[k] = worth[k] > cutoff
+                if not here.alive[k]:
+                    drop(w, worth[k])
         left = count_left(here.alive, first, end)
         if left == 0:
             return False

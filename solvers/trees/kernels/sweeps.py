@@ -85,6 +85,13 @@ def share(a: Any, box: Any, w: Any, p: int, n: int, bound: float) -> float:
 
 
 @inner
+def drop(w: Any, bound: float) -> float:
+    """``NEVER``: what has this bound is not looked at again."""
+    w.dropped[0] = max(w.dropped[0], bound)
+    return NEVER
+
+
+@inner
 def sweep(
     a: Any, box: Any, w: Any, bound: float, size: float, cutoff: float, forward: bool
 ) -> float:
@@ -104,12 +111,12 @@ def sweep(
             if box.alive[k]:
                 w.own[k] = bound - tops + w.theta[k]
                 if w.own[k] + ROUNDING * size <= cutoff:
-                    box.alive[k], w.own[k] = False, NEVER
+                    box.alive[k], w.own[k] = False, drop(w, w.own[k] + ROUNDING * size)
                 else:
                     left += 1
         if left == 0:
             return NEVER
         bound = share(a, box, w, p, n, bound - tops)
         if bound + ROUNDING * size <= cutoff:  # also where nothing is left
-            return NEVER
+            return drop(w, bound + ROUNDING * size)
     return bound
