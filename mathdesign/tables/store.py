@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mathdesign.files import is_plain
 from mathdesign.tables.frame import DESIGNED, STATUSES
 
 APPLICATION_ID = 0x6D645442
@@ -300,9 +301,10 @@ class Store:
             raise StoreError(f"{self.path}: damaged design ({error}); restore it") from error
 
     def folders(self) -> dict[str, str]:
-        """Folder -> request of the design that was written there."""
+        """Folder -> request of the design that was written there; names that lead elsewhere are none."""
         with self._errors():
-            return dict(self.connection.execute("SELECT folder, request FROM folders"))
+            found = self.connection.execute("SELECT folder, request FROM folders").fetchall()
+        return {folder: request for folder, request in found if is_plain(folder)}
 
     def note_folder(self, folder: str, request: str, files: Mapping[str, str]) -> None:
         """Remember what a folder holds: the answer to ``request``, in ``files`` (name -> digest)."""
@@ -324,7 +326,8 @@ class Store:
             found = self.connection.execute(
                 "SELECT name, digest FROM written WHERE name >= ? AND name < ?", (start, end)
             ).fetchall()
-        return {name.removeprefix(start): digest for name, digest in found}
+        names = {str(name).removeprefix(start): digest for name, digest in found}
+        return {n: d for n, d in names.items() if is_plain(n) and isinstance(d, str)}
 
     def forget_files(self, folder: str, names: Iterable[str]) -> None:
         """These are no longer there, or no longer ours."""
