@@ -1,4 +1,4 @@
-"""Entropy, params and multiply-adds as objectives of decoders, on every table of trained ones at hand.
+"""Log-volume, entropy, params and multiply-adds as objectives of decoders, on every table of trained ones at hand.
 
 Under budgets at the quantiles 0.1 to 0.9 of params and of multiply-adds, each objective picks its best
 row (of several equal ones the mean); its regret is the loss of that row less the least loss of any row
@@ -31,12 +31,13 @@ from scipy.stats import kendalltau
 from mathdesign.spaces.transformer.entropy import entropy
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.shape import Layer, Stack, Style
+from mathdesign.spaces.transformer.volume import volume
 
 DATA = Path(__file__).parents[2] / "shared/data"
 VOCABULARY, CONTEXT, GEM_VOCABULARY, GEM_CONTEXT = 50254, 1024, 50304, 2048
 QUANTILES = np.arange(1, 10) / 10
 GEM_TOKENS = 100_034_150_400
-OBJECTIVES = ("entropy", "params", "macs", "random")
+OBJECTIVES = ("volume", "entropy", "params", "macs", "random")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def main() -> None:
 def show(name: str, table: Table) -> None:
     """Regrets by the metric that is bounded, and ranks."""
     scores = {
+        "volume": np.array([volume(n) for n in table.networks]),
         "entropy": np.array([entropy(n) for n in table.networks]),
         "params": np.array([n.params() for n in table.networks], float),
         "macs": np.array([n.macs() for n in table.networks], float),

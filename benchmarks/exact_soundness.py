@@ -68,6 +68,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--largest", type=int, default=20_000, help="points of a program, at most")
     parser.add_argument("--leaf", type=int, default=1, help="boxes enumerated without a bound")
+    parser.add_argument("--volume", action="store_true", help="logarithms of choices as objective")
     parser.add_argument("--moves", type=int, default=50, help="annealing moves")
     arguments = parser.parse_args()
     exact_search.LEAF_POINTS, exact.ANNEALING_MOVES = arguments.leaf, arguments.moves
@@ -75,7 +76,8 @@ def main() -> int:
     verdicts: list[Verdict] = []
     began = time.monotonic()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
-        problem = random_problem(np.random.default_rng(seed), largest=arguments.largest)
+        rng = np.random.default_rng(seed)
+        problem = random_problem(rng, largest=arguments.largest, volume=arguments.volume)
         if Exact().refuses(problem):
             continue
         verdicts.append(judged(problem))

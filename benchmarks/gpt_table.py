@@ -19,6 +19,7 @@ import pandas as pd
 from mathdesign.spaces.transformer.entropy import layer_entropy
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.shape import Layer, Stack, Style
+from mathdesign.spaces.transformer.volume import volume
 
 TABLE = Path(__file__).parents[2] / "shared/data/hw_gpt_bench/gpt_s.csv.gz"
 VOCABULARY, CONTEXT = 50254, 1024
@@ -43,11 +44,14 @@ def network(row: object) -> Transformer:
 
 def objectives(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every objective of every row, greater is better."""
-    found: dict[str, list[float]] = {"entropy (default)": [], "non_embedding_params": []}
+    found: dict[str, list[float]] = {
+        "volume": [], "entropy (default)": [], "non_embedding_params": [],
+    }  # fmt: skip
     for row in table.itertuples():
         width = int(row.embed_dim)
         parts = layers(row)
         found["entropy (default)"].append(sum(layer_entropy(width, x, CONTEXT) for x in parts))
+        found["volume"].append(volume(network(row)))
         found["non_embedding_params"].append(network(row).non_embedding_params())
     arrays = {name: np.array(values, float) for name, values in found.items()}
     return arrays | {"params": table.params.to_numpy(float), "macs": table.macs.to_numpy(float)}

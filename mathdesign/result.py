@@ -128,7 +128,7 @@ class Design:
             "certificate": asdict(self.certificate),
             "request": plain(self.request),
         }
-        return {key: parts[key] for key in kind.layout}
+        return {key: parts[key] for key in kind.layout if key in parts}
 
     @classmethod
     def from_dict(cls, data: object) -> Design:

@@ -29,6 +29,7 @@ from mathdesign.programs.stages import Decision, Objective, Repeat, Stage, term
 from mathdesign.spaces.convnet.families import StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
+from mathdesign.spaces.convnet.volume import VolumeOptions
 from tests.small import two_stages
 
 
@@ -55,13 +56,17 @@ def _posed(
     params: int | None = 30_000,
     macs: int | None = 2_000_000,
     rho: float | None = 0.3,
+    volume: VolumeOptions | None = None,
     **options: object,
 ) -> Callable[[], DesignProblem]:
+    """With ``volume``, the entropy only where it has options of its own."""
+
     def make() -> DesignProblem:
         limits = [Budget(m, u) for m, u in (("params", params), ("macs", macs)) if u is not None]
         return pose(
             two_stages(family, rules),
-            entropy=EntropyOptions(**options),  # type: ignore[arg-type]
+            entropy=None if volume and not options else EntropyOptions(**options),  # type: ignore[arg-type]
+            volume=volume,
             budgets=limits,
             effectiveness=rho,
         )
@@ -121,6 +126,34 @@ CONVNETS = [
     Entry("weights with zeros", _posed(weights=(0.0, 0.0, 1.0)), 159.2388577869447),
     Entry("lower budget", _lower_budget, 1885.576800555808),
     Entry("most params within macs", _metric_objective, 24994.0),
+    Entry("log-volume", _posed(rho=None, volume=VolumeOptions()), 7.036225840971082),
+    Entry(
+        "log-volume with SE and wide stages",
+        _posed("inverted_residual", rho=None, volume=VolumeOptions(rise=0.5, width=0.5, depth=0.6)),
+        11.913484101435275,
+    ),
+    Entry(
+        "log-volume by stage",
+        _posed(
+            "basic", rho=None, volume=VolumeOptions(rise=0, weights=(2.0, 1.0), depth=(0.4, 1.4))
+        ),
+        12.890036164976754,
+    ),
+    Entry(
+        "negative weights of logarithms",
+        _posed(
+            "inverted_residual",
+            rho=None,
+            volume=VolumeOptions(inner=0, expansion=1, width=-0.25, depth=-0.3, kernel_size=-0.5),
+        ),
+        -0.8053254365032462,
+    ),
+    Entry("log-volume and effectiveness", _posed(volume=VolumeOptions()), 6.68965225069111),
+    Entry(
+        "log-volume beside an entropy",
+        _posed("basic", variant="mae_det", volume=VolumeOptions(weight=2.0)),
+        47.67080745521918,
+    ),
     Entry("single choice everywhere", _single_choice, 449.7899309914107),
     Entry("tight effectiveness", _posed(rho=0.2), 1179.734367983223),
     Entry("effectiveness against budgets", _posed(rho=0.12), None),

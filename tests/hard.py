@@ -19,6 +19,7 @@ from mathdesign.programs.stages import (
     DepthPenalty,
     Derived,
     Effectiveness,
+    LogTerm,
     Objective,
     PairRule,
     Repeat,
@@ -45,10 +46,11 @@ SHARES = (0.3, 0.3, 0.2, 0.2)
 def hard_program(seed: int) -> Program:
     """The program of a seed."""
     rng = np.random.default_rng(seed)
+    apart = np.random.default_rng([seed, 1])  # so that what is drawn here leaves the rest as it is
     maker = (_network, _chain, _slots, _mixes)[int(rng.choice(4, p=SHARES))]
     while True:
         try:
-            return _limited(rng, maker(rng))
+            return _voluminous(apart, _limited(rng, maker(rng)))
         except ValueError as error:
             if "can exceed" not in str(error):  # costs that are refused by name: drawn again
                 raise
@@ -102,6 +104,26 @@ def _limited(rng: np.random.Generator, program: Program) -> Program:
     if isinstance(program, DesignProblem) and rng.random() < 0.3:
         program = _effective(rng, program)
     return program
+
+
+def _voluminous(rng: np.random.Generator, program: Program) -> Program:
+    """Half of the chains with logarithms of choices, half of those with nothing else."""
+    if not isinstance(program, DesignProblem) or rng.random() < 0.5:
+        return program
+    objective = Objective() if rng.random() < 0.5 else program.objective
+    logs = random_logs(rng, program)
+    constant = float(rng.choice([0.0, 0.0, 1.0, -1e6]))
+    return replace(program, objective=replace(objective, logs=logs, constant=constant))
+
+
+def random_logs(rng: np.random.Generator, program: DesignProblem) -> tuple[LogTerm, ...]:
+    """Terms of about half of the decisions, one of them at least; weights of either sign."""
+    terms = [
+        LogTerm(s, name, float(rng.choice(WEIGHTS) * rng.choice([1, 1, 1, -1])))
+        for s, name in program.variables
+        if rng.random() < 0.6
+    ]
+    return tuple(terms) or (LogTerm(0, "width", 1.0),)
 
 
 def _effective(rng: np.random.Generator, program: DesignProblem) -> DesignProblem:

@@ -76,9 +76,10 @@ def value(program, point: Point) -> float:
         total += sum(w * _predicted(e, point) for w, e in objective.ensembles)
         members = [_predicted(e, point) for e in objective.spread]
         return total + objective.spread_weight * (statistics.pstdev(members) if members else 0.0)
-    return _entropy(program, point) + sum(
-        weight * costs(program, point)[metric]
-        for metric, weight in program.objective.metric_weights
+    at, objective = dict(zip(program.variables, point)), program.objective
+    volume = [log.weight * math.log(at[log.stage, log.decision]) for log in objective.logs]
+    return math.fsum([_entropy(program, point), objective.constant, *volume]) + sum(
+        weight * costs(program, point)[metric] for metric, weight in objective.metric_weights
     )
 
 

@@ -15,6 +15,7 @@ from mathdesign.programs.evaluate import Evaluator
 from mathdesign.spaces.convnet.families import FAMILIES, StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose, scale_ends
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules, expanded
+from mathdesign.spaces.convnet.volume import PerStage, VolumeOptions
 
 LARGEST = 3_000
 FAMILY_NAMES = ("bottleneck", "inverted_residual", "basic", "convnext")
@@ -26,23 +27,37 @@ def problems() -> st.SearchStrategy[DesignProblem]:
 
 
 def random_problem(
-    rng: np.random.Generator, family: str | None = None, largest: int = LARGEST
+    rng: np.random.Generator,
+    family: str | None = None,
+    largest: int = LARGEST,
+    volume: bool = False,
 ) -> DesignProblem:
-    """A problem with at most ``largest`` points; ``family`` for all stages, or mixed."""
+    """A problem with at most ``largest`` points; ``family`` for all stages, or mixed.
+
+    ``volume``: a log-volume beside the entropy, or instead of it.
+    """
     while True:
         space = random_space(rng, family)
         options = random_entropy(rng, space)
         counting = "tinynas" if rng.random() < 0.5 else "macs"
         weights = (("params", -float(rng.integers(1, 9)) * 1e-4),) if rng.random() < 0.15 else ()
-        free = pose(space, counting=counting, entropy=options, metric_weights=weights)
+        logs = random_volume(rng, space) if volume else None
+        with_entropy = logs is None or rng.random() < 0.2
+        objective = {
+            "entropy": options if with_entropy else None,
+            "volume": logs,
+            "metric_weights": weights,
+        }
+        free = pose(space, counting=counting, **objective)
         if free.size <= largest:
             break
     budgets, effectiveness = random_budgets(rng, space, free, options)
+    if not with_entropy and rng.random() < 0.6:
+        effectiveness = None
     return pose(
         space,
         counting=counting,
-        entropy=options,
-        metric_weights=weights,
+        **objective,
         budgets=budgets,
         effectiveness=effectiveness,
     )
@@ -121,6 +136,28 @@ def random_entropy(rng: np.random.Generator, space: Space) -> EntropyOptions:
         depth_stages=tuple(range(body)) if rng.random() < 0.5 else None,
         effectiveness_at=[None, "scales", "end"][int(rng.integers(3))],  # type: ignore[arg-type]
         se_resolution_defect=rng.random() < 0.2,
+    )
+
+
+def random_volume(rng: np.random.Generator, space: Space) -> VolumeOptions:
+    """Any weights, of either sign now and then, some of them one for each stage."""
+    body = sum(stage.role == "body" for stage in space.stages)
+
+    def drawn(*among: float) -> PerStage:
+        values = tuple(float(v) for v in rng.choice(among, body))
+        return values if rng.random() < 0.3 else values[0]
+
+    return VolumeOptions(
+        weight=float(rng.choice([1.0, 1.0, 0.01, 300.0])),
+        rise=float(rng.choice([0.0, 0.5, 1.0, 2.0])),
+        weights=tuple(rng.uniform(0, 2, body)) if rng.random() < 0.2 else None,
+        depth=drawn(1.0, 0.6, 0.0, -0.5),
+        inner=drawn(1.0, 0.5, 0.0),
+        expansion=drawn(0.0, 0.0, 1.0),
+        width=drawn(0.0, 0.5, 1.0, -1.0),
+        kernel_size=drawn(0.5, 0.0, -0.5),
+        group_width=drawn(0.0, 0.3),
+        squeeze_excitation=drawn(1.35, 1.0, 0.5),
     )
 
 

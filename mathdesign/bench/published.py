@@ -13,6 +13,7 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.spaces.convnet.families.base import StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules, resolutions
+from mathdesign.spaces.convnet.volume import VolumeOptions
 
 #: name -> (MACs as the published code counts them, parameters)
 RESNET_BUDGETS = {
@@ -46,6 +47,7 @@ def resnet(
     step: int = 8,
     widest: int = 2048,
     entropy: EntropyOptions | None = None,
+    volume: VolumeOptions | None = None,
     effectiveness: float = 0.3,
     strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "resnet",
@@ -60,7 +62,7 @@ def resnet(
         shape = StageShape(stride, sizes[i + 1], sizes[i + 2])
         stages.append(StageSpace(f"stage{i + 1}", "body", "bottleneck", shape, choices))
     rules = WidthRules(True, Fraction(4), (Fraction(1, 10), Fraction(1)))
-    return _posed(name, stages, sizes[-1], rules, macs, params, effectiveness, entropy)
+    return _posed(name, stages, sizes[-1], rules, macs, params, effectiveness, entropy, volume)
 
 
 def inverted(
@@ -70,6 +72,7 @@ def inverted(
     defect: bool = False,
     deepest: int = 40,
     entropy: EntropyOptions | None = None,
+    volume: VolumeOptions | None = None,
     effectiveness: float = 0.5,
     strides: tuple[int, ...] = RESNET_STRIDES,
     name: str = "inverted",
@@ -92,21 +95,24 @@ def inverted(
     stages.append(_conv("head", "head", 1, sizes[-2], sizes[-1], head, 1))
     rules = WidthRules(True, Fraction(4), (Fraction(3, 2), Fraction(6)))
     options = entropy or EntropyOptions(se_resolution_defect=defect)
-    return _posed(name, stages, sizes[-1], rules, macs, params, effectiveness, options)
+    return _posed(name, stages, sizes[-1], rules, macs, params, effectiveness, options, volume)
 
 
 def named(name: str, **options: object) -> DesignProblem:
     """A problem by its name: ``R18``, ``R34``, ``R50``, ``29M``, ``50M``, ``89M`` (``-defect``).
 
-    Each with the strides of the published network that it is compared with.
+    Each with the strides of the published network that it is compared with. ``-volume``: the
+    log-volume under the same budgets, without a limit on effectiveness.
     """
-    if name in RESNET_BUDGETS:
-        return resnet(*RESNET_BUDGETS[name], name=name, **options)  # type: ignore[arg-type]
-    base, _, defect = name.partition("-")
+    base, *variants = name.split("-")
+    if "volume" in variants:
+        options.setdefault("volume", VolumeOptions())
+    if base in RESNET_BUDGETS:
+        return resnet(*RESNET_BUDGETS[base], name=name, **options)  # type: ignore[arg-type]
     return inverted(
         *INVERTED_BUDGETS[base],
         name=name,
-        defect=bool(defect),
+        defect="defect" in variants,
         strides=INVERTED_STRIDES[base],
         **options,  # type: ignore[arg-type]
     )
@@ -129,7 +135,9 @@ def _posed(
     params: int,
     effectiveness: float,
     entropy: EntropyOptions | None,
+    volume: VolumeOptions | None,
 ) -> DesignProblem:
+    """With a ``volume`` that alone is the objective, and effectiveness has no limit."""
     end = StageShape(1, size, 1)
     classifier = {"width": (1000,), "depth": (1,)}
     stages = [*stages, StageSpace("classifier", "classifier", "classifier", end, classifier)]
@@ -137,9 +145,10 @@ def _posed(
         Space(3, 224, tuple(stages), rules),
         name=name,
         counting="tinynas",
-        entropy=entropy or EntropyOptions(),
+        entropy=None if volume else entropy or EntropyOptions(),
+        volume=volume,
         budgets=[Budget("macs", macs), Budget("params", params)],
-        effectiveness=effectiveness,
+        effectiveness=None if volume else effectiveness,
     )
 
 

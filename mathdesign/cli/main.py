@@ -9,7 +9,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mathdesign.cli.interrupts import insisting
-from mathdesign.cli.session import EXIT_FAILURE, STOPPED, Session, guarded, plain_output
+from mathdesign.cli.session import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILURE,
+    STOPPED,
+    Session,
+    guarded,
+    plain_output,
+)
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
 from mathdesign.spec.quantities import QuantityError, seconds, share
@@ -311,14 +318,20 @@ def search(
 
 @app.command()
 def evidence(
+    description: Annotated[
+        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+    ] = None,
     table: Annotated[
-        Path, typer.Option("--table", help="Trained networks: all of the space, or a part.")
-    ],
-    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
-    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+        Path | None,
+        typer.Option("--table", help="Trained networks: a file, or the folder of a description's."),
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
     budget: Annotated[
-        str, typer.Option("--budget", help="A metric and its range of quantiles.")
-    ] = "macs=10%..95%",
+        str | None, typer.Option("--budget", help="A budget kind and its range of quantiles.")
+    ] = None,
     quantiles: Annotated[int, typer.Option("--quantiles", min=2, help="Budgets.")] = 18,
     positions: Positions = None,
     out: Out = None,
@@ -327,13 +340,22 @@ def evidence(
 ) -> None:
     """What an objective's picks miss, on a table of networks that were really trained.
 
+    Example: mathdesign evidence accel_nasbench --table accel_nasbench.csv.gz --out runs/accel
     Example: mathdesign evidence --table sss.csv --space nats_size --target val_acc_cifar10
     """
+    from mathdesign.cli import described as describing
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
+    if description is not None and space is None and positions is None:
+        asked = describing.Asked(description, table, target, budget, quantiles, out)
+        _end(session, lambda: describing.evidence(session, asked))
+    if description is not None or table is None or space is None or target is None:
+        words = "evidence: accepted: a description, or --table, --space and --target without one"
+        _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
-    _end(session, lambda: evidencing.evidence(session, measured, budget, quantiles, out))
+    share = budget or "macs=10%..95%"
+    _end(session, lambda: evidencing.evidence(session, measured, share, quantiles, out))
 
 
 @app.command()
@@ -376,9 +398,16 @@ def latency(
 
 @app.command()
 def calibrate(
-    table: Annotated[Path, typer.Option("--table", help="Trained networks: CSV or Parquet.")],
-    space: Annotated[str, typer.Option("--space", help="A named space, e.g. nats_size.")],
-    target: Annotated[str, typer.Option("--target", help="The column of accuracies.")],
+    description: Annotated[
+        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Trained networks: CSV or Parquet.")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
     labels: Annotated[
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
@@ -390,11 +419,19 @@ def calibrate(
 ) -> None:
     """Fit an objective's weights on a few trained networks, or say that labels do not help.
 
+    Example: mathdesign calibrate accel_nasbench --table accel_nasbench.csv.gz --labels 200
     Example: mathdesign calibrate --table sss.csv --space nats_size --target val_acc_cifar10
     """
+    from mathdesign.cli import described as describing
     from mathdesign.cli import evidence as evidencing
 
     session = Session(json, quiet)
+    if description is not None and space is None and positions is None:
+        asked = describing.Asked(description, table, target, None, 0, out)
+        _end(session, lambda: describing.calibrate(session, asked, labels, seed))
+    if description is not None or table is None or space is None or target is None:
+        words = "calibrate: accepted: a description, or --table, --space and --target without one"
+        _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
     _end(session, lambda: evidencing.calibrate(session, measured, labels, seed, out))
 

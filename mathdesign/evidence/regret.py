@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from mathdesign.evidence.denoise import cross_validated
+from mathdesign.evidence.ranks import ranked
 from mathdesign.files import png
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.slot_space import TableSpace
@@ -27,11 +29,8 @@ from mathdesign.spaces.lists.nats_size import last_stage_entropy
 from mathdesign.spaces.lists.pose import log_values
 from mathdesign.surrogate.features import features_of, matrix
 
-#: Of the denoising ensemble.
-FOLDS, ROUNDS, LEAVES, RATE = 5, 400, 31, 0.05
 DEFAULT, CELLS, RANDOM = "log widths", "cell entropy", "random"
 DEFAULTS = (DEFAULT, CELLS)
-RESAMPLES = 200
 #: Values of an objective this close (relative) are equal.
 SAME = 1e-9
 
@@ -85,21 +84,9 @@ def denoised(points: IntArray, labels: FloatArray, space: TableSpace, seed: int 
 
     On the slots' values; where options have no order, on what a predictor sees of them.
     """
-    import lightgbm
-
     ordered = all(slot.values is not None for slot in space.slots)
-    values = space.values(points) if ordered else matrix(features_of(space), points)
-    settings = {
-        "objective": "regression", "num_leaves": LEAVES, "learning_rate": RATE, "seed": seed,
-        "min_data_in_leaf": 5, "num_threads": 1, "deterministic": True, "verbose": -1,
-    }  # fmt: skip
-    folds = np.random.default_rng(seed).permutation(len(labels)) % FOLDS
-    found = np.zeros(len(labels))
-    for fold in range(FOLDS):
-        test = folds == fold
-        data = lightgbm.Dataset(values[~test], labels[~test])
-        found[test] = lightgbm.train(settings, data, ROUNDS).predict(values[test])
-    return found
+    features = space.values(points) if ordered else matrix(features_of(space), points)
+    return cross_validated(features, labels, seed)
 
 
 def pick(
@@ -136,7 +123,7 @@ def regrets(
             same = np.flatnonzero(k & (values >= top - SAME * max(1.0, abs(top))))
             equal.append(same)
             picks.append(tuple(map(int, points[same[0]])) if proven is None else proven)
-        spearman, kendall = _ranks(values, labels, seed) if np.ptp(values) else (None, None)
+        spearman, kendall = ranked(values, labels, seed) if np.ptp(values) else (None, None)
         found = tuple(float(labels[i].mean()) for i in equal)
         missed = tuple(float(b[0]) - y for b, y in zip(best, found))
         smooth = float(np.mean([b[1] - clean[i].mean() for b, i in zip(best, equal)]))
@@ -160,29 +147,6 @@ def picture(found: Sequence[Regret], budgets: Sequence[int], metric: str, target
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return png(figure)
-
-
-def _ranks(values: FloatArray, labels: FloatArray, seed: int) -> Any:
-    """Spearman and Kendall with 95% bootstrap intervals over rows.
-
-    At most 2,000 rows are drawn each time, and deviations shrunk by sqrt(drawn / rows) to those of
-    the whole table (the m-out-of-n bootstrap, Bickel, Goetze and van Zwet 1997).
-    """
-    from scipy.stats import kendalltau, spearmanr
-
-    rng = np.random.default_rng(seed)
-    found = []
-    for measure in (spearmanr, kendalltau):
-        drawn = []
-        for _ in range(RESAMPLES):
-            rows = rng.integers(0, len(labels), min(2000, len(labels)))
-            drawn.append(float(measure(values[rows], labels[rows]).statistic))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        value = float(measure(values, labels).statistic)
-        shrink = min(1.0, (2000 / len(labels)) ** 0.5)
-        interval = (value + shrink * (float(end) - value) for end in (low, high))
-        found.append((value, *interval))
-    return found
 
 
 def as_data(found: Sequence[Regret], space: TableSpace) -> list[Mapping[str, Any]]:

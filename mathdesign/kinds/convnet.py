@@ -8,9 +8,11 @@ from typing import Any
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
 from mathdesign.metrics.base import CountingProfile
-from mathdesign.programs.base import rounded_up
+from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.convnet import parts, rows
+from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
@@ -18,6 +20,7 @@ from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import (
+    Cells,
     Check,
     Kind,
     ReadsImages,
@@ -38,6 +41,8 @@ STAGE_HEADER = (
 #: The profile that counts what is built.
 BUILT: CountingProfile = "macs"
 FIGURES = ("entropy", "depth_penalty", EFFECTIVENESS)
+VOLUME = "volume"
+"""Reported where it is part of the objective."""
 
 
 class Convnet(Kind[Spec, PosedChain, Network]):
@@ -48,7 +53,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     spec = Spec
     program = DesignProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
+        "format", "network", "metrics", *FIGURES, VOLUME, "budgets", "certificate", "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
@@ -97,6 +102,35 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         point = network.point
         return point if len(point) == len(posed.program.variables) else None
 
+    def is_choice(self, path: str) -> bool:
+        """Common words of a stage, and those that set decisions of its family."""
+        return rows.is_choice(path)
+
+    def row_points(self, posed: PosedChain, cells: Cells) -> list[IntArray]:
+        """See :mod:`mathdesign.spaces.convnet.rows`."""
+        return rows.row_points(posed, cells)
+
+    def rival_objectives(self, spec: Spec) -> dict[str, dict[str, Any]]:
+        """The log-volume, DeepMAD's forms, MAE-DET's, the entropy of the whole main path."""
+        last = [0.0] * (len(scale_names(spec)) - 1) + [1.0]
+        path = {"variant": "paper", "weights": last, "depth_penalty": 0.0}
+        return {
+            "volume": {"volume": {}},
+            "deepmad (code)": {"entropy": {"variant": "tinynas", "depth_stages": "all"}},
+            "deepmad (paper)": {"entropy": {"variant": "paper"}},
+            "deepmad (no penalty)": {"entropy": {"variant": "tinynas", "depth_penalty": 0.0}},
+            "mae-det": {"entropy": {"variant": "mae_det"}},
+            "path entropy": {"entropy": path},
+        }
+
+    def parts(self, posed: PosedChain, points: IntArray) -> dict[str, FloatArray]:
+        """Logarithms of choices, by stage (:mod:`mathdesign.spaces.convnet.parts`)."""
+        return parts.parts(posed, points)
+
+    def weighted(self, spec: Spec, multipliers: Mapping[str, float]) -> dict[str, Any]:
+        """A log-volume with lists by stage."""
+        return parts.weighted(len(spec.space.stages), multipliers)
+
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
         assert solution.objective is not None
@@ -124,8 +158,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return Network.from_dict(data["network"])
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Entropy, depth penalty and effectiveness."""
-        return {name: float(data[name]) for name in FIGURES}
+        """Entropy, depth penalty and effectiveness; the log-volume where it is maximised."""
+        names = (*FIGURES, VOLUME) if VOLUME in data else FIGURES
+        return {name: float(data[name]) for name in names}
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
@@ -159,8 +194,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return TextTable(network.name, STAGE_HEADER, rows, 2)
 
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Effectiveness, entropy, depth penalty."""
-        names = ("entropy", "depth_penalty")
+        """Effectiveness, entropy, depth penalty, and the log-volume where it is maximised."""
+        names = [name for name in ("entropy", "depth_penalty", VOLUME) if name in figures]
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
@@ -185,6 +220,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         network.point,
         counting=posed.spec.counting,
         entropy=posed.entropy,
+        volume=posed.volume,
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
@@ -194,4 +230,6 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     if posed.effectiveness is not None:
         uses.append(BudgetUse(EFFECTIVENESS, found.effectiveness, posed.effectiveness))
     figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
+    if posed.volume is not None:
+        figures[VOLUME] = found.volume
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

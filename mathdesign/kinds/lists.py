@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.programs.base import Program
+from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Check, Kind, Lifted, Recount, TextTable, Watch, unwatched
+from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable, Watch, unwatched
 from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -116,6 +116,26 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         except TableError:
             return None
 
+    def row_words(self, spec: ListSpec) -> dict[str, str]:
+        """A column a slot, called as the slot."""
+        return {slot.name: slot.name for slot in spec.table_space().slots}
+
+    def row_points(self, posed: PosedList, cells: Cells) -> list[IntArray]:
+        """One point a row."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: [cell[0] for cell in column] for name, column in cells.items()})
+        return list(posed.space.points(frame)[:, None, :])
+
+    def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
+        """The entropy of cells; the sum of log widths, where there are widths."""
+        slots = spec.table_space().slots
+        if spec.space.family == CELLS:
+            return {"cell entropy": {"entropy": True}}
+        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+            return {}
+        return {"log widths": {"log_values": [1.0] * len(slots)}}
+
     def settled(self, posed: PosedList, program: Program, solution: Solution) -> Solution:
         """The better of the solver's answer and the best measured row, where rows are known."""
         if posed.one_shot is None:
@@ -126,6 +146,19 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def lifted(self, posed: PosedList) -> Lifted:
         """Without distances: what was measured may be the answer too."""
         return Lifted(replace(posed.program, distances=()))
+
+    def parts(self, posed: PosedList, points: IntArray) -> dict[str, FloatArray]:
+        """Logarithms of the values, where the slots have positive ones."""
+        slots = posed.space.slots
+        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+            return {}
+        logs = np.log(posed.space.values(points))
+        return {slot.name: logs[:, i] for i, slot in enumerate(slots)}
+
+    def weighted(self, spec: ListSpec, multipliers: Mapping[str, float]) -> dict[str, Any]:
+        """The sum of logarithms of values by these weights."""
+        names = [slot.name for slot in spec.table_space().slots]
+        return {"log_values": {name: round(multipliers.get(name, 1.0), 4) for name in names}}
 
     def option_space(self, spec: ListSpec) -> TableSpace:
         """Its slots and costs."""

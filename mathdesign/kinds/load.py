@@ -166,7 +166,7 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
-        schema = _faults(document, error, model)
+        schema = schema_faults(document, error, model)
         more = [document.fault(*fault) for fault in _beyond(document, error, aimless)]
         raise SpecError(
             [*document.faults, *_without_twins(schema, document.faults), *more]
@@ -270,7 +270,9 @@ def _repair(
         return
 
 
-def _faults(document: Document, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+def schema_faults(
+    document: Document, error: ValidationError, model: type[BaseModel]
+) -> list[Fault]:
     """Pydantic's errors as faults with positions, one per place."""
     found: dict[tuple[str | int, ...], Fault] = {}
     for item in error.errors(include_url=False):

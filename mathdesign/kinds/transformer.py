@@ -11,11 +11,12 @@ from typing import Any
 from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
-from mathdesign.programs.base import Limit, rounded_up
+from mathdesign.programs.base import IntArray, Limit, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import (
+    Cells,
     Check,
     Kind,
     Lifted,
@@ -27,6 +28,7 @@ from mathdesign.spaces.kind import (
     refuse_heavy,
     unwatched,
 )
+from mathdesign.spaces.transformer import rows
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
@@ -130,6 +132,22 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
     def reported(self, posed: PosedTransformer) -> tuple[str, ...]:
         """Without the rows that are rules of the space."""
         return posed.spec.columns()
+
+    def is_choice(self, path: str) -> bool:
+        """Words of a stack that the program decides."""
+        return rows.is_choice(path)
+
+    def row_points(self, posed: PosedTransformer, cells: Cells) -> list[IntArray]:
+        """See :mod:`mathdesign.spaces.transformer.rows`."""
+        return rows.row_points(posed, cells)
+
+    def rival_objectives(self, spec: TransformerSpec) -> dict[str, dict[str, Any]]:
+        """The log-volume, the entropy, and the parameters beside the embeddings."""
+        return {
+            "volume": {"metric": "volume"},
+            "entropy": {"metric": "entropy"},
+            "non-embedding params": {"metric": "non_embedding_params"},
+        }
 
     def recheck(self, posed: PosedTransformer, network: Transformer, solution: Solution) -> Recount:
         """Counted from the network's plain words (:mod:`mathdesign.validators.transformer`)."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 
-from mathdesign.programs.base import IntArray, Limit, Point, Program, Reach, whole
+from mathdesign.programs.base import FloatArray, IntArray, Limit, Point, Program, Reach, whole
 from mathdesign.programs.evaluate import Evaluator, Scores
 from mathdesign.programs.reach import count, extreme, least_effectiveness
 from mathdesign.programs.stages import Chain, Decision, Derived, Objective, Stage
@@ -64,6 +64,11 @@ class DesignProblem(Chain, Program):
     def value(self, point: Point) -> float:
         """The objective of a point."""
         return float(self.scores(point).objective[0])
+
+    def values(self, points: Sequence[Point]) -> FloatArray:
+        """All at once, by the vectorised evaluator; whether they are points is not checked."""
+        rows = np.array(points, dtype=np.int64).reshape(-1, len(self.variables))
+        return self.evaluator(rows).objective if len(rows) else np.zeros(0)
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""

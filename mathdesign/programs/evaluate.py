@@ -22,6 +22,7 @@ from mathdesign.programs.base import (
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain, Monomial, Repeat, Stage
 
 CHUNK = 8192
+SCORES = ("entropy", "penalty", "volume", "effectiveness", "objective", "feasible")
 
 Symbols = dict[str, IntArray]
 
@@ -30,13 +31,15 @@ Symbols = dict[str, IntArray]
 class Scores:
     """Values of ``n`` candidates, each array of shape ``(n,)``.
 
-    ``effectiveness`` is the maximum over the problem's prefixes (0 if it has none); ``feasible``
+    ``volume`` is the sum of logarithms of choices, constant included; ``effectiveness`` is the
+    maximum over the problem's prefixes (0 if it has none); ``feasible``
     says whether rules, budgets and effectiveness hold; ``objective`` ignores feasibility.
     """
 
     metrics: dict[str, IntArray]
     entropy: FloatArray
     penalty: FloatArray
+    volume: FloatArray
     effectiveness: FloatArray
     objective: FloatArray
     feasible: BoolArray
@@ -82,7 +85,8 @@ class Evaluator:
         entropy = self._entropy(symbols, log_width)
         penalty = self._penalty(symbols)
         effectiveness = self._effectiveness(log_width, layers)
-        objective = entropy - penalty
+        volume = self._volume(symbols)
+        objective = entropy - penalty + volume
         for metric, weight in self.problem.objective.metric_weights:
             objective = objective + weight * metrics[metric]
         feasible = self._rules_hold(points) & self._budgets_hold(metrics, len(points))
@@ -91,7 +95,9 @@ class Evaluator:
             feasible &= effectiveness <= self.problem.effectiveness.limit * (
                 1 + EFFECTIVENESS_TOLERANCE
             )
-        return Scores(metrics, entropy, penalty, effectiveness, saturated(objective), feasible)
+        return Scores(
+            metrics, entropy, penalty, volume, effectiveness, saturated(objective), feasible
+        )
 
     def _symbols(self, points: IntArray) -> list[Symbols]:
         """The value of every symbol of every stage, contiguous arrays of shape ``(n,)``."""
@@ -138,6 +144,13 @@ class Evaluator:
                 total += scale.weight * np.log(scale.area * width) * entropy
             else:
                 total += scale.weight * (np.log(width) + entropy)
+        return total
+
+    def _volume(self, symbols: list[Symbols]) -> FloatArray:
+        objective = self.problem.objective
+        total: FloatArray = np.full(len(symbols[0][PREV]), objective.constant)
+        for log in objective.logs:
+            total += log.weight * np.log(symbols[log.stage][log.decision])
         return total
 
     def _penalty(self, symbols: list[Symbols]) -> FloatArray:
@@ -204,8 +217,5 @@ def stage_log_width(stage: Stage, values: Symbols) -> FloatArray:
 def _joined(parts: list[Scores], metrics: tuple[str, ...]) -> Scores:
     return Scores(
         {m: np.concatenate([p.metrics[m] for p in parts]) for m in metrics},
-        *(
-            np.concatenate([getattr(p, name) for p in parts])
-            for name in ("entropy", "penalty", "effectiveness", "objective", "feasible")
-        ),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in SCORES),
     )

@@ -224,14 +224,28 @@ class DepthPenalty:
 
 
 @dataclass(frozen=True, slots=True)
+class LogTerm:
+    """``weight * ln(value of a decision of a stage)``; any decision, the depth among them.
+
+    A weighted sum of logarithms of monomials is a sum of these: it is linear in the logarithms of
+    the choices, so that under posynomial budgets its relaxation is a geometric program.
+    """
+
+    stage: int
+    decision: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
-    """Maximise entropy minus depth penalty plus weighted metrics.
+    """Maximise entropy minus depth penalty, plus logarithms of choices, plus weighted metrics.
 
     With ``combine='product'`` (DeepMAD) the entropy is
     ``sum_i weight_i * ln(area_i * width_i) * E_i``; with ``'sum'`` (MAE-DET)
     ``sum_i weight_i * (ln(width_i) + E_i)``. ``E_i = log_factor * (log-width of the prefix)``:
     1.0 in the paper, 0.5 in the published code (logarithm of a square root).
-    ``metric_weights`` adds ``weight * metric`` for each pair.
+    ``metric_weights`` adds ``weight * metric`` for each pair, ``logs`` its terms (the log-volume)
+    and ``constant`` what no choice changes, such as the worth of units that are always there.
     """
 
     scales: tuple[Scale, ...] = ()
@@ -239,6 +253,8 @@ class Objective:
     combine: Literal["product", "sum"] = "product"
     depth_penalty: DepthPenalty | None = None
     metric_weights: tuple[tuple[str, float], ...] = ()
+    logs: tuple[LogTerm, ...] = ()
+    constant: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -321,6 +337,12 @@ class Chain:
             if metric not in self.metrics:
                 raise ValueError(f"weight of unknown metric {metric!r}")
             refuse_infinite(f"weight of {metric}", weight)
+        refuse_infinite("constant of the objective", objective.constant)
+        for log in objective.logs:
+            where = f"{self.stages[log.stage].name}.{log.decision}"
+            if (log.stage, log.decision) not in self.columns:
+                raise ValueError(f"logarithm of unknown decision {where!r}")
+            refuse_infinite(f"weight of ln {where}", log.weight)
         logs = self._largest_logs()
         terms = [abs(w) * float(self._largest(metric)) for metric, w in objective.metric_weights]
         for scale in objective.scales:
@@ -328,7 +350,11 @@ class Chain:
             width = math.log(max(scale.area, 1) * self.stages[scale.stage].domain(WIDTH)[-1])
             product = objective.combine == "product"
             terms.append(abs(scale.weight) * (width * entropy if product else width + entropy))
-        refuse_overflow("the objective", sum(terms))
+        terms += [
+            abs(log.weight) * math.log(self.stages[log.stage].domain(log.decision)[-1])
+            for log in objective.logs
+        ]
+        refuse_overflow("the objective", sum(terms) + abs(objective.constant))
 
     def _largest_logs(self) -> list[float]:
         """An upper limit of the absolute log-width up to each stage."""

@@ -12,7 +12,7 @@ from typing import Any
 from mathdesign.result import Design
 
 #: Figures that mean something only beside the same objective.
-OF_OBJECTIVE = frozenset({"objective", "bound", "entropy", "depth_penalty"})
+OF_OBJECTIVE = frozenset({"objective", "bound", "entropy", "depth_penalty", "volume"})
 LONGEST = 80
 #: So many differences of what was asked are told.
 MOST_TOLD = 3

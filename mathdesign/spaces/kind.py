@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.programs.base import Limit, Program
+from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
 from mathdesign.spec.blocks import Specification
@@ -23,6 +23,10 @@ from mathdesign.spec.faults import CrossFault, SpecError
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+Cells = Mapping[str, Sequence[tuple[Any, ...]]]
+"""What the rows of a table say: word of the space -> a cell a row; a cell lists blocks or layers."""
 
 
 class NamedNetwork(Protocol):
@@ -225,6 +229,41 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def option_space(self, spec: S) -> TableSpace | None:
         """The slots and costs of a space of option lists, which predictors are fitted on."""
         return None
+
+    # ---- tables of trained networks --------------------------------------------------------------
+
+    def is_choice(self, path: str) -> bool:
+        """Whether the word at ``path`` of ``space`` is decided by the program.
+
+        Any other word is part of the space: rows that differ in it belong to different programs.
+        """
+        return False
+
+    def row_words(self, spec: S) -> Mapping[str, str]:
+        """Word -> the column that says it, where a table need not be told how to be read."""
+        return {}
+
+    @abc.abstractmethod
+    def row_points(self, posed: P, cells: Cells) -> list[IntArray]:
+        """The points of each row, shape ``(points, ...)``: its value is the mean of theirs.
+
+        Raises ``TableError`` for a row that is no network of the space.
+        """
+
+    def rival_objectives(self, spec: S) -> Mapping[str, Mapping[str, Any]]:
+        """What may be maximised over the space, as ``objective:`` says it; the default first."""
+        return {}
+
+    def parts(self, posed: P, points: IntArray) -> Mapping[str, FloatArray]:
+        """What the default objective adds up, by name, shape ``(points,)`` each; empty: no sum.
+
+        ``posed`` is the program of the first of :meth:`rival_objectives`.
+        """
+        return {}
+
+    def weighted(self, spec: S, multipliers: Mapping[str, float]) -> Mapping[str, Any]:
+        """The ``objective:`` whose :meth:`parts` count so many times as the default's."""
+        return {}
 
     # ---- independent checks ----------------------------------------------------------------------
 

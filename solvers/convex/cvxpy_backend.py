@@ -111,13 +111,13 @@ def solve_relaxation(relaxation: Relaxation, limit_s: float) -> tuple[str, float
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an inaccurate solution is not used as a bound
-            program.solve(solver=cp.CLARABEL, time_limit=max(limit_s, 0.01))
+            program.solve(solver=cp.CLARABEL, gp=relaxation.gp, time_limit=max(limit_s, 0.01))
     except cp.error.SolverError as error:
         return str(error), math.inf
     status = str(program.status)
     if status != cp.OPTIMAL:
         return status, math.inf
-    return status, loosened(relaxation.unit * float(program.value))
+    return status, loosened(relaxation.objective(float(program.value)))
 
 
 def coordinates(relaxation: Relaxation) -> dict[tuple[int, str], float] | None:
@@ -152,6 +152,10 @@ def interval_bound(problem: DesignProblem) -> float:
             total += scale.weight * math.log(scale.area * width) * entropy
         else:
             total += scale.weight * (math.log(width) + entropy)
+    total += objective.constant
+    for log in objective.logs:
+        domain = problem.stages[log.stage].domain(log.decision)
+        total += log.weight * math.log(domain[-1 if log.weight > 0 else 0])
     if objective.depth_penalty is not None:
         total -= objective.depth_penalty.weight
     return loosened(total)

@@ -18,6 +18,8 @@ the first jointly convex (the second summand is a perspective: the cone
 * a scale :math:`z_iW_i`, with :math:`z_i=\ln(r_i^2w_i)`, both within their ranges and not negative:
   the least of the two McCormick planes and, with :math:`s=\sqrt{z_iW_i}\in[s_l,s_u]`,
   :math:`s^2\le(s_l+s_u)s-s_ls_u` for the concave :math:`s\le\sqrt{zW}`;
+* a logarithm :math:`\omega\ln v` of a choice is linear in :math:`x`; of a depth, :math:`\omega\ln(1+M)`
+  is concave for :math:`\omega>0` and at most its chord for :math:`\omega<0`;
 * the depth penalty above a cap by its tangent, as in :mod:`mathdesign.solvers.minlp.model`.
 
 Effectiveness :math:`D\ln D-D\ln\rho_0\le W` is convex as it stands.
@@ -49,6 +51,7 @@ from mathdesign.solvers.convex.coordinates import (
     repeats,
     whole_box,
 )
+from mathdesign.solvers.convex.geometric import Geometric, is_geometric
 
 LEAST_LIMIT = 1e-300
 
@@ -57,12 +60,19 @@ LEAST_LIMIT = 1e-300
 class Relaxation:
     """The cvxpy program (maximise, in multiples of ``unit``) and its variables.
 
-    ``coordinate[(stage, decision)]`` is :math:`x` or :math:`M`.
+    ``coordinate[(stage, decision)]`` is :math:`x` or :math:`M`. ``gp``: a geometric program, to be
+    solved by ``program.solve(gp=True)``; its objective is ``constant + unit * ln(value)``.
     """
 
     program: Any
     unit: float
     coordinate: dict[tuple[int, str], Any]
+    gp: bool = False
+    constant: float = 0.0
+
+    def objective(self, value: float) -> float:
+        """The design problem's objective where the program's is ``value``."""
+        return self.constant + self.unit * math.log(value) if self.gp else self.unit * value
 
 
 def refuses(problem: DesignProblem) -> str | None:
@@ -80,9 +90,15 @@ def refuses(problem: DesignProblem) -> str | None:
 
 
 def to_cvxpy(problem: DesignProblem, box: Box | None = None) -> Relaxation:
-    """The relaxation over ``box`` (default: the whole space). Raises ``ValueError`` if refused."""
+    """The relaxation over ``box`` (default: the whole space). Raises ``ValueError`` if refused.
+
+    Of the whole space it is handed out as a geometric program where it is one (:mod:`.geometric`).
+    """
     if reason := refuses(problem):
         raise ValueError(reason)
+    if box is None and is_geometric(problem):
+        found = Geometric(problem)
+        return Relaxation(found.program, found.unit, found.coordinate, True, found.constant)
     return _Relax(problem, box or whole_box(problem)).run()
 
 
@@ -98,7 +114,8 @@ class _Relax(Coordinates):
         self._budgets()
         self._effectiveness(cp)
         unit = self._largest_entropy()
-        objective = (self._entropy(cp) - self._penalty(cp, unit)) * (1.0 / unit)
+        entropy = self._entropy(cp) + self._logs(cp)
+        objective = (entropy - self._penalty(cp, unit)) * (1.0 / unit)
         for metric, weight in self.problem.objective.metric_weights:
             if weight > 0:
                 objective = objective + self._over(metric, weight / unit)
@@ -214,6 +231,24 @@ class _Relax(Coordinates):
                 total = total + weight * product
         return total
 
+    def _logs(self, cp: Any) -> Any:
+        """Logarithms of choices, never below their value."""
+        total: Any = self.problem.objective.constant
+        for log in self.problem.objective.logs:
+            if log.decision != DEPTH:
+                total = total + log.weight * self.x[log.stage][log.decision]
+                continue
+            least, most = self.box[log.stage, DEPTH]
+            blocks = self.blocks[log.stage]
+            if most <= least:
+                total = total + log.weight * math.log1p(least)
+            elif log.weight > 0:
+                total = total + log.weight * cp.log1p(blocks)
+            else:
+                slope = (math.log1p(most) - math.log1p(least)) / (most - least)
+                total = total + log.weight * (math.log1p(least) + slope * (blocks - least))
+        return total
+
     def _scale(self, cp: Any, stage: int, z: Any, z_range: Range) -> Any:
         """A new variable at most ``z W``, relaxed from above. Both factors are >= 0."""
         w, (low, high) = self.log_width[stage], self.log_width_range[stage]
@@ -255,4 +290,7 @@ class _Relax(Coordinates):
             top = math.log(scale.area) + self.span[scale.stage][WIDTH][1]
             reach = objective.log_factor * self.log_width_range[scale.stage][1]
             largest += scale.weight * reach * max(top, 1.0)
+        for log in objective.logs:
+            ends = self.problem.stages[log.stage].domain(log.decision)
+            largest += abs(log.weight) * math.log(ends[-1])
         return max(largest, 1.0)

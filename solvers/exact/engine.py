@@ -195,22 +195,12 @@ class _Run:
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:
         """A point of the problem as indices of variables; ``None`` if it leaves the space."""
-        index = np.zeros(len(self.lowered.model.size), dtype=np.int64)
-        for (s, name), j, value in zip(self.problem.variables, self.lowered.column_variable, point):
-            domain = self.problem.stages[s].domain(name)
-            if value not in domain:
-                return None
-            index[j] = domain.index(value)
-        self.kernels.follow_sources(self.tree.model, index)
+        index = self.lowered.index(point)
+        if index is not None:
+            self.kernels.follow_sources(self.tree.model, index)
         return index
 
     def _accept(self, index: IntArray | None) -> None:
         """Make a point the incumbent if the evaluator finds it feasible and better."""
-        if index is None:
-            return
-        point = tuple(
-            self.problem.stages[s].domain(name)[index[j]]
-            for (s, name), j in zip(self.problem.variables, self.lowered.column_variable)
-        )
-        if self.best.offer(point):
+        if index is not None and self.best.offer(self.lowered.point(index)):
             self.tree.incumbent = self.best.cutoff

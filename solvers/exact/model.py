@@ -11,13 +11,25 @@ table; so a step function needs no special case. Then, with :math:`V = M x`,
     \text{log-width of a prefix} &= \text{affine in } (x, M, V) .
 
 The first line is jointly convex in (x, M, V) (the second summand is a perspective function), the
-second linear: the only thing left to relax in either is the product :math:`V = M x` itself.
+second linear: the only thing left to relax in either is the product :math:`V = M x` itself. A
+logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave.
+
+**Depths apart.** A depth that only costs and logarithms read, under an objective with logarithms,
+is put otherwise: :math:`M = \lambda n` with :math:`\lambda\in\{0,1\}`, whether there is a further
+block, and :math:`n\ge 1`, how many, one more variable with :math:`\mu=\ln n`. Then
+:math:`M e^{p x} = \lambda\, e^{(p V + V_\mu)/\lambda}` with :math:`V = \lambda x`,
+:math:`V_\mu = \lambda\mu`: the perspective above for a depth of at most two blocks, of a monomial
+with one more symbol. Where :math:`\lambda` is fixed nothing is left to relax in the costs; where it
+is open, the product of a number of at most 1 is, not one of up to 59 blocks. The logarithm
+:math:`\ln(1+\lambda e^\mu)` is over-estimated by :math:`\lambda` times a line in :math:`\mu`, linear
+in :math:`(\lambda, V_\mu)` (:func:`~.kernels.terms.build_extra`). With :math:`\lambda=0` all values of
+:math:`n` are one design; the least of its box stands for it, so that others may be cut off.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -47,6 +59,10 @@ class BoxModel(NamedTuple):
     follow: IntArray
     """(n, values) index of a derived variable for each index of its source."""
     is_depth: IntArray
+    pair: IntArray
+    """(G, 3) depths apart: lambda, n, and their product."""
+    pair_weight: FloatArray
+    """(G,) weight of ln(1 + lambda n)."""
     product: IntArray
     """(Q, 2) depth variable M and variable x of each product V = M x."""
     sig_depth: IntArray
@@ -91,7 +107,9 @@ class BoxModel(NamedTuple):
     scale_area: FloatArray
     """(scales,) logarithm of the area."""
     additive: FloatArray
-    """(1 + n + Q,) constant, linear parts of an additive objective (MAE-DET's form)."""
+    """(1 + n + Q,) constant, linear parts of an additive objective: MAE-DET's form, log-volume."""
+    log_depth: FloatArray
+    """(n,) weight of ln(1 + M) of each depth."""
     prefix_end: IntArray
     prefix_log: FloatArray
     """(prefixes,) logarithm of the effectiveness limit."""
@@ -111,10 +129,45 @@ class BoxModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A model, and the way back: which variable holds each column of a point."""
+    """A model, and the way between points and indices of variables.
 
+    ``column_variable`` holds the variable of each column of a point; ``further`` that of ``n`` for
+    columns of depths apart.
+    """
+
+    problem: DesignProblem
     model: BoxModel
     column_variable: tuple[int, ...]
+    further: Mapping[int, int]
+
+    def index(self, point: Sequence[int]) -> IntArray | None:
+        """A point as indices (derived variables still to follow), ``None`` if outside."""
+        index = np.zeros(len(self.model.size), dtype=np.int64)
+        for c, (j, value) in enumerate(zip(self.column_variable, point)):
+            s, name = self.problem.variables[c]
+            domain = self.problem.stages[s].domain(name)
+            if value not in domain:
+                return None
+            at = domain.index(value)
+            if c in self.further:
+                ones = domain[0] == 1  # the first value of n belongs to the second depth
+                index[j] = min(at, 1) if ones else 0
+                at, j = max(at - ones, 0), self.further[c]
+            index[j] = at
+        return index
+
+    def point(self, index: IntArray) -> tuple[int, ...]:
+        """The point of indices."""
+        value = self.model.value
+        found = []
+        for c, j in enumerate(self.column_variable):
+            s, name = self.problem.variables[c]
+            if c in self.further:
+                n = self.further[c]
+                found.append(1 + int(value[j, index[j]] * value[n, index[n]]))
+            else:
+                found.append(self.problem.stages[s].domain(name)[index[j]])
+        return tuple(found)
 
 
 @dataclass(slots=True)
@@ -122,22 +175,23 @@ class _Variables:
     domains: list[tuple[int, ...]]
     source: list[int]
     index: dict[tuple[int, str], int]
+    further: dict[int, int]
+    """By stage: n of a depth apart."""
 
 
 def lower(problem: DesignProblem) -> Lowered:
     """The problem as arrays. Pure; takes milliseconds."""
-    variables = _variables(problem)
+    variables = _variables(problem, _apart(problem))
     products = _Products()
     signatures = _signatures(problem, variables, products)
-    ends = sorted(
-        {s.stage for s in problem.objective.scales}
-        | set(problem.effectiveness.prefixes if problem.effectiveness else ())
-    )
+    ends = sorted(_read_ends(problem))
+    pairs = _pairs(problem, variables, products)
     widths = _widths(problem, variables, products, ends)
     rules = _rules(problem, variables)
     rows = _rows(problem)
     model = BoxModel(
         **_domain_arrays(problem, variables),
+        **pairs,
         product=_table(products.pairs, 2),
         **signatures,
         once_scaled=signatures["once"] * rows["row_scale"],
@@ -149,15 +203,48 @@ def lower(problem: DesignProblem) -> Lowered:
         **_prefixes(problem, ends),
         **rules,
     )
-    return Lowered(model, tuple(variables.index[v] for v in problem.variables))
+    further = {problem.columns[s, DEPTH]: j for s, j in variables.further.items()}
+    columns = tuple(variables.index[v] for v in problem.variables)
+    return Lowered(problem, model, columns, further)
 
 
-def _variables(problem: DesignProblem) -> _Variables:
-    result = _Variables([], [], {})
+def _read_ends(problem: DesignProblem) -> set[int]:
+    """The stages up to which a log-width is read."""
+    scales = {scale.stage for scale in problem.objective.scales if scale.weight}
+    return scales | set(problem.effectiveness.prefixes if problem.effectiveness else ())
+
+
+def _apart(problem: DesignProblem) -> set[int]:
+    """The stages whose depth is put as lambda times n."""
+    objective, last = problem.objective, max(_read_ends(problem), default=-1)
+    if not objective.logs:
+        return set()
+    read = set(objective.depth_penalty.stages if objective.depth_penalty else ())
+    for rule in problem.rules:
+        read |= {rule.first_stage} if rule.first == DEPTH else set()
+        read |= {rule.second_stage} if rule.second == DEPTH else set()
+    return {
+        s
+        for s, stage in enumerate(problem.stages)
+        if s > last
+        and s not in read
+        and stage.domain(DEPTH)[-1] > 1
+        and all(derived.source != DEPTH for derived in stage.derived)
+    }
+
+
+def _variables(problem: DesignProblem, apart: set[int]) -> _Variables:
+    result = _Variables([], [], {}, {})
     for s, stage in enumerate(problem.stages):
         for decision in stage.decisions:
             result.index[s, decision.name] = len(result.domains)
-            result.domains.append(decision.values)
+            result.source.append(-1)
+            if decision.name != DEPTH or s not in apart:
+                result.domains.append(decision.values)
+                continue
+            result.domains.append((1, 2) if decision.values[0] == 1 else (2,))
+            result.further[s] = len(result.domains)
+            result.domains.append(tuple(v - 1 for v in decision.values if v > 1))
             result.source.append(-1)
         for derived in stage.derived:
             result.index[s, derived.name] = len(result.domains)
@@ -215,9 +302,15 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
         for r, metric in enumerate(rows):
             for monomial in stage.costs.get(metric, ()):
                 coefficient, powers = _powers(problem, variables, s, monomial)
-                key = (variables.index[s, DEPTH], powers)
-                for table, times in zip((once, rest), _split(monomial.repeat)):
-                    table.setdefault(key, [0] * len(rows))[r] += times * coefficient
+                first, later = _split(monomial.repeat)
+                depth, further = variables.index[s, DEPTH], variables.further.get(s)
+                counts = {(depth, powers): (first, later)}
+                if further is not None:  # n times in each further block: a signature of its own
+                    repeated = tuple(sorted((*powers, (further, 1))))
+                    counts = {(depth, powers): (first, 0), (depth, repeated): (0, later)}
+                for key, times in counts.items():
+                    for table, count in zip((once, rest), times):
+                        table.setdefault(key, [0] * len(rows))[r] += count * coefficient
     width = max((len(powers) for _, powers in once), default=0) or 1
     shape = (len(once), width)
     var, power = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -235,6 +328,17 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
         "once": _table(once.values(), len(rows)),
         "rest": _table(rest.values(), len(rows)),
     }
+
+
+def _pairs(problem: DesignProblem, variables: _Variables, products: _Products) -> Arrays:
+    """The depths apart, with the weight of their logarithms."""
+    found, weights = [], []
+    for s, n in variables.further.items():
+        depth = variables.index[s, DEPTH]
+        found.append((depth, n, products(depth, n)))
+        logs = [log for log in problem.objective.logs if (log.stage, log.decision) == (s, DEPTH)]
+        weights.append(sum(log.weight for log in logs))
+    return {"pair": _table(found, 3), "pair_weight": np.array(weights, dtype=np.float64)}
 
 
 def _where_used(n: int, signatures: Arrays) -> IntArray:
@@ -320,6 +424,14 @@ def _objective(
             additive += factor * np.concatenate(parts)
             additive[1 + variables.index[scale.stage, WIDTH]] += scale.weight
         scales = []
+    log_depth = np.zeros(len(variables.domains))
+    additive[0] += objective.constant
+    for log in objective.logs:
+        j = variables.index[log.stage, log.decision]
+        if log.decision == DEPTH:
+            log_depth[j] += 0.0 if log.stage in variables.further else log.weight
+        else:
+            additive[1 + j] += log.weight
     penalty = objective.depth_penalty
     return {
         "scale_end": _ints(ends.index(s.stage) for s in scales),
@@ -327,6 +439,7 @@ def _objective(
         "scale_weight": np.array([s.weight * objective.log_factor for s in scales], np.float64),
         "scale_area": np.array([math.log(s.area) for s in scales], np.float64),
         "additive": additive,
+        "log_depth": log_depth,
         "pen_var": _ints(variables.index[s, DEPTH] for s in penalty.stages)
         if penalty
         else _ints(()),

@@ -49,6 +49,14 @@ class Scoring:
         ]
         self._weights = [(self._metrics.index(m), w) for m, w in objective.metric_weights]
         self._scales = [self._scale_tables(i) for i in range(len(objective.scales))]
+        self._constant = objective.constant
+        self._gains = [
+            (
+                problem.columns[log.stage, log.decision],
+                [log.weight * math.log(v) for v in problem.stages[log.stage].domain(log.decision)],
+            )
+            for log in objective.logs
+        ]
         self._rules = [
             (
                 problem.columns[r.first_stage, r.first],
@@ -70,7 +78,9 @@ class Scoring:
         log_widths = list(itertools.accumulate([log_width for _, log_width, _ in shares]))
         layers = list(itertools.accumulate([count for _, _, count in shares]))
         totals = [sum(column) for column in zip(*[costs for costs, _, _ in shares])]
-        objective = self._entropy(index, log_widths) - self._penalty(index)
+        objective = self._entropy(index, log_widths) - self._penalty(index) + self._constant
+        for column, gains in self._gains:
+            objective += gains[index[column]]
         for m, weight in self._weights:
             objective += weight * totals[m]
         return objective, self._violation(index, totals, log_widths, layers)

@@ -10,6 +10,7 @@ For stage :math:`s` let :math:`t` run over the allowed combinations of its decis
   :math:`\sum_cE_c=E` and :math:`E_{\min}y_{sc}\le E_c\le E_{\max}y_{sc}`;
 * effectiveness, :math:`W\ge\varphi(D)=D\ln(D/\rho_0)` with convex :math:`\varphi` and integer
   :math:`D`, becomes the secants of :math:`\varphi` between consecutive reachable :math:`D`;
+* a logarithm of a choice, :math:`\omega\ln v`, depends on one stage and is linear as such;
 * the depth penalty :math:`Q\ge\beta\exp(\mathrm{spread}(L))`, convex in :math:`L`, becomes tangents,
   added where a solution needs them (:mod:`mathdesign.solvers.milp.search`).
 
@@ -266,6 +267,7 @@ class _Build:
         self._log_widths()
         self._effectiveness(depth)
         self._entropy()
+        self._logs()
         penalty = self._penalty()
         weights = problem.objective.metric_weights
         for metric, weight in weights:
@@ -501,6 +503,28 @@ class _Build:
                 self.objective = self.objective + term * scale.weight
                 most = max(self.out.range_of(entropy)[1], 0.0) * float(logs[-1])
                 self.entropy_limit += max(scale.weight, 0.0) * most
+
+    def _logs(self) -> None:
+        """Logarithms of choices, each as the entry of its combination or its depth."""
+        objective = self.problem.objective
+        for s, columns in enumerate(self.stages):
+            terms = [log for log in objective.logs if log.stage == s]
+            gains = np.zeros(len(columns.x))
+            for log in terms:
+                if log.decision in columns.options:
+                    gains += log.weight * np.log(columns.options[log.decision])
+                else:
+                    assert columns.z is not None
+                    depths = np.array(self.problem.stages[s].domain(DEPTH), dtype=np.float64)
+                    later = Expression(columns.z, log.weight * np.log(depths))
+                    self.objective = self.objective + later
+            if terms:
+                self.objective = self.objective + Expression(columns.x, gains)
+                self.entropy_limit += sum(
+                    abs(log.weight) * math.log(self.problem.stages[s].domain(log.decision)[-1])
+                    for log in terms
+                )
+        self.objective = self.objective + Expression(constant=objective.constant)
 
     def _penalty(self) -> int | None:
         penalty = self.problem.objective.depth_penalty

@@ -7,7 +7,8 @@ integer :math:`k` with :math:`v=v_1+hk` and :math:`\ell=\ln v` instead, unless a
 rule needs its one-hot. With :math:`M=\mathrm{depth}-1`:
 
 .. math::
-    \max\;& \textstyle\sum_i \alpha_i\,(\ln r_i^2+\ell_{w_i})\,f\,W_i - \beta e^{t} - B s \\
+    \max\;& \textstyle\sum_i \alpha_i\,(\ln r_i^2+\ell_{w_i})\,f\,W_i + \sum_j\omega_j\ell_j
+             - \beta e^{t} - B s \\
     \text{s.t. } & W_s = W_{s-1} + a_s + b_s^\top\ell + M_s q_s,\qquad q_s=c_s+d_s^\top\ell \\
     & \textstyle\sum_k (C^0_k + C^1_k M_k)\exp(p_k^\top\ell) \le \text{budget} \\
     & D_i\ln(D_i/\rho_0) \le W_i,\qquad \textstyle\sum_j (L_j-\bar L)^2\le n\,(t+s)^2
@@ -69,7 +70,7 @@ class _Build(Symbols):
         self._rules()
         self._budgets()
         self._effectiveness()
-        terms = [*self._entropy(), *self._penalty()]
+        terms = [*self._entropy(), *self._log_terms(), *self._penalty()]
         terms += [self._metric(m, w) for m, w in self.problem.objective.metric_weights]
         # Solvers keep 1e-6 and drop coefficients of 1e-9: small objectives are stated larger.
         unit = min(1.0, 2.0 ** (math.frexp(self._largest_objective())[1] - 10))
@@ -223,6 +224,20 @@ class _Build(Symbols):
                 terms.append((math.log(scale.area) + width.log) * entropy)
         return terms
 
+    def _log_terms(self) -> list[Any]:
+        """Logarithms of choices; a depth gets a variable of its own where it has a term."""
+        objective = self.problem.objective
+        terms: list[Any] = [objective.constant]
+        for log in objective.logs:
+            symbol = self.symbols[log.stage][log.decision]
+            if symbol.fixed:
+                terms.append(log.weight * math.log(symbol.values[0]))
+            elif log.decision == DEPTH:
+                terms.append(log.weight * self._log_growth(log.stage, 1.0))
+            else:
+                terms.append(log.weight * symbol.log)
+        return terms
+
     def _scale(self, stage: int, log_area: float, width: Symbol) -> Any:
         """A variable at most ``(ln area + ln w) W``, with a cut that a solver does not find itself.
 
@@ -278,6 +293,9 @@ class _Build(Symbols):
             top = math.log(scale.area) + self.symbols[scale.stage][WIDTH].log_range[1]
             reach = objective.log_factor * self.log_width_range[scale.stage][1]
             largest += abs(scale.weight) * abs(reach) * max(top, 1.0)
+        for log in objective.logs:
+            top = self.problem.stages[log.stage].domain(log.decision)[-1]
+            largest += abs(log.weight) * math.log(top)
         for metric, metric_weight in objective.metric_weights:
             largest += abs(metric_weight) * self._largest(metric)
         return largest or 1.0

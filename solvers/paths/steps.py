@@ -34,7 +34,7 @@ class Step:
     costs: IntArray
     """(rows, in, out, choices) share of each metric that has a budget."""
     gain: FloatArray
-    """(in, out, choices) the arc's share of weighted metrics."""
+    """(in, out, choices) the arc's share of weighted metrics and of logarithms of choices."""
     log_width: FloatArray
     """(in, out, choices) added to the log-width."""
     depth: IntArray
@@ -189,6 +189,10 @@ def _step(problem: DesignProblem, rows: tuple[Row, ...], s: int) -> Step:
     gain = np.zeros(shape)
     for metric, weight in problem.objective.metric_weights:
         gain += weight * stage_cost(stage.costs.get(metric, ()), symbols)
+    for log in problem.objective.logs:
+        if log.stage == s:
+            gain += log.weight * np.log(symbols[log.decision])
+    gain += 0.0 if s else problem.objective.constant
     penalty, rule = problem.objective.depth_penalty, problem.effectiveness
     slope, base = _ends(problem, s, np.array(widths, dtype=np.float64))
     return Step(

@@ -118,7 +118,7 @@ def test_a_package_of_the_last_step_is_missed_before_the_first(
 @pytest.mark.parametrize(
     ("words", "late"),
     [
-        (["why", "design.json"], "mathdesign.alternatives.alternatives"),
+        (["why", "design.json"], "mathdesign.cli.why.alternatives"),
         (["check", "spec.yaml"], "mathdesign.explain.reaches_of"),
     ],
 )

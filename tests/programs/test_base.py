@@ -28,6 +28,14 @@ CHAIN, SLOT, MIX = (entries[0].make() for entries in (CHAINS, SLOTS, MIXES))
 FORMS = pytest.mark.parametrize("program", [CHAIN, SLOT, MIX], ids=lambda program: program.form)
 
 
+@pytest.mark.parametrize("entry", [*CHAINS, *SLOTS, *MIXES], ids=lambda entry: entry.name)
+def test_values_of_many_points_are_those_of_each(entry):
+    program = entry.make()
+    points = [p for p in (program.reach(m) for m in program.metric_names) if p and p.point]
+    points = [p.point for p in points]
+    assert list(program.values(points)) == pytest.approx([program.value(p) for p in points])
+
+
 @pytest.mark.parametrize(
     ("budget", "sides", "admitted"),
     [

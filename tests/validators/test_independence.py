@@ -44,6 +44,9 @@ def test_the_recheck_shares_no_arithmetic_with_the_evaluator():
     assert {n for n in names if n.startswith("mathdesign.spaces.convnet.program.")} == {
         "mathdesign.spaces.convnet.program.EntropyOptions"
     }
+    assert {n for n in names if n.startswith("mathdesign.spaces.convnet.volume.")} == {
+        "mathdesign.spaces.convnet.volume.VolumeOptions"
+    }
     assert not {n for n in names if n.split(".")[-1] in ("Monomial", "term", "expanded")}
 
 

@@ -8,6 +8,8 @@ compute_deepmad.py:32-70, cnnnet.py:255-272, strategy.py:134-151):
 .. math:: E_s = f \sum_{l \le s} \ln \frac{c_l k_l^2}{g_l}, \qquad
           H = \sum_i \alpha_i \ln(r_i^2 w_i) \, E_{s_i}, \qquad
           \rho_s = D_s \exp\Bigl(-\frac{1}{D_s} \sum_{l \le s} \ln \frac{c_l k_l^2}{g_l}\Bigr)
+
+and the log-volume as the logarithm of one product a stage (docs/objective.md).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
+from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.validators.errors import (
     BudgetExceeded,
@@ -43,7 +46,7 @@ class Recheck:
     ``counts[profile]`` holds ``params``, ``macs`` and ``blocks`` under both counting profiles and
     ``metrics`` repeats those of the profile asked for. ``log_widths`` and ``layers`` accumulate
     from the input to the end of each stage. ``effectiveness`` is the maximum over the prefixes
-    that the options name; ``objective = entropy - penalty + weighted metrics``.
+    that the options name; ``objective = entropy - penalty + volume + weighted metrics``.
     """
 
     metrics: Mapping[str, int]
@@ -53,6 +56,7 @@ class Recheck:
     effectiveness: float
     entropy: float
     penalty: float
+    volume: float
     objective: float
 
 
@@ -61,6 +65,7 @@ def recheck(
     *,
     counting: CountingProfile = "macs",
     entropy: EntropyOptions | None = None,
+    volume: VolumeOptions | None = None,
     metric_weights: Iterable[tuple[str, float]] = (),
 ) -> Recheck:
     """Count everything about ``network``; the keywords mean what they mean for ``pose``."""
@@ -74,6 +79,7 @@ def recheck(
     if entropy is not None:
         score = _entropy(network, options, ends, log_widths)
         penalty = _penalty(network, options)
+    logs = 0.0 if volume is None else _volume(network, volume)
     metrics = counts[counting]
     weighted = math.fsum(weight * metrics[metric] for metric, weight in metric_weights)
     return Recheck(
@@ -87,7 +93,10 @@ def recheck(
         ),
         entropy=score,
         penalty=penalty,
-        objective=max(min(score - penalty + weighted, LARGEST_OBJECTIVE), -LARGEST_OBJECTIVE),
+        volume=logs,
+        objective=max(
+            min(score - penalty + logs + weighted, LARGEST_OBJECTIVE), -LARGEST_OBJECTIVE
+        ),
     )
 
 
@@ -97,6 +106,7 @@ def verify(
     *,
     counting: CountingProfile = "macs",
     entropy: EntropyOptions | None = None,
+    volume: VolumeOptions | None = None,
     metric_weights: Iterable[tuple[str, float]] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
@@ -114,7 +124,11 @@ def verify(
     for broken in broken_rules(space, network):
         raise OutsideSpace(broken)
     result = recheck(
-        network, counting=counting, entropy=entropy, metric_weights=tuple(metric_weights)
+        network,
+        counting=counting,
+        entropy=entropy,
+        volume=volume,
+        metric_weights=tuple(metric_weights),
     )
     own = {row.name: sum(_row_terms(row, network)) for row in space.rows}
     result = replace(result, metrics={**result.metrics, **own})
@@ -237,6 +251,34 @@ def _entropy(
         seen_se = any("squeeze_excitation" in s.shape.options for s in network.stages[: end + 1])
         side = 1 if options.se_resolution_defect and seen_se else stage.shape.resolution_out
         total.append(weight * math.log(side**2 * stage.width) * entropy)
+    return math.fsum(total)
+
+
+def _volume(network: Network, options: VolumeOptions) -> float:
+    """``sum of weights * ln(depth^a * inner^b * ...)``, blocks counted where they are unrolled."""
+    body = [stage for stage in network.stages if stage.role == "body"]
+    total = []
+    for i, stage in enumerate(body):
+
+        def own(given: float | tuple[float, ...], i: int = i) -> float:
+            return given[i] if isinstance(given, tuple) else given
+
+        choice = stage.choice
+        inner, width = choice.get("bottleneck", choice["width"]), choice["width"]
+        blocks = len(stage.block.layers(stage.prev, choice, stage.shape))
+        factors = [
+            (blocks, own(options.depth)),
+            (inner, own(options.inner)),
+            (Fraction(inner, width), own(options.expansion)),
+            (width, own(options.width)),
+            (choice.get("kernel_size", 1), own(options.kernel_size)),
+            (choice.get("group_width", 1), own(options.group_width)),
+        ]
+        if "squeeze_excitation" in stage.shape.options:
+            factors.append((own(options.squeeze_excitation), 1.0))
+        share = math.exp(options.rise * (math.log(i + 1) - math.log(len(body))))
+        stage_weight = options.weight * share * (options.weights[i] if options.weights else 1.0)
+        total += [stage_weight * power * math.log(base) for base, power in factors if power]
     return math.fsum(total)
 
 

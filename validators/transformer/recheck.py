@@ -27,11 +27,12 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class TransformerRecount:
-    """What was counted: integers by metric, entropy in nats, depth / width."""
+    """What was counted: integers by metric, entropy and log-volume in nats, depth / width."""
 
     metrics: dict[str, int]
     entropy: float
     effectiveness: float
+    volume: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,31 @@ def recount(
         metrics,
         math.fsum(term for part in parts for term in _entropies(part)),
         math.fsum(sum(x["repeat"] for x in s["layers"]) / s["width"] for s in words["stacks"]),
+        _volume(words),
     )
+
+
+#: Channels of the residual stream that one more layer needs before it counts in full.
+CHANNELS_PER_LAYER = 12
+
+
+def _volume(words: Mapping[str, Any]) -> float:
+    """The logarithm of (mean width of layers * harmonic mean of depth and a share of width), by stack.
+
+    The mean width is the geometric mean of what all linear maps of a stack's layers read.
+    """
+    found = 0.0
+    for i, stack in enumerate(words["stacks"], 1):
+        read = [
+            math.log(c)
+            for x in stack["layers"]
+            for _ in range(x["repeat"])
+            for c in (stack["width"], x["heads"] * x["head_size"], stack["width"], x["ffn"])
+        ]
+        depth = len(read) / 4
+        counts = depth * stack["width"] / (stack["width"] + CHANNELS_PER_LAYER * depth)
+        found += i / len(words["stacks"]) * (math.fsum(read) / len(read) + math.log(counts))
+    return found
 
 
 def _parts(words: Mapping[str, Any], length: int | None) -> Iterator[_Part]:
@@ -298,7 +323,8 @@ def verify_transformer(
     if limit is not None and exact > limit:
         raise BudgetExceeded(f"effectiveness: {float(exact)} exceeds {float(limit)}")
     goal = spec.objective.metric
-    value = found.entropy if goal == "entropy" else float(found.metrics[goal])
+    reals = {"entropy": found.entropy, "volume": found.volume}
+    value = reals[goal] if goal in reals else float(found.metrics[goal])
     value = -value if spec.objective.minimise else value
     # Beside what is counted: no claim of NaN or infinity is near it.
     if not abs(value - objective) <= TOLERANCE * max(1.0, abs(value)):

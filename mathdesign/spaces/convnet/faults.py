@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mathdesign.metrics import METRICS
 from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_family, stem_stride
 from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, WORDS, Family, families_with
-from mathdesign.spaces.convnet.words import EntropySpec, Spec, StageSpec
+from mathdesign.spaces.convnet.words import EntropySpec, Spec, StageSpec, VolumeSpec
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.shared import limit_faults
@@ -23,13 +23,16 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     objective = spec.objective
     if objective.entropy is not None:
         yield from _entropy_faults(spec, objective.entropy)
-        if objective.metric is not None:
-            yield (
-                ("objective", "metric"), "both `entropy` and `metric`",
-                "one of them (metric_weights adds metrics to the entropy)", "metric_weights",
-            )  # fmt: skip
-    elif objective.metric is None and not objective.metric_weights:
-        yield ("objective",), "nothing to maximise", "entropy, metric or metric_weights", ""
+    if objective.volume is not None:
+        yield from _volume_faults(spec, objective.volume)
+    others = [name for name in ("entropy", "volume") if getattr(objective, name) is not None]
+    if others and objective.metric is not None:
+        yield (
+            ("objective", "metric"), f"both `{others[0]}` and `metric`",
+            f"one of them (metric_weights adds metrics to the {others[0]})", "metric_weights",
+        )  # fmt: skip
+    elif not others and objective.metric is None and not objective.metric_weights:
+        yield ("objective",), "nothing to maximise", "entropy, volume, metric or metric_weights", ""
 
 
 def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFault]:
@@ -136,6 +139,15 @@ def _row_faults(spec: Spec) -> Iterator[CrossFault]:
             for unknown in sorted(used - symbols[stage]):
                 known = sorted(symbols[stage])
                 yield where, repr(unknown), ", ".join(known), near_miss(unknown, known)
+
+
+def _volume_faults(spec: Spec, volume: VolumeSpec) -> Iterator[CrossFault]:
+    """Lists with one number for each body stage."""
+    stages = len(spec.space.stages)
+    for name, given in dict(volume).items():
+        if isinstance(given, tuple) and len(given) != stages:
+            accepted = f"{stages} numbers, one per body stage"
+            yield ("objective", "volume", name), f"{len(given)} numbers", accepted, ""
 
 
 def _entropy_faults(spec: Spec, entropy: EntropySpec) -> Iterator[CrossFault]:

@@ -26,6 +26,7 @@ from mathdesign.spaces.convnet.space import (
     expanded,
     resolutions,
 )
+from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.convnet.words import RowSpec, Spec, StageSpec
 from mathdesign.spaces.kind import Posed, Watch, unwatched
 from mathdesign.spec.blocks import Limits
@@ -38,6 +39,7 @@ class PosedChain(Posed[Spec]):
     program: DesignProblem
     space: Space
     entropy: EntropyOptions | None
+    volume: VolumeOptions | None
     metric_weights: tuple[tuple[str, float], ...]
     budgets: tuple[Budget, ...]
     effectiveness: float | None
@@ -55,6 +57,7 @@ def to_program(spec: Spec, watch: Watch = unwatched) -> PosedChain:
     _refuse_large_rules(spec, space)
     parts: dict[str, Any] = {
         "entropy": _entropy(spec),
+        "volume": _volume(spec),
         "metric_weights": _metric_weights(spec),
         "budgets": _budgets(spec),
         "effectiveness": spec.budgets.effectiveness,
@@ -163,6 +166,11 @@ def _entropy(spec: Spec) -> EntropyOptions | None:
         effectiveness_at=words.effectiveness_at,
         se_resolution_defect=words.se_resolution_defect,
     )
+
+
+def _volume(spec: Spec) -> VolumeOptions | None:
+    words = spec.objective.volume
+    return None if words is None else VolumeOptions(**dict(words))
 
 
 def _metric_weights(spec: Spec) -> tuple[tuple[str, float], ...]:

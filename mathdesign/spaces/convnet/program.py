@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -26,6 +26,7 @@ from mathdesign.programs.stages import (
     Stage,
 )
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
+from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
 from mathdesign.spaces.kind import Watch, unwatched
 
@@ -58,6 +59,7 @@ def pose(
     name: str = "design",
     counting: CountingProfile = "macs",
     entropy: EntropyOptions | None = None,
+    volume: VolumeOptions | None = None,
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
@@ -65,7 +67,7 @@ def pose(
 ) -> DesignProblem:
     """Pose the program; ``watch`` is told how many stages have their rules.
 
-    ``entropy=None`` leaves the entropy out (then ``metric_weights`` is the objective);
+    ``entropy``, ``volume`` and ``metric_weights`` are added; ``None`` leaves one out.
     ``effectiveness`` is the upper limit rho0, if any.
     """
     options = entropy or EntropyOptions()
@@ -79,6 +81,9 @@ def pose(
         if entropy is not None
         else Objective(metric_weights=metric_weights)
     )
+    if volume is not None:
+        logs, constant = volume_terms(space, volume)
+        objective = replace(objective, logs=logs, constant=constant)
     return DesignProblem(
         name=name,
         stages=_stages(space, counting),

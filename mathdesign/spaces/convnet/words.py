@@ -193,10 +193,46 @@ class EntropySpec(Block):
     )
 
 
+Exponent = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+_OF = "Weight of ln({}), or a list with one for each body stage."
+
+
+class VolumeSpec(Block):
+    """The log-volume: logarithms of the choices of the body stages (docs/objective.md)."""
+
+    weight: Exponent = Field(1.0, description="Of the whole, beside entropy and metrics.")
+    rise: float = Field(
+        1.0, ge=0, le=100, allow_inf_nan=False,
+        description="Body stage s of S counts (s / S)^rise; 0 where `weights` are given.",
+    )  # fmt: skip
+    weights: tuple[Exponent, ...] | None = Field(None, description="One factor per body stage.")
+    depth: Exponent | tuple[Exponent, ...] = Field(1.0, description=_OF.format("depth"))
+    inner: Exponent | tuple[Exponent, ...] = Field(
+        1.0, description=_OF.format("bottleneck, or width where a family has none")
+    )
+    expansion: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("inner / width"))
+    width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("width"))
+    kernel_size: Exponent | tuple[Exponent, ...] = Field(0.5, description=_OF.format("kernel size"))
+    group_width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("group width"))
+    squeeze_excitation: Factor | tuple[Factor, ...] = Field(
+        1.35, description="A block with such a unit counts as so many; one, or one per body stage."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_weights_do_not_rise(cls, data: Any) -> Any:
+        """Who gives the weights of stages gives them as they are."""
+        if isinstance(data, dict) and data.get("weights") is not None and "rise" not in data:
+            return {**data, "rise": 0.0}
+        return data
+
+
 class ObjectiveSpec(Block):
-    """What is maximised: entropy, and metrics by weight."""
+    """What is maximised: entropy, log-volume, and metrics by weight."""
 
     entropy: EntropySpec | None = None
+    volume: VolumeSpec | None = Field(None, description="Logarithms of choices.")
     metric: ObjectiveName | None = Field(None, description="Maximise this instead.")
     metric_weights: dict[MetricName, Finite] = Field(
         default_factory=dict, description="Added to the objective: weight * metric."

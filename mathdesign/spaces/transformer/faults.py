@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
-from mathdesign.spaces.transformer.words import OBJECTIVES, PEAKS, TERMS, StackSpec, TransformerSpec
+from mathdesign.spaces.transformer.words import (
+    OBJECTIVES,
+    PEAKS,
+    REALS,
+    TERMS,
+    StackSpec,
+    TransformerSpec,
+)
 from mathdesign.spec.faults import CrossFault, near_miss
 
 
@@ -117,7 +124,7 @@ def _mixer_faults(
 
 def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     known = (*spec.columns(), *PEAKS)
-    if len(set(known)) < len(known) or "entropy" in known:
+    if len(set(known)) < len(known) or set(REALS) & set(known):
         yield ("linear_metrics",), "a name twice", "names not taken by other metrics", ""
     for i, metric in enumerate(spec.linear_metrics):
         for term in metric.terms:

@@ -35,7 +35,8 @@ from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.network_faults import ArchitectureError
 from mathdesign.spaces.transformer.shape import Image, Layer, Stack
-from mathdesign.spaces.transformer.words import StackSpec, TransformerSpec
+from mathdesign.spaces.transformer.volume import layer_width, log_depth
+from mathdesign.spaces.transformer.words import REALS, StackSpec, TransformerSpec
 from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
@@ -195,7 +196,8 @@ def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
     if space.image is not None:
         pairs = itertools.product(space.image.size, space.image.patch)
         images = [Image(space.image.channels, s, p) for s, p in pairs if s % p == 0]
-    runs = [_depth_runs(stack) for stack in space.stacks]
+    alone = spec.objective.metric == "volume"  # the depth that counts is no sum over layers
+    runs = [_depth_runs(stack, alone=alone) for stack in space.stacks]
     known = [
         {width: tuple(_options(spec, stack, width)) for width in stack.width}
         for stack in space.stacks
@@ -280,13 +282,15 @@ def _refuse_many(
     return count
 
 
-def _depth_runs(stack: StackSpec) -> list[tuple[int, int]]:
-    """Depths as runs of consecutive values; shared layers take their depth with the option."""
+def _depth_runs(stack: StackSpec, *, alone: bool = False) -> list[tuple[int, int]]:
+    """Depths as runs of consecutive values, or each ``alone``; shared layers take their depth with
+    the option.
+    """
     if stack.layers == "shared":
         return [(1, 1)]
     runs: list[tuple[int, int]] = []
     for depth in stack.depth:
-        if runs and depth == runs[-1][1] + 1:
+        if runs and depth == runs[-1][1] + 1 and not alone:
             runs[-1] = (runs[-1][0], depth)
         else:
             runs.append((depth, depth))
@@ -362,9 +366,11 @@ def _frame(
     for i, options in enumerate(plan.options):
         # All that a stack's layers cost depends on: see PlacedLayers.
         place = PlacedLayers(shell, i, shell.stacks[i].layers[0], 1, at)
-        key = (i, place.width, place.memory_width, shell.image, options)
+        # The log-volume of a layer is its share of a mean over so many.
+        depth = plan.depths[i] if spec.objective.metric == "volume" else None
+        key = (i, place.width, place.memory_width, shell.image, options, depth)
         if key not in known:
-            known[key] = _priced(spec, shell, i, options)
+            known[key] = _priced(spec, plan, i, options)
         rows, values = known[key]
         copies = [option.copies for option in options]
         columns = [rows]
@@ -383,15 +389,15 @@ def _frame(
     if limit is not None:
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
-    value = _metric_value(spec, constants)
+    value = _metric_value(spec, constants) + _frame_volume(spec, plan)
     return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
 def _priced(
-    spec: TransformerSpec, shell: Transformer, stack: int, options: Sequence[LayerOption]
+    spec: TransformerSpec, plan: Plan, stack: int, options: Sequence[LayerOption]
 ) -> tuple[IntArray, FloatArray]:
     """Costs, shape ``(options, columns)``, and values of a stack's options."""
-    found = [_option(spec, shell, stack, option) for option in options]
+    found = [_option(spec, plan, stack, option) for option in options]
     return _int64(spec, [row for row, _ in found]), np.array([value for _, value in found])
 
 
@@ -416,27 +422,60 @@ def _at(spec: TransformerSpec) -> At:
 
 
 def _option(
-    spec: TransformerSpec, shell: Transformer, stack: int, option: LayerOption
+    spec: TransformerSpec, plan: Plan, stack: int, option: LayerOption
 ) -> tuple[list[int], float]:
     """One row of ``spec.columns()`` and the objective of one option."""
+    shell = plan.shell
     place = PlacedLayers(shell, stack, option.layer, option.copies, _at(spec))
     row = layer_sums(place)
     known = dict(zip(SUMS, row)) | {name: term(place) for name, term in LAYER_TERMS.items()}
     row += [_linear(m.terms, known) for m in spec.linear_metrics]
+    if spec.objective.metric == "volume":
+        return row, _option_volume(spec, plan, stack, option)
     if spec.objective.metric != "entropy":
         return row, _metric_value(spec, row)
     pair = shell.kind == "encoder_decoder"
     tokens = shell.stack_tokens(spec.at.length)[0 if pair else stack]
-    sign = -1.0 if spec.objective.minimise else 1.0
     added = layer_entropy(place.width, place.layer, tokens, place.memory_width)
-    return row, sign * place.copies * added
+    return row, _sign(spec) * place.copies * added
+
+
+def _option_volume(spec: TransformerSpec, plan: Plan, stack: int, option: LayerOption) -> float:
+    """What a layer adds to the log-volume: its share of the mean over its stack's layers.
+
+    A stack of layers that may differ has one depth in each plan; one of equal layers has its depth,
+    and what that counts, in the option.
+    """
+    width = plan.shell.stacks[stack].width
+    value = layer_width(width, option.layer)
+    if spec.space.stacks[stack].layers == "shared":
+        value += log_depth(option.copies, width)
+    else:
+        value /= plan.depths[stack][0]
+    return _sign(spec) * (stack + 1) / len(plan.options) * value
+
+
+def _frame_volume(spec: TransformerSpec, plan: Plan) -> float:
+    """What the depths of stacks whose layers may differ add to the log-volume."""
+    if spec.objective.metric != "volume":
+        return 0.0
+    asked = zip(spec.space.stacks, plan.shell.stacks, plan.depths)
+    terms = [
+        (i + 1) / len(plan.options) * log_depth(depth[0], stack.width)
+        for i, (words, stack, depth) in enumerate(asked)
+        if words.layers != "shared"
+    ]
+    return _sign(spec) * math.fsum(terms)
+
+
+def _sign(spec: TransformerSpec) -> float:
+    return -1.0 if spec.objective.minimise else 1.0
 
 
 def _metric_value(spec: TransformerSpec, row: Sequence[int]) -> float:
-    if spec.objective.metric == "entropy":
+    if spec.objective.metric in REALS:
         return 0.0
-    sign = -1.0 if spec.objective.minimise else 1.0
-    return sign * float(row[spec.columns().index(spec.objective.metric)])
+    return _sign(spec) * float(row[spec.columns().index(spec.objective.metric)])
 
 
 def _linear(terms: dict[str, float], known: dict[str, int]) -> int:

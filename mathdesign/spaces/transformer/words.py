@@ -43,7 +43,9 @@ from mathdesign.spec.blocks import (
 
 __all__ = ["METRICS", "PEAKS"]
 
-OBJECTIVES = ("entropy", *SUMS)
+#: Objectives that are no metric: real numbers.
+REALS = ("entropy", "volume")
+OBJECTIVES = (*REALS, *SUMS)
 #: What a linear metric may weigh.
 TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
 #: Limits on depth / width are read as fractions of at most this: no rounding excludes a network

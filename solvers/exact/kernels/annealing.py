@@ -33,6 +33,9 @@ def move(m: BoxModel, point: IntArray, trial: IntArray, seed: IntArray) -> None:
         i = trial[j] + (step if uniform(seed) < 0.5 else -step)
         trial[j] = min(max(i, 0), m.size[j] - 1)
     follow_sources(m, trial)
+    for g in range(m.pair.shape[0]):  # a second block comes without others
+        if m.value[m.pair[g, 0], trial[m.pair[g, 0]]] == 0:
+            trial[m.pair[g, 1]] = 0
 
 
 @kernel

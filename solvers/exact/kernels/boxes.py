@@ -238,6 +238,36 @@ def tighten_depths(m: BoxModel, w: Work, room: float) -> int:
     return changed
 
 
+@inner
+def tighten_further(m: BoxModel, w: Work) -> int:
+    """Numbers of further blocks that no budget allows, or that do not matter.
+
+    Without a further block (lambda = 0) all numbers are one design, which the least of the box
+    stands for: so the others need only be kept as far as they fit with lambda = 1.
+    """
+    changed = 0
+    for g in range(m.pair.shape[0]):
+        a, b = m.pair[g, 0], m.pair[g, 1]
+        if m.value[a, w.ilo[a]] > 0 or w.ilo[b] == w.ihi[b]:
+            continue
+        top = w.ilo[b]
+        if m.value[a, w.ihi[a]] > 0:
+            row_polynomials(m, w, a, w.ilo)
+            room = 1e300
+            for r in range(m.row_upper.shape[0]):
+                if m.row_upper[r] < UNBOUNDED and w.poly[r, 1] > 0.0:
+                    limit = m.row_upper[r] * m.row_scale[r] + RELAXED
+                    room = min(room, (limit - w.row_lo[r]) / w.poly[r, 1])
+            room *= float(m.value[b, w.ilo[b]]) * (1.0 + RELAXED)
+            top = w.ihi[b]
+            while top > w.ilo[b] and float(m.value[b, top]) > room:
+                top -= 1
+        if top < w.ihi[b]:
+            w.ihi[b] = top
+            changed = 1
+    return changed
+
+
 @kernel
 def tighten(m: BoxModel, w: Work, room: float) -> bool:
     """All of the above until nothing changes (a few rounds). False: no such point in the box."""
@@ -251,6 +281,7 @@ def tighten(m: BoxModel, w: Work, room: float) -> bool:
         c = tighten_upper(m, w)
         if c < 0:
             return False
+        c += tighten_further(m, w)
         d = tighten_lower(m, w)
         if d < 0:
             return False

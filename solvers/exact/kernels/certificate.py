@@ -12,6 +12,8 @@ intervals) is relaxed to: maximise a concave :math:`f` under convex :math:`g_i \
   and :math:`(l + u) \sqrt{z E} - l u \ge z E` for :math:`\sqrt{z E} \in [l, u]`, a concave
   geometric mean; ``[l, u]`` is narrow, for any *improving* design has a sum of products above
   the incumbent and below what an ancestor's bound allows;
+* logarithms of choices are linear in x, those of depths :math:`\ln(1 + M)`: concave, and for
+  negative weights at most the chord over the box;
 * rules become bounds on log-ratios over the box; minimum budgets and positive metric weights
   replace each monomial by its chord in logarithms, which is linear and never below it.
 

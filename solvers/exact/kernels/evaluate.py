@@ -212,6 +212,19 @@ def evaluate_penalty(m: BoxModel, w: Work, scale: float, room: float) -> float:
 
 
 @inner
+def evaluate_logs(m: BoxModel, w: Work, scale: float) -> float:
+    """Positive multiples of ln(1 + M) of open depths, concave as they stand."""
+    total = 0.0
+    for j in range(m.size.shape[0]):
+        c, a = scale * m.log_depth[j], w.act[j]
+        if c > 0.0 and a >= 0:
+            total += c * math.log1p(w.y[j])
+            w.grad[a] += c / (1.0 + w.y[j])
+            w.hess[a, a] += c / (1.0 + w.y[j]) ** 2
+    return total
+
+
+@inner
 def evaluate_chords(m: BoxModel, w: Work, active: int, scale: float, full: bool, f: float) -> float:
     """Minimum budgets and positive metric weights; returns ``f`` with the latter."""
     last = w.extra.shape[0] - 1
@@ -263,6 +276,7 @@ def evaluate(
     f += evaluate_rows(m, w, scale, full)
     if full:
         f += evaluate_penalty(m, w, scale, room)
+        f += evaluate_logs(m, w, scale)
         f += scale * affine(w.extra, w.extra[w.extra.shape[0] - 1], w, active)
         for a in range(active):
             w.grad[a] += scale * w.extra[a]

@@ -23,6 +23,7 @@ from mathdesign.solvers.exact.kernels.terms import (
     build_dense,
     build_ends,
     build_extra,
+    line_of,
     number_active,
     prefixes_possible,
 )
@@ -36,8 +37,19 @@ def rest_range(m: BoxModel, w: Work) -> tuple[float, float]:
     n = m.size.shape[0]
     low = high = m.additive[0]
     for j in range(n):
-        low += m.additive[1 + j] * w.lo[j]
-        high += m.additive[1 + j] * w.hi[j]
+        c = m.additive[1 + j]
+        low += c * (w.lo[j] if c > 0.0 else w.hi[j])
+        high += c * (w.hi[j] if c > 0.0 else w.lo[j])
+        c = m.log_depth[j]
+        if c != 0.0:
+            low += c * math.log1p(w.lo[j] if c > 0.0 else w.hi[j])
+            high += c * math.log1p(w.hi[j] if c > 0.0 else w.lo[j])
+    for g in range(m.pair.shape[0]):
+        a, b, c = m.pair[g, 0], m.pair[g, 1], m.pair_weight[g]
+        least = math.log1p(float(m.value[a, w.ilo[a]] * m.value[b, w.ilo[b]]))
+        most = math.log1p(float(m.value[a, w.ihi[a]] * m.value[b, w.ihi[b]]))
+        low += c * (least if c > 0.0 else most)
+        high += c * (most if c > 0.0 else least)
     for q in range(m.product.shape[0]):
         a, b, c = m.product[q, 0], m.product[q, 1], m.additive[1 + n + q]
         low += c * w.lo[a] * w.lo[b]
@@ -87,6 +99,12 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
         error = price * abs(w.y[n + q] - w.y[a] * w.y[b])
         w.score[a] += error
         w.score[b] += error
+    for g in range(m.pair.shape[0]):
+        a, b = m.pair[g, 0], m.pair[g, 1]
+        if w.act[b] >= 0:
+            const, slope = line_of(m, w, g)
+            error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
+            w.score[b] += scale * abs(m.pair_weight[g]) * w.y[a] * abs(error)
     for i in range(c, linear):
         r = w.lin_rule[i]
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]

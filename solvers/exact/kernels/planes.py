@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mathdesign.solvers.compiled import inner
 from mathdesign.solvers.exact.kernels.state import HULL, RELAXED, Work
 from mathdesign.solvers.exact.model import BoxModel
@@ -72,4 +74,32 @@ def build_hull(m: BoxModel, w: Work, r: int, count: int) -> int:
     if high < w.hi[b] - w.lo[a] - RELAXED:
         w.lin_rule[count] = r
         count = add_linear_row(w, count, high, w.act[a], -1.0, w.act[b], 1.0)
+    if m.source[b] == a and m.pair.shape[0] > 0:
+        slope, const = floor_of(m, w, a, b)
+        w.lin_rule[count] = r
+        count = add_linear_row(w, count, -const, w.act[a], slope, w.act[b], -1.0)
     return count
+
+
+@inner
+def floor_of(m: BoxModel, w: Work, a: int, b: int) -> tuple[float, float]:
+    """A line ``const + slope x_a`` that no pair of the box lies below: ``x_b`` follows ``x_a``.
+
+    Its slope is that of the edge of their lower hull behind the least log-ratio; for any slope the
+    least of ``x_b - slope x_a`` makes it valid.
+    """
+    first, least = w.ilo[a], math.inf
+    for i in range(w.ilo[a], w.ihi[a] + 1):
+        ratio = m.at[b, m.follow[b, i]] - m.at[a, i]
+        if ratio < least:
+            first, least = i, ratio
+    slope = math.inf
+    for i in range(first + 1, w.ihi[a] + 1):
+        rise = m.at[b, m.follow[b, i]] - m.at[b, m.follow[b, first]]
+        slope = min(slope, rise / (m.at[a, i] - m.at[a, first]))
+    if not math.isfinite(slope):
+        slope = 1.0
+    const = math.inf
+    for i in range(w.ilo[a], w.ihi[a] + 1):
+        const = min(const, m.at[b, m.follow[b, i]] - slope * m.at[a, i])
+    return slope, const

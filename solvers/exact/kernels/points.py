@@ -99,6 +99,12 @@ def judge(m: BoxModel, point: IntArray) -> tuple[float, float]:
     n = m.size.shape[0]
     for j in range(n):
         objective += m.additive[1 + j] * m.at[j, point[j]]
+        if m.log_depth[j] != 0.0:
+            objective += m.log_depth[j] * math.log1p(m.at[j, point[j]])
+    for g in range(m.pair.shape[0]):
+        a, b = m.pair[g, 0], m.pair[g, 1]
+        further = m.value[a, point[a]] * m.value[b, point[b]]
+        objective += m.pair_weight[g] * math.log1p(float(further))
     for q in range(m.product.shape[0]):
         a, b = m.product[q, 0], m.product[q, 1]
         objective += m.additive[1 + n + q] * m.at[a, point[a]] * m.at[b, point[b]]

@@ -6,7 +6,7 @@ import math
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.compiled import inner
-from mathdesign.solvers.exact.kernels.state import RELAXED, UNBOUNDED, Work, fill
+from mathdesign.solvers.exact.kernels.state import RELAXED, ROUNDING, UNBOUNDED, Work, fill
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -128,12 +128,50 @@ def build_chords(m: BoxModel, w: Work) -> None:
 
 
 @inner
+def line_of(m: BoxModel, w: Work, g: int) -> tuple[float, float]:
+    """A line ``const + slope * mu`` never below a multiple of the weight's sign of ln(1 + e^mu).
+
+    It is convex: its chord over the box is never below it, its tangent in the middle never above.
+    """
+    b = m.pair[g, 1]
+    low, high = w.lo[b], w.hi[b]
+    if m.pair_weight[g] >= 0.0:
+        least = math.log1p(float(m.value[b, w.ilo[b]]))
+        if w.act[b] < 0:
+            return least, 0.0
+        slope = (math.log1p(float(m.value[b, w.ihi[b]])) - least) / (high - low)
+        return least - slope * low, slope
+    middle = 0.5 * (low + high)
+    slope = 1.0 / (1.0 + math.exp(-middle))
+    return math.log1p(math.exp(middle)) - slope * middle, slope
+
+
+@inner
 def build_extra(m: BoxModel, w: Work) -> None:
-    """The additive part of the objective over active variables, its constant last."""
+    """The additive part of the objective over active variables, its constant last.
+
+    A negative multiple of the concave ln(1 + M) is at most that of its chord over the box. Of a
+    depth apart, ln(1 + lambda e^mu) is lambda times ln(1 + e^mu): lambda times a line.
+    """
     fill(w.extra, 0.0)
     const = m.additive[0]
     for j in range(m.additive.shape[0] - 1):
         const += add_linear(m, w, j, m.additive[1 + j], w.extra)
+    for j in range(m.size.shape[0]):
+        const += ROUNDING * abs(m.additive[1 + j]) * w.hi[j]  # what cancels leaves its rounding
+        c = m.log_depth[j]
+        if c >= 0.0 or w.act[j] < 0:
+            const += c * math.log1p(w.lo[j]) if w.act[j] < 0 else 0.0
+            continue
+        slope = (math.log1p(w.hi[j]) - math.log1p(w.lo[j])) / (w.hi[j] - w.lo[j])
+        const += c * (math.log1p(w.lo[j]) - slope * w.lo[j])
+        const += add_linear(m, w, j, c * slope, w.extra)
+    for g in range(m.pair.shape[0]):
+        line, slope = line_of(m, w, g)
+        c = m.pair_weight[g]
+        const += add_linear(m, w, m.pair[g, 0], c * line, w.extra)
+        const += add_linear(m, w, m.size.shape[0] + m.pair[g, 2], c * slope, w.extra)
+        const += ROUNDING * abs(c) * (1.0 + w.hi[m.pair[g, 1]])
     w.extra[w.extra.shape[0] - 1] = const
 
 

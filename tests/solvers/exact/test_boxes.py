@@ -27,10 +27,9 @@ def feasible_points(
     best = Exact().solve(problem, SolveOptions(gap=0.0)).point
     if best is None:
         return []
-    columns = lower(problem).column_variable
-    index = np.zeros_like(tree.arrays.size)
-    for (s, name), j, value in zip(problem.variables, columns, best):
-        index[j] = problem.stages[s].domain(name).index(value)
+    lowered = lower(problem)
+    columns = [*lowered.column_variable, *lowered.further.values()]
+    index = lowered.index(best)
     kernels.follow_sources(tree.model, index)
     found = []
     here = index.copy()
@@ -60,7 +59,20 @@ def random_box(
 @pytest.mark.parametrize("seed", range(60))
 def test_no_bound_below_and_no_design_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(seed)
-    problem = random_problem(rng, largest=10**9)
+    hold_random_boxes(random_problem(rng, largest=10**9), rng, monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_nor_under_logarithms_of_choices(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, largest=10**9, volume=True)
+    hold_random_boxes(problem, rng, monkeypatch)
+
+
+def hold_random_boxes(
+    problem: DesignProblem, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many boxes around some feasible designs, solves stopped early."""
     tree = SearchTree(kernels, lower(problem).model, 1e-7)
     tree.heap.clear()
     monkeypatch.setattr("mathdesign.solvers.exact.search.LEAF_POINTS", 0)
@@ -90,5 +102,8 @@ def assert_kept(
     (box,) = branched.children
     assert math.isfinite(box.bound)
     assert box.bound >= objective - 1e-12 * abs(objective)
+    idle = [n for a, n, _ in tree.arrays.pair if tree.arrays.value[a, point[a]] == 0]
+    point = point.copy()
+    point[idle] = box.lo[idle]  # how many further blocks there are not: the least stands for all
     assert (box.lo <= point).all()
     assert (point <= box.hi).all()

@@ -13,6 +13,7 @@ from mathdesign.programs.stages import (
     Decision,
     DepthPenalty,
     Effectiveness,
+    LogTerm,
     Monomial,
     Objective,
     Repeat,
@@ -24,6 +25,7 @@ from mathdesign.solvers.base import Progress, Solution, SolveOptions, Status, Te
 from mathdesign.solvers.exact import engine as exact
 from mathdesign.solvers.exact import search as exact_search
 from mathdesign.solvers.exact.engine import Exact
+from mathdesign.solvers.exact.model import lower
 from mathdesign.solvers.scan.enumeration import Brute
 from tests.small import two_stage_problem
 from tests.strategies import random_problem
@@ -81,6 +83,27 @@ def test_random_programs_of_a_family(family: str) -> None:
         problem = random_problem(np.random.default_rng(seed), family)
         feasible += assert_proven(problem).status is Status.OPTIMAL
     assert feasible >= 100
+
+
+@pytest.mark.usefixtures("bare")
+def test_random_programs_with_logarithms_of_choices() -> None:
+    """Any weights, of either sign, alone and beside entropies; most of them have depths apart."""
+    nodes = [
+        assert_proven(random_problem(np.random.default_rng(seed), volume=True)).nodes
+        for seed in range(60)
+    ]
+    assert max(nodes) > 5
+
+
+def test_a_point_and_its_indices_where_depths_are_apart() -> None:
+    for first in (1, 2):
+        stage = Stage("s", (Decision("width", (4, 8)), Decision("depth", (first, 3, 7))), {})
+        objective = Objective(logs=(LogTerm(0, "depth", 1.0),))
+        lowered = lower(DesignProblem("links", (stage,), objective))
+        assert lowered.further
+        for point in ((4, first), (8, 3), (4, 7)):
+            assert lowered.point(lowered.index(point)) == point
+        assert lowered.index((4, 2 if first == 1 else 1)) is None
 
 
 @pytest.mark.usefixtures("bare")

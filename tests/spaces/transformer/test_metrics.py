@@ -92,7 +92,7 @@ space:
 
 
 def test_the_words_read_the_registry():
-    assert ("entropy", *SUMS) == OBJECTIVES and PEAKS == ("activation_bytes",)
+    assert ("entropy", "volume", *SUMS) == OBJECTIVES and PEAKS == ("activation_bytes",)
     assert set(TERMS) == {"constant", "width", *SUMS, *LAYER_TERMS}
     spec = mathdesign.loads(TEXT)
     assert to_mix_problem(spec).program.metrics == (*SUMS, "effectiveness")

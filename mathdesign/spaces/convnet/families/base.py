@@ -311,6 +311,11 @@ class Family(abc.ABC):
         )
 
     @property
+    def inner(self) -> str:
+        """The decision that counts the channels inside a block: its bottleneck, if it has one."""
+        return BOTTLENECK.sets if BOTTLENECK.sets in self.decisions else "width"
+
+    @property
     def layers_per_block(self) -> int:
         """Convolutions on the main path of a block."""
         return len(_main(self._blocks(StageShape(1, 1, 1))[0]))

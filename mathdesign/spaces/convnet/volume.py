@@ -1,0 +1,88 @@
+r"""The log-volume of a chain: logarithms of its choices, weighted more towards the end.
+
+.. math:: V = \omega \sum_{s=1}^{S} \Bigl(\frac{s}{S}\Bigr)^{p} \bigl[a \ln d_s + b \ln m_s
+          + e \ln \tfrac{m_s}{w_s} + u \ln w_s + c \ln k_s + g \ln q_s + \ln \sigma_s\bigr]
+
+over the body stages, with depth :math:`d`, inner width :math:`m` (the bottleneck, or the width of
+a family that has none), width :math:`w`, kernel size :math:`k`, group width :math:`q`, and
+:math:`\sigma` for a squeeze-and-excitation unit. With :math:`a = b = 1` a bracket is the logarithm
+of the sum over the stage's blocks of :math:`m k^c \sigma`: its volume. docs/objective.md says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+
+from mathdesign.programs.stages import DEPTH, WIDTH, LogTerm
+from mathdesign.spaces.convnet.space import Space, StageSpace
+
+PerStage = float | tuple[float, ...]
+"""One number for all body stages, or one for each."""
+
+SQUEEZE = "squeeze_excitation"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOptions:
+    """Weights of logarithms. The defaults are read off measured tables (docs/objective.md)."""
+
+    weight: float = 1.0
+    """Of the whole, beside entropy and metrics."""
+    rise: float = 1.0
+    """Body stage s of S counts ((s / S) ** rise)."""
+    weights: tuple[float, ...] | None = None
+    """One more factor for each body stage."""
+    depth: PerStage = 1.0
+    inner: PerStage = 1.0
+    expansion: PerStage = 0.0
+    width: PerStage = 0.0
+    kernel_size: PerStage = 0.5
+    group_width: PerStage = 0.0
+    squeeze_excitation: PerStage = 1.35
+    """A block with such a unit counts as so many without."""
+
+
+def volume_terms(space: Space, options: VolumeOptions) -> tuple[tuple[LogTerm, ...], float]:
+    """The terms of the program, one a decision, and what no choice changes.
+
+    Raises ``ValueError`` where a list has not one number for each body stage.
+    """
+    body = [(s, stage) for s, stage in enumerate(space.stages) if stage.role == "body"]
+    terms: list[LogTerm] = []
+    constant = 0.0
+    for i, (s, stage) in enumerate(body):
+        factor = options.weight * ((i + 1) / len(body)) ** options.rise
+        if options.weights is not None:
+            factor *= of_stage(options.weights, i, len(body))
+        weights: dict[str, float] = {}
+        for decision, weight in _weights(stage, options, i, len(body)):
+            weights[decision] = weights.get(decision, 0.0) + factor * weight
+        terms += [LogTerm(s, decision, w) for decision, w in weights.items() if w]
+        if SQUEEZE in stage.shape.options:
+            constant += factor * log(of_stage(options.squeeze_excitation, i, len(body)))
+    return tuple(terms), constant
+
+
+def of_stage(given: PerStage, index: int, stages: int) -> float:
+    """The number of body stage ``index`` of ``stages``."""
+    if not isinstance(given, tuple):
+        return given
+    if len(given) != stages:
+        raise ValueError(f"{stages} body stages need {stages} weights, found {len(given)}")
+    return given[index]
+
+
+def _weights(
+    stage: StageSpace, options: VolumeOptions, index: int, stages: int
+) -> Iterator[tuple[str, float]]:
+    """Weights of decisions; a ratio is a difference of two logarithms."""
+    inner = stage.block.inner
+    yield DEPTH, of_stage(options.depth, index, stages)
+    yield inner, of_stage(options.inner, index, stages)
+    yield inner, of_stage(options.expansion, index, stages)
+    yield WIDTH, of_stage(options.width, index, stages) - of_stage(options.expansion, index, stages)
+    for decision in ("kernel_size", "group_width"):
+        if decision in stage.choices:
+            yield decision, of_stage(getattr(options, decision), index, stages)
