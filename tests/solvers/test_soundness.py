@@ -79,7 +79,7 @@ def test_a_penalty_beyond_everything_is_no_verdict(name, text, best):
 @pytest.mark.parametrize("seed", ONCE_WRONG)
 def test_seeds_that_were_wrong_once(seed, name, monkeypatch):
     monkeypatch.setattr(judging, "LIMIT_S", 1.0)  # they were wrong sooner
-    program = hard_program(seed)
+    program = hard_program(seed, logs=False)
     if isinstance(program, backend(name).accepts):
         found = answered(name, seed, program, lambda: truth(program, seed))
         assert found.outcome not in WRONG, found.detail
@@ -107,7 +107,7 @@ def test_frames_close_what_rounding_leaves_open(seed):
 @pytest.mark.parametrize("name", ["highs", "scipy"])
 def test_what_a_solvers_tolerances_leave_open_is_looked_at(name, seed):
     """Values of 1e9 whose sum is 0: bounds are loosened by more than is called optimal."""
-    program = hard_program(seed)
+    program = hard_program(seed, logs=False)
     found = answered(name, seed, program, lambda: truth(program, seed))
     assert found.outcome == "right", found.detail
 
@@ -163,5 +163,7 @@ def test_many_slots_of_one_option_are_enumerated():
 def test_a_solver_that_prints_much_keeps_its_time_limit():
     """Pyomo's pipe for what a solver prints was full, and both waited for ever."""
     pytest.importorskip("pyscipopt")
-    found = backend("pyomo:scip").solve(hard_program(1582), SolveOptions(gap=0.0, time_limit_s=3))
+    found = backend("pyomo:scip").solve(
+        hard_program(1582, logs=False), SolveOptions(gap=0.0, time_limit_s=3)
+    )
     assert found.seconds < 15 and found.status is not Status.INFEASIBLE

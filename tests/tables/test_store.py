@@ -117,9 +117,7 @@ def test_metrics_that_are_not_its_designs_are_dropped(tmp_path, edit):
         assert store.results() == {}
 
 
-@pytest.mark.parametrize(
-    "folder", ["../other", "..", ".", "", "a/b", "/tmp", b"x", "a\0b"]
-)
+@pytest.mark.parametrize("folder", ["../other", "..", ".", "", "a/b", "/tmp", b"x", "a\0b"])
 def test_no_name_in_a_store_leads_out_of_its_folder(tmp_path, folder):
     out, other = tmp_path / "out", tmp_path / "other"
     out.mkdir()
