@@ -29,10 +29,11 @@ class Product:
     """``coefficient * product(symbol ** power)``: a number of channels, weights or operations.
 
     Symbols are ``prev`` (the width before the stage), the stage's decisions but ``depth``, and its
-    derived symbols. The coefficient is exact, and whole wherever all symbols are known.
+    derived symbols. The coefficient is exact, and whole wherever all symbols are known: a plain
+    integer where it can be one, since posing adds up thousands.
     """
 
-    coefficient: Fraction = Fraction(1)
+    coefficient: Fraction | int = 1
     powers: tuple[tuple[str, int], ...] = ()
 
     def __mul__(self, other: Product | Fraction | int) -> Product:
@@ -131,15 +132,15 @@ def merged(first: Iterable[Product], rest: Iterable[Product] | None) -> tuple[Te
     again = once if rest is None else _sum(rest)
     terms: list[Term] = []
     for powers in {**once, **again}:
-        a, b = once.get(powers, Fraction(0)), again.get(powers, Fraction(0))
+        a, b = once.get(powers, 0), again.get(powers, 0)
         parts = ((Repeat.EACH, min(a, b)), (Repeat.FIRST, a - b), (Repeat.REST, b - a))
         terms += [(repeat, Product(c, powers)) for repeat, c in parts if c > 0]
     return tuple(terms)
 
 
-def _sum(products: Iterable[Product]) -> dict[tuple[tuple[str, int], ...], Fraction]:
+def _sum(products: Iterable[Product]) -> dict[tuple[tuple[str, int], ...], Fraction | int]:
     """Coefficients by powers, equal powers added up."""
-    total: dict[tuple[tuple[str, int], ...], Fraction] = {}
+    total: dict[tuple[tuple[str, int], ...], Fraction | int] = {}
     for product in products:
-        total[product.powers] = total.get(product.powers, Fraction(0)) + product.coefficient
+        total[product.powers] = total.get(product.powers, 0) + product.coefficient
     return total

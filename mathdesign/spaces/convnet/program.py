@@ -138,7 +138,7 @@ def _costs(space: Space, index: int, counting: CountingProfile) -> dict[str, tup
     costs = dict(stage.block.costs(stage.shape, counting))
     for name, metric in METRICS.items():
         if metric.block and stage.role == "body":
-            costs[name] += ((Repeat.EACH, Product(Fraction(metric.block))),)
+            costs[name] += ((Repeat.EACH, Product(metric.block)),)
     for row in space.rows:
         costs[row.name] = tuple(
             _row_term(c, dict(powers)) for s, c, powers in row.terms if s == index
@@ -149,7 +149,7 @@ def _costs(space: Space, index: int, counting: CountingProfile) -> dict[str, tup
 def _row_term(coefficient: int, powers: dict[str, int]) -> Term:
     """A product with ``depth`` occurs once a block, without it once a stage."""
     repeat = Repeat.EACH if powers.pop(DEPTH, 0) else Repeat.FIRST
-    return repeat, Product(Fraction(coefficient), tuple(sorted(powers.items())))
+    return repeat, Product(coefficient, tuple(sorted(powers.items())))
 
 
 def _entropy_objective(
