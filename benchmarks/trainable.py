@@ -76,7 +76,7 @@ def transformer(kind: str, depth: int) -> Transformer:
         if half
     )
     return Transformer(
-        kind, kind.split(",")[0], stacks, positions="learned", style=Style("layer", bias=True),
+        kind, kind.split(",")[0], stacks, positions="learned", style=Style("layer"),
         image=Image(1, SIZE, patch), classes=10,
     )  # fmt: skip
 
