@@ -218,7 +218,7 @@ def initialise(module: nn.Module, depth: int) -> None:
         if isinstance(part, nn.Linear | nn.Conv2d) and part.bias is not None:
             nn.init.zeros_(part.bias)
         if isinstance(part, NormedLinear) and name.endswith(".out"):  # only: NormedLinear
-            nn.init.constant_(part.norm.weight, small)  # only: NormedLinear
+            nn.init.constant_(part.norm.weight, small)  # type: ignore[arg-type]  # only: NormedLinear
 
 
 class Embedding(nn.Module):

@@ -17,7 +17,7 @@ from tests.places import ROOT
 torch.set_num_threads(1)
 TRAINABLE = runpy.run_path(str(ROOT / "benchmarks" / "trainable.py"))
 #: Epochs to 95%; with four patches, as they are read sooner than sixteen.
-EPOCHS = {"vit, 4 patches": 7, "hierarchical_vit": 7}
+EPOCHS = {"vit, 4 patches": 7, "hierarchical_vit": 8}
 #: Decoders and encoders of thirty narrow layers, with each place that a norm can have.
 DEEP = {
     style: text("decoder_lm", (uniform(30, 32, 2, 2, 64),), style=Style("rms", extra_norms=norms))
