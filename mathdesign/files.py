@@ -92,7 +92,14 @@ def noted_in(folder: Path) -> dict[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {n: d for n, d in found.items() if isinstance(d, str) and n == Path(n).name != ".."}
+    return {n: d for n, d in found.items() if isinstance(d, str) and is_plain(n)}
+
+
+def is_plain(name: Any) -> bool:
+    """Whether ``name`` is that of a file or folder right below another: no path leads out of it."""
+    if not isinstance(name, str) or "\0" in name:
+        return False
+    return name == Path(name).name and name not in ("", ".", "..")
 
 
 def remove_ours(folder: Path, noted: Mapping[str, str]) -> set[str]:

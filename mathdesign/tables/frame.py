@@ -89,25 +89,22 @@ def make_frame(
     for name in more:
         # A metric may have the name of a column, or of a key.
         column = name if name not in {*COLUMNS, *found} else f"metric.{name}"
-        found[column] = _counted([row.get(name) for row in metrics])
+        found[column] = _typed([row.get(name) for row in metrics])
     for name, dtype in ANSWER.items():
         if name not in found and name not in SOMETIMES:
             found[name] = pd.Series(columns[name], dtype=dtype)
     return pd.DataFrame(found)
 
 
-def _counted(values: list[Any]) -> Series:
-    """A metric: exact integers; beyond 64 bits as digits."""
-    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
-        values = [None if value is None else str(value) for value in values]
-    return _typed(values)
-
-
 def _typed(values: list[Any]) -> Series:
-    """Values of one key: integers, reals, truth values or, where they are mixed, text."""
+    """Values of one key or metric: exact integers, reals, truth values or, where they are mixed,
+    text; integers beyond 64 bits as their digits.
+    """
     import pandas as pd
 
     kinds = {type(value) for value in values if value is not None}
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        kinds = {str}
     if kinds == {int}:
         return pd.Series(values, dtype="Int64")
     if kinds and kinds <= {int, float}:

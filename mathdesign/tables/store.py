@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mathdesign.files import is_plain
 from mathdesign.tables.frame import DESIGNED, STATUSES
 
 APPLICATION_ID = 0x6D645442
@@ -237,7 +238,7 @@ class Store:
         values = [result.request, *(getattr(result, name) for name in FIGURES), packed, metrics]
         marks = ", ".join("?" * len(values))
         names = ", ".join(("request", *FIGURES, "design", "metrics"))
-        mark = (MARK + result.request, digest_of(values[:-1]))
+        mark = (MARK + result.request, digest_of(values))
         with self._transaction() as connection:
             connection.execute(f"INSERT OR REPLACE INTO results ({names}) VALUES ({marks})", values)
             connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", mark)
@@ -255,7 +256,7 @@ class Store:
 
         Request -> what is wrong; they are sought again.
         """
-        columns = ", ".join(("request", *FIGURES, "design"))
+        columns = ", ".join(("request", *FIGURES, "design", "metrics"))
         with self._errors():
             marks = dict(self.connection.execute("SELECT name, digest FROM written"))
             found = {}
@@ -300,9 +301,10 @@ class Store:
             raise StoreError(f"{self.path}: damaged design ({error}); restore it") from error
 
     def folders(self) -> dict[str, str]:
-        """Folder -> request of the design that was written there."""
+        """Folder -> request of the design that was written there; names that lead elsewhere are none."""
         with self._errors():
-            return dict(self.connection.execute("SELECT folder, request FROM folders"))
+            found = self.connection.execute("SELECT folder, request FROM folders").fetchall()
+        return {folder: request for folder, request in found if is_plain(folder)}
 
     def note_folder(self, folder: str, request: str, files: Mapping[str, str]) -> None:
         """Remember what a folder holds: the answer to ``request``, in ``files`` (name -> digest)."""
@@ -324,7 +326,8 @@ class Store:
             found = self.connection.execute(
                 "SELECT name, digest FROM written WHERE name >= ? AND name < ?", (start, end)
             ).fetchall()
-        return {name.removeprefix(start): digest for name, digest in found}
+        names = {str(name).removeprefix(start): digest for name, digest in found}
+        return {n: d for n, d in names.items() if is_plain(n) and isinstance(d, str)}
 
     def forget_files(self, folder: str, names: Iterable[str]) -> None:
         """These are no longer there, or no longer ours."""
@@ -375,7 +378,7 @@ def _unpacked(packed: Any) -> dict[str, Any]:
 
 def _damage(row: Sequence[Any]) -> str:
     """What is wrong with a stored row; empty where it is what its design says."""
-    request, *values, packed = row
+    request, *values, packed, metrics = row
     figures = dict(zip(FIGURES, values))
     status = figures["status"]
     if not isinstance(request, str) or status not in STATUSES:
@@ -389,19 +392,21 @@ def _damage(row: Sequence[Any]) -> str:
     if not _is_nesting(figures["nesting"]):
         return "limits that are none"
     if status not in DESIGNED:
-        return (
-            "" if packed is None and figures["objective"] is None else f"a design that is {status}"
-        )
+        if packed is not None or figures["objective"] is not None:
+            return f"a design that is {status}"
+        return "" if metrics in (None, "{}") else f"metrics of a design that is {status}"
     from mathdesign.result import Design
 
     try:
         design = _unpacked(packed)
         Design.from_dict(design).specification()
-        claimed, metrics = design["certificate"], design["metrics"]
+        if metrics is not None and json.loads(metrics) != metrics_of(design):
+            return "metrics that are not its design's"
+        claimed, counted = design["certificate"], design["metrics"]
         said = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
-        said |= {name: metrics.get(name) for name in ("params", "macs", "blocks")}
+        said |= {name: counted.get(name) for name in ("params", "macs", "blocks")}
         said |= {"status": claimed["status"], "effectiveness": design.get("effectiveness")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"its design ({error})"
     wrong = [name for name, value in said.items() if value != figures[name]]
     return "" if not wrong else f"{wrong[0]} {figures[wrong[0]]!r}, its design {said[wrong[0]]!r}"

@@ -38,6 +38,8 @@ REPORT_EVERY_S = 0.1
 ANNEALING_RESTARTS = 4
 #: Moves of one restart, and of one call of the compiled loop between two looks at the clock.
 ANNEALING_MOVES = 60_000
+#: ... but not more than this for each point of a small space.
+MOVES_A_POINT = 20
 
 
 class Exact(Backend[DesignProblem]):
@@ -170,6 +172,7 @@ class _Run:
     def anneal(self, restarts: int = ANNEALING_RESTARTS, moves: int = 0) -> Termination | None:
         """The caller's point if it is feasible, then seeded annealing restarts."""
         kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
+        moves = moves or min(ANNEALING_MOVES, MOVES_A_POINT * self.problem.size)
         if self.options.warm_start is not None:
             self._accept(self._indices(self.options.warm_start))
         seed = (self.options.seed * 2654435761 + 1013904223) % (1 << 48)
@@ -177,10 +180,12 @@ class _Run:
         for restart in range(restarts):
             if reason := self.clock.stop():
                 return reason
+            if restart and self.tree.done:
+                break
             start = (size - 1) * restart // (2 * restarts)
             kernels.follow_sources(model, start)
             best = start.copy()
-            if kernels.anneal(model, start, best, moves or ANNEALING_MOVES, state) > kernels.NEVER:
+            if kernels.anneal(model, start, best, moves, state) > kernels.NEVER:
                 self._accept(best)
             if restart == 0 and not self.done:
                 self.step()  # a first bound, for whoever stops early

@@ -121,7 +121,7 @@ class MilpSearch:
             if stop or not answer.completed:
                 return self._answer(stop or Termination.TIME_LIMIT)
             if cut is None:
-                return self._answer(Termination.COMPLETED)
+                return self._left_open()
             milp = cut
 
     def _solved_twice(self, milp: Milp) -> MilpAnswer:
@@ -177,6 +177,12 @@ class MilpSearch:
         if enumerated(self.problem, self.best, self.clock):
             return self._exhausted()
         return self._answer(reason, UNCONFIRMED)
+
+    def _left_open(self) -> Solution:
+        """The solver is done, but bounds loosened by its tolerances leave a gap: few points are seen."""
+        if enumerated(self.problem, self.best, self.clock):
+            return self._exhausted()
+        return self._answer(Termination.COMPLETED)
 
     def _exhausted(self) -> Solution:
         """No design is left: the incumbent is optimal, or there is none at all."""

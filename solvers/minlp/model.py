@@ -36,8 +36,12 @@ from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
 from mathdesign.solvers.minlp.symbols import Symbols
 from mathdesign.solvers.minlp.tools import Minlp, Symbol, Toolkit
 
-#: Rows (in units of their limit) are loosened by this: the exact evaluator has the last word.
-ROUNDING = 1e-8
+#: Rows (in units of their limit) are loosened by this, as much as solvers let them be broken: a
+#: design that lies on its limit must survive cuts that are right to their last digits only, and
+#: the rounding to integers of what follows from them. The exact evaluator has the last word.
+ROUNDING = 1e-6
+#: Metrics are integers: half a unit of room lets no other design in.
+HALF = 0.5
 #: Stands for an effectiveness limit of 0, whose logarithm does not exist; as impossible as 0.
 LEAST_LIMIT = 1e-300
 
@@ -108,7 +112,8 @@ class _Build(Symbols):
             for name, side, sign in (("most", budget.upper, 1.0), ("least", budget.lower, -1.0)):
                 if side is not None:
                     unit = sign / max(abs(side), 1)
-                    row = self._metric(budget.metric, unit) - unit * side
+                    room = max(HALF * abs(unit) - ROUNDING, 0.0)
+                    row = self._metric(budget.metric, unit) - (unit * side + room)
                     self._require(f"{budget.metric}{b}_{name}", row)
 
     def _metric(self, metric: str, unit: float) -> Any:
@@ -121,13 +126,15 @@ class _Build(Symbols):
             for powers, monomials in groups.items():
                 once = sum(m.coefficient for m in monomials if m.repeat is not Repeat.REST)
                 later = sum(m.coefficient for m in monomials if m.repeat is not Repeat.FIRST)
-                terms.append(unit * self._repeated(s, powers, once, later))
+                terms.append(self._repeated(s, powers, unit * once, unit * later))
         return self.total(terms)
 
-    def _repeated(self, s: int, powers: tuple[tuple[str, int], ...], once: int, later: int) -> Any:
+    def _repeated(
+        self, s: int, powers: tuple[tuple[str, int], ...], once: float, later: float
+    ) -> Any:
         """``(once + later * M) * product of symbols``.
 
-        With both counts positive it is the exponential of ``ln(once + later M)`` + logarithms,
+        With both counts of one sign it is the exponential of ``ln(once + later M)`` + logarithms,
         whose convex relaxation is far tighter than that of a product with ``M``.
         """
         depth = self.symbols[s][DEPTH]
@@ -140,8 +147,8 @@ class _Build(Symbols):
             self.symbols[s][n].values[0] ** p for n, p in powers if self.symbols[s][n].fixed
         )
         logs = [p * symbol.log for symbol, p in free]
-        return float(once * constant) * self.tools.exp(
-            self.total([*logs, self._log_growth(s, later / once)])
+        return (
+            once * constant * self.tools.exp(self.total([*logs, self._log_growth(s, later / once)]))
         )
 
     def _log_growth(self, s: int, ratio: float) -> Any:

@@ -9,8 +9,12 @@ dual bound that the solver states counts.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -25,14 +29,15 @@ from mathdesign.solvers.base import (
     Clock,
     Solution,
     SolveOptions,
-    Termination,
 )
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.highs import fresh_threads
 from mathdesign.solvers.milp.reductions import refuses as milp_refuses
 from mathdesign.solvers.milp.search import MilpAnswer, MilpSearch
+from mathdesign.solvers.minlp.foreign import FORKS, Hear, apart
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
 from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
+from mathdesign.solvers.minlp.scip import CAUTIOUS
 from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
 
 #: Global solvers for nonlinear programs with integers; all others get the linear form.
@@ -44,6 +49,10 @@ NONLINEAR = frozenset(
 INSTEAD = {"scip": "scip_direct"}
 #: Pyomo reads what a solver prints from a pipe that fills while SCIP runs: then both wait for ever.
 SILENT = {"scip": {"display/verblevel": 0}, "scip_direct": {"display/verblevel": 0}}
+#: Options for the first of two ways to ask.
+NUMERICS = {"scip": CAUTIOUS, "scip_direct": CAUTIOUS}
+#: Options for claims that are doubted.
+CAREFUL = {"highs": {"presolve": "off"}}
 DEFAULT = "highs"
 
 
@@ -81,10 +90,7 @@ class Pyomo(Backend[Program]):
         if self.nonlinear:
             clock, chain = Clock(options), cast(DesignProblem, problem)
             search = MinlpSearch(self.name, chain, options, clock)
-            try:
-                return search.solve(_Nonlinear(self.solver, chain))
-            except KeyboardInterrupt:
-                return search.answer(Termination.INTERRUPTED)
+            return search.solve(_Nonlinear(self.solver, chain))
         return MilpSearch(self.name, problem, options, self._solve_arrays).run()
 
     def _solve_arrays(
@@ -92,7 +98,8 @@ class Pyomo(Backend[Program]):
     ) -> MilpAnswer:
         clock.report(search.best.objective, None, search.best.nodes, self.name)
         model = linear_model(milp)
-        outcome = _call(self.solver, model, options, clock)
+        own: Mapping[str, Any] = CAREFUL.get(self.solver, {}) if search.careful else {}
+        outcome = _call(self.solver, model, options, clock, own)
         columns = range(milp.columns)
         return MilpAnswer(
             x=np.array([float(model.x[i].value or 0.0) for i in columns])
@@ -113,12 +120,25 @@ class _Nonlinear:
         self.model, self.minlp = nonlinear_model(problem)
         self.excluded = 0
 
+    @property
+    def another_way(self) -> bool:
+        """Of the solvers whose settings are known."""
+        return self.solver in NUMERICS
+
     def run(self, search: MinlpSearch) -> MinlpAnswer:
-        """One call of the solver."""
+        """One call of the solver, in a process of its own."""
+        search.clock.report(search.best.objective, None, search.best.nodes, search.name)
+        limit_s = search.clock.remaining_s
+        answer, cut_short = apart(partial(self._answer, search), lambda _: True, limit_s)
+        return replace(answer, interrupted=cut_short)
+
+    def _answer(self, search: MinlpSearch, _hear: Hear) -> MinlpAnswer:
         import pyomo.environ as pyo
 
-        search.clock.report(search.best.objective, None, search.best.nodes, search.name)
-        outcome = _call(self.solver, self.model, search.options, search.clock)
+        if FORKS:  # then this process is its own, and what is printed in it is nowhere
+            _without_capture()
+        own = {} if search.again else NUMERICS.get(self.solver, {})
+        outcome = _call(self.solver, self.model, search.options, search.clock, own)
         unit = self.minlp.unit
         points = (self.minlp.point(pyo.value),) if outcome.found else ()
         return MinlpAnswer(
@@ -135,6 +155,18 @@ class _Nonlinear:
         """A no-good over the binaries of ``point``."""
         self.excluded += 1
         self.minlp.exclude(point, PyomoTools(self.model), f"excluded{self.excluded}")
+
+
+def _without_capture() -> None:
+    """Let SCIP print where it may: Pyomo's pipe is read by a thread that waits for SCIP to end.
+
+    Sixty-four kilobytes of what no option silences (SoPlex on its tolerances), and both wait for
+    ever.
+    """
+    with contextlib.suppress(ImportError):
+        direct = importlib.import_module("pyomo.contrib.solver.solvers.scip.scip_direct")
+        if hasattr(direct, "capture_output"):
+            vars(direct)["capture_output"] = lambda *_, **__: contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +197,17 @@ def _find(solver: str) -> Any | None:
     return None
 
 
-def _call(solver: str, model: Any, options: SolveOptions, clock: Clock) -> _Outcome:
+def _call(
+    solver: str, model: Any, options: SolveOptions, clock: Clock, own: Mapping[str, Any]
+) -> _Outcome:
+    """Solve; ``own`` are options by the solver's own names."""
     from pyomo.contrib.solver.common.base import SolverBase
 
     interface = _find(solver)
     assert interface is not None, "asked for in refuses()"
     limit_s = max(clock.remaining_s, 0.01)
     if isinstance(interface, SolverBase):
-        return _call_present(interface, model, options, limit_s, SILENT.get(solver, {}))
+        return _call_present(interface, model, options, limit_s, {**SILENT.get(solver, {}), **own})
     return _call_older(interface, model, options, limit_s)
 
 

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
+from mathdesign.solvers.minlp.foreign import Hear, apart
 from mathdesign.solvers.minlp.model import build, refuses
 from mathdesign.solvers.minlp.search import INFINITE, MinlpAnswer, MinlpSearch, Point
 from mathdesign.solvers.minlp.tools import Minlp
 
 #: SCIP's statuses after which its bound is final.
 FINAL = frozenset({"optimal", "gaplimit"})
+#: What SCIP's own emphasis on numerics sets: steps that magnify rounding are left out, and cuts
+#: whose coefficients lie far apart. The second way is without.
+CAUTIOUS: Mapping[str, Any] = {
+    "lp/minmarkowitz": 0.999,
+    "lp/fastmip": 0,
+    "lp/scaling": 2,
+    "lp/presolving": False,
+    "lp/refactorinterval": 40,
+    "numerics/hugeval": 1e10,
+    "separating/maxcoefratio": 100.0,
+    "separating/maxcoefratiofacrowprep": 1.0,
+    "constraints/nonlinear/varboundrelaxamount": 1e-7,
+    "constraints/nonlinear/conssiderelaxamount": 1e-7,
+    "constraints/linear/simplifyinequalities": False,
+    "constraints/linear/rangedrowpropagation": False,
+    "constraints/linear/maxmultaggrquot": 10.0,
+    "constraints/linear/maxdualmultaggrquot": 10.0,
+    "constraints/linear/extractcliques": False,
+    "constraints/linear/upgrade/knapsack": False,
+    "constraints/linear/upgrade/setppc": False,
+}
 #: Best solutions of a run that are put before the evaluator.
 LOOK_AT = 10
 
@@ -88,30 +113,58 @@ class ScipTools:
 
 
 class _Scip:
-    """One program in SCIP."""
+    """One program in SCIP, written anew for each run, in a process of its own."""
+
+    another_way = True
 
     def __init__(self, problem: DesignProblem, options: SolveOptions) -> None:
-        import pyscipopt
-
-        self.model: Any = pyscipopt.Model()
-        self.model.hideOutput()
-        self.minlp: Minlp = build(problem, ScipTools(self.model))
-        self.model.setParam("limits/gap", options.gap / 2)
-        self.model.setParam("lp/threads", max(options.threads, 1))
-        self.model.setParam("randomization/randomseedshift", options.seed % 2**31)
-        if options.memory_limit_bytes is not None:
-            self.model.setParam("limits/memory", options.memory_limit_bytes / 2**20)
-        self.watching = False
-        self.excluded = 0
+        importlib.import_module("pyscipopt")  # here once, not in each process
+        self.problem, self.options = problem, options
+        self.excluded: list[Point] = []
 
     def run(self, search: MinlpSearch) -> MinlpAnswer:
         """One call of SCIP. Ctrl-C is caught by SCIP itself and ends it with its incumbent."""
-        model = self.model
-        if not self.watching:
-            _watch(model, search, self.minlp.unit)
-            self.watching = True
-        self._suggest(search)
-        model.setParam("limits/time", max(search.clock.remaining_s, 0.01))
+        limit_s = max(search.clock.remaining_s, 0.01)
+        known = search.best.point
+        run = _Run(self, time.monotonic() + limit_s, None if known in search.excluded else known)
+
+        def heard(said: tuple[float, int]) -> bool:
+            search.report(*said, "SCIP")
+            return search.clock.stop() is None
+
+        settings = {} if search.again else CAUTIOUS
+        answer, cut_short = apart(partial(run.answer, settings), heard, limit_s)
+        return replace(answer, interrupted=answer.interrupted or cut_short)
+
+    def exclude(self, point: Point) -> None:
+        """A no-good over the binaries of ``point``."""
+        self.excluded.append(point)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A model of SCIP and what it says."""
+
+    asked: _Scip
+    end_s: float
+    known: Point | None
+    model: Any = field(init=False)
+    minlp: Minlp = field(init=False)
+
+    def answer(self, settings: Mapping[str, Any], hear: Hear) -> MinlpAnswer:
+        """Build and solve."""
+        import pyscipopt
+
+        model = self.model = pyscipopt.Model()
+        model.hideOutput()
+        tools = ScipTools(model)
+        self.minlp = build(self.asked.problem, tools)
+        for number, point in enumerate(self.asked.excluded, 1):
+            self.minlp.exclude(point, tools, f"excluded{number}")
+        self._set(settings)
+        _watch(model, hear, self.minlp.unit)
+        self._suggest()
+        model.setParam("limits/time", max(self.end_s - time.monotonic(), 0.01))
         model.optimize()
         status = model.getStatus()
         points, claimed = self._points()
@@ -126,11 +179,18 @@ class _Scip:
             nodes=int(model.getNTotalNodes()),
         )
 
-    def exclude(self, point: Point) -> None:
-        """A no-good over the binaries of ``point``."""
-        self.model.freeTransform()
-        self.excluded += 1
-        self.minlp.exclude(point, ScipTools(self.model), f"excluded{self.excluded}")
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        options = self.asked.options
+        values: dict[str, Any] = {
+            "limits/gap": options.gap / 2,
+            "lp/threads": max(options.threads, 1),
+            "randomization/randomseedshift": options.seed % 2**31,
+            **settings,
+        }
+        if options.memory_limit_bytes is not None:
+            values["limits/memory"] = options.memory_limit_bytes / 2**20
+        for name, value in values.items():
+            self.model.setParam(name, value)
 
     def _points(self) -> tuple[tuple[Point, ...], float]:
         solutions = self.model.getSols()[:LOOK_AT]
@@ -138,17 +198,17 @@ class _Scip:
         claimed = self.model.getSolObjVal(solutions[0]) if solutions else -math.inf
         return tuple(dict.fromkeys(points)), float(claimed)
 
-    def _suggest(self, search: MinlpSearch) -> None:
+    def _suggest(self) -> None:
         """Hand the incumbent to SCIP, which completes it, unless it has been cut off."""
-        if search.best.point is None or search.best.point in search.excluded:
+        if self.known is None:
             return
         solution = self.model.createPartialSol()
-        for variable, value in self.minlp.assignment(search.best.point):
+        for variable, value in self.minlp.assignment(self.known):
             self.model.setSolVal(solution, variable, float(value))
         self.model.addSol(solution)
 
 
-def _watch(model: Any, search: MinlpSearch, unit: float) -> None:
+def _watch(model: Any, hear: Hear, unit: float) -> None:
     """Report progress and stop on request, from SCIP's own events."""
     from pyscipopt import scip
 
@@ -167,8 +227,7 @@ def _watch(model: Any, search: MinlpSearch, unit: float) -> None:
 
         def eventexec(self, event: Any) -> None:
             dual, nodes = float(self.model.getDualbound()), int(self.model.getNTotalNodes())
-            search.report(dual * unit if abs(dual) < INFINITE else dual, nodes, "SCIP")
-            if search.clock.stop() is not None:
+            if not hear((dual * unit if abs(dual) < INFINITE else dual, nodes)):
                 self.model.interruptSolve()
 
     model.includeEventhdlr(Watch(), "watch", "progress and interruption")

@@ -59,7 +59,8 @@ class _Search:
     clock: Clock
     bounds: FrameBounds
     best: Incumbent
-    #: Stages of a frame: 0 untouched, 1 linear program solved, 2 integer program solved.
+    #: Stages of a frame: 0 untouched, 1 linear program solved, 2 integer program solved, 3 looked
+    #: at, mix by mix.
     stage: list[int] = field(default_factory=list)
 
     @property
@@ -112,11 +113,11 @@ def _solve(problem: MixProblem, options: SolveOptions, clock: Clock) -> Solution
         index = int(np.argmax(search.bounds.best))
         if stop is not None:
             break
-        if search.stage[index] == 2:
+        if search.stage[index] == 2 and not _few(search, index):
             # Solved, and still the greatest: what its limits left open cannot be closed.
             stop = Termination.COMPLETED
             break
-        (_relax if search.stage[index] == 0 else _settle)(search, index)
+        (_relax, _settle, _look)[search.stage[index]](search, index)
         search.stage[index] += 1
         bound = search.bound if math.isfinite(search.bound) else None
         search.clock.report(search.best.objective, bound, search.best.nodes, "frames")
@@ -238,20 +239,30 @@ def _integer(problem: MixProblem, index: int, rows: _Rows, room: float) -> Milp:
 
 
 def _doubt(search: _Search, index: int, rows: _Rows) -> None:
-    """HiGHS calls the frame empty: believed where widened rows are as well, or all mixes seen."""
+    """HiGHS calls the frame empty: believed where widened rows are as well."""
     import highspy
 
-    problem, frame = search.problem, search.problem.frames[index]
     _forget_if_empty(search, index)
     if search.bounds.best[index] == -np.inf:
         return
-    highs = _run(search, _integer(problem, index, rows, WIDENED), presolve=False)
-    empty = highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible
-    if not empty and math.prod(g.mixes for g in frame.groups) <= FEW_MIXES:
-        MixBlock(problem, index).offer_best(search.best)
-        empty = True
-    if empty:
+    highs = _run(search, _integer(search.problem, index, rows, WIDENED), presolve=False)
+    if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
         search.bounds.best[index] = -np.inf
+
+
+def _few(search: _Search, index: int) -> bool:
+    """Whether every mix of a frame may be looked at."""
+    return math.prod(g.mixes for g in search.problem.frames[index].groups) <= FEW_MIXES
+
+
+def _look(search: _Search, index: int) -> None:
+    """Every mix of a frame, in exact integers: nothing above the incumbent is left in it.
+
+    For limits and values that differ by less than HiGHS can tell, seen from the numbers that they
+    are sums of.
+    """
+    MixBlock(search.problem, index).offer_best(search.best)
+    search.bounds.best[index] = -np.inf
 
 
 def _take_bound(search: _Search, index: int, rows: _Rows, dual: float) -> None:

@@ -33,3 +33,10 @@ def test_grid_columns_take_the_type_of_their_values_and_name_their_unit():
         "solve.time_limit_s": "float64", "budgets.macs": "Int64",
         "objective.x": "boolean", "space.family": "string",
     }  # fmt: skip
+
+
+def test_integers_beyond_64_bits_are_told_by_their_digits():
+    for values in ([10**30, 7], [10**400, 0.5], [-(2**63) - 1, None]):
+        settings = [{"budgets.macs": value} for value in values]
+        table = make_frame(two_rows(), settings, ["budgets.macs"], settings)
+        assert table["budgets.macs"][0] == table["metric.budgets.macs"][0] == str(values[0])

@@ -4,8 +4,12 @@ import sqlite3
 
 import pytest
 
+import mathdesign
+from mathdesign.files import digest_of
 from mathdesign.tables import store as module
-from mathdesign.tables.store import Result, Store, StoreError
+from mathdesign.tables.store import Result, Store, StoreError, metrics_of
+from mathdesign.tables.writing import write_folders
+from tests.mutants import SPECS
 
 
 def test_a_result_comes_back_as_it_was(tmp_path):
@@ -92,3 +96,42 @@ def test_a_full_disk_is_a_clear_error_and_the_store_stays_whole(tmp_path):
     with Store(path) as again:
         assert "kept" in again.finished()
         again.save(Result("more", "optimal"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["[1, 2]", '{"macs": 1}', '{"macs": 1e999}', "{", "7"],
+)
+def test_metrics_that_are_not_its_designs_are_dropped(tmp_path, edit):
+    made = mathdesign.design(mathdesign.loads(SPECS["slots"])).to_dict()
+    claimed = made["certificate"]
+    figures = {name: claimed[name] for name in ("objective", "bound", "gap", "gap_target")}
+    figures |= {"macs": made["metrics"]["macs"], "metrics": metrics_of(made), "design": made}
+    with Store(tmp_path / "s.sqlite") as store:
+        store.save(Result("designed", claimed["status"], **figures))
+        store.save(Result("none", "infeasible"))
+        assert store.drop_damaged() == {}
+        with store.connection:
+            store.connection.execute("UPDATE results SET metrics = ?", (edit,))
+        assert set(store.drop_damaged()) == {"designed", "none"}
+        assert store.results() == {}
+
+
+@pytest.mark.parametrize("folder", ["../other", "..", ".", "", "a/b", "/tmp", b"x", "a\0b"])
+def test_no_name_in_a_store_leads_out_of_its_folder(tmp_path, folder):
+    out, other = tmp_path / "out", tmp_path / "other"
+    out.mkdir()
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    digest = digest_of("mine")
+    with Store(out / "s.sqlite") as store:
+        store.note_folder("row", "r", {"design.yaml": digest, "../../other/mine.txt": digest})
+        with store.connection:
+            store.connection.execute("UPDATE folders SET folder = ?", (folder,))
+            store.connection.execute(
+                "INSERT INTO written VALUES (?, ?)", (f"{module.FILE}{folder}/mine.txt", digest)
+            )
+        assert store.folders() == {}
+        assert store.files_in("row") == {"design.yaml": digest}
+        write_folders(store, out, [])
+    assert (other / "mine.txt").read_text() == "mine" and other.is_dir()

@@ -1,12 +1,15 @@
 """Units that a solver can hold: the same program, point by point."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from mathdesign.solvers import SolveOptions, backend
 from mathdesign.solvers.milp.arrays import Milp
 from mathdesign.solvers.milp.choice import build
-from mathdesign.solvers.milp.scaling import LARGE_ROW, scaled
+from mathdesign.solvers.milp.scaling import LARGE_ROW, scaled, thinned
 from tests.small import two_stage_problem
 
 
@@ -54,3 +57,30 @@ def test_the_point_of_a_design_is_feasible_in_either_units():
     activity = seen.milp.matrix @ y
     assert (activity >= seen.milp.row_low - 1e-9).all()
     assert (activity <= seen.milp.row_high + 1e-9).all()
+
+
+def test_terms_that_cannot_be_seen_go_and_leave_their_range():
+    milp = program([1, 1, 1], [[1, -1e-11, 2], [0, 1e-11, 0]], [1, 5, 2], [1, 0, 1])
+    seen = thinned(replace(milp, row_low=np.array([1.0, -np.inf])))
+    assert seen.matrix.toarray().tolist() == [[1, 0, 2], [0, 1e-11, 0]]
+    assert seen.row_low.tolist() == [1.0, -np.inf]  # at most 0 was taken away
+    assert seen.row_high.tolist() == [4096 + 5e-11, 4096.0]
+    endless = replace(milp, high=np.array([1, np.inf, 2]))
+    assert thinned(endless).matrix.toarray().tolist() == milp.matrix.toarray().tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_point_is_lost_with_the_terms(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.choice([0, 1, -1], (4, 6)) * 10.0 ** rng.integers(-14, 1, (4, 6))
+    milp = program(np.ones(6), rows, rng.integers(0, 9, 6), np.ones(6, dtype=int))
+    points = rng.integers(0, milp.high.astype(int) + 1, (200, 6))
+    held = rows @ points[0]
+    milp = replace(milp, row_low=held - rng.choice([0, 1e-12]), row_high=held)
+    seen = thinned(milp)
+    assert seen.matrix.nnz < milp.matrix.nnz
+    for point in points:
+        at = rows @ point
+        if (at >= milp.row_low).all() and (at <= milp.row_high).all():
+            now = seen.matrix @ point
+            assert (now >= seen.row_low - 1e-15).all() and (now <= seen.row_high + 1e-15).all()

@@ -1,11 +1,15 @@
 """Models handed out to Pyomo, and the backends on top: both forms have the enumerated optimum."""
 
+import os
+
 import numpy as np
 import pytest
 
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.solvers import backend
 from mathdesign.solvers.base import SolveOptions, UnsupportedProblem
+from mathdesign.solvers.minlp.foreign import FORKS, apart
+from mathdesign.solvers.minlp.pyomo_backend import _without_capture
 from mathdesign.solvers.portfolio import choose
 from tests.slot_problems import random_slot_problem
 from tests.small import two_stage_problem
@@ -109,3 +113,18 @@ def test_an_unknown_solver_is_refused_and_an_unknown_backend_named():
     assert "no_such" in backend("pyomo:no_such").refuses(two_stage_problem())
     with pytest.raises(KeyError, match="pyomo:NAME"):
         backend("highs:fast")
+
+
+@pytest.mark.skipif(not FORKS, reason="no fork")
+def test_a_flood_of_print_does_not_stop_scip():
+    """Pyomo's own pipe holds 64 KiB, and its reader cannot run while SCIP does."""
+    direct = pytest.importorskip("pyomo.contrib.solver.solvers.scip.scip_direct")
+    before = direct.capture_output
+
+    def work(_hear):
+        _without_capture()
+        with direct.capture_output(None, capture_fd=True):
+            return os.write(2, b"x" * 200_000)
+
+    assert apart(work, bool, 5.0) == (200_000, False)
+    assert direct.capture_output is before  # in the solver's process only
