@@ -57,7 +57,11 @@ def test_thirty_fresh_layers_are_near_their_shortcuts(kind):
     module(images()).square().sum().backward()
     for entered, left in zip(streams[::2], streams[1::2]):
         assert rms(left - entered) < 0.5 * rms(entered)
-    heard = [float(p.grad.norm() / p.detach().norm()) for p in module.stacks.parameters() if p.grad.ndim > 1]
+    heard = [
+        float(p.grad.norm() / p.detach().norm())
+        for p in module.stacks.parameters()
+        if p.grad.ndim > 1
+    ]
     assert min(heard) > 0.03
 
 
