@@ -269,8 +269,8 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(last, classes) if classes else None
         initialise(self, sum(len(row[2]) for row in stacks))
         for table in (self.class_token, self.positions):
-            if table is not None:
-                nn.init.normal_(table, std=0.02)
+            if table is not None:  # As large as patches of normalised images, or none is seen.
+                nn.init.normal_(table)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.patches(images).flatten(2).transpose(1, 2)

@@ -200,13 +200,25 @@ def rotary_tables(sizes: set[int], start: int, tokens: int, like: Tensor) -> dic
 
 
 def initialise(module: nn.Module, depth: int) -> None:
-    """Weights of GPT-2: deviation 0.02, smaller for what is added to the stream."""
+    """Maps keep the scale of what they read, whatever the width: deviation 1/sqrt(inputs).
+
+    What parts add to the stream is smaller by 2 depth, so that a fresh network of any ``depth``
+    begins near its shortcuts (arXiv 2002.10444). Tables of embeddings are as small as a tied head
+    needs; biases of distances begin near none.
+    """
+    small = 1 / (2 * max(1, depth))
     for name, part in module.named_modules():
         if isinstance(part, nn.Linear | nn.Embedding | nn.Conv2d):
-            deviation = 0.02 / math.sqrt(2 * depth) if name.endswith(".out") else 0.02
+            deviation = part.weight[0].numel() ** -0.5
+            if name.endswith(".out"):
+                deviation *= small
+            if name.endswith(".bias.table"):
+                deviation = 0.02
             nn.init.normal_(part.weight, std=deviation)
         if isinstance(part, nn.Linear | nn.Conv2d) and part.bias is not None:
             nn.init.zeros_(part.bias)
+        if isinstance(part, NormedLinear) and name.endswith(".out"):  # only: NormedLinear
+            nn.init.constant_(part.norm.weight, small)  # type: ignore[arg-type]  # only: NormedLinear
 
 
 class Embedding(nn.Module):
