@@ -26,10 +26,9 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
-    Watch,
     refuse_heavy,
-    unwatched,
 )
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks

@@ -15,7 +15,7 @@ from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable, Watch, unwatched
+from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable
 from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -23,6 +23,7 @@ from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import check_rows, measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix

@@ -24,9 +24,7 @@ from mathdesign.spaces.kind import (
     ReadsText,
     Recount,
     TextTable,
-    Watch,
     refuse_heavy,
-    unwatched,
 )
 from mathdesign.spaces.transformer import rows
 from mathdesign.spaces.transformer.faults import transformer_faults
@@ -42,6 +40,7 @@ from mathdesign.spaces.transformer.quick import quick_words
 from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.transformer.recheck import verify_transformer
 from mathdesign.validators.transformer.running import LARGEST, check_runs

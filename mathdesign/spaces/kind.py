@@ -18,6 +18,7 @@ from mathdesign.certificate import BudgetUse
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import CrossFault, SpecError
 
@@ -122,17 +123,6 @@ class Posed(Generic[S]):
 
     spec: S
     program: Program
-
-
-class Watch(Protocol):
-    """Told now and then how far posing is; what it raises ends the posing."""
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        """``done`` of ``of`` are posed: widths, stages."""
-
-
-def unwatched(what: str, done: int, of: int) -> None:
-    """The watch of those who wait."""
 
 
 P = TypeVar("P", bound=Posed[Any])

@@ -28,7 +28,8 @@ from mathdesign.spaces.convnet.space import (
 )
 from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.convnet.words import RowSpec, Spec, StageSpec
-from mathdesign.spaces.kind import Posed, Watch, unwatched
+from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Limits
 
 

@@ -28,7 +28,7 @@ from mathdesign.programs.stages import (
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
-from mathdesign.spaces.kind import Watch, unwatched
+from mathdesign.spaces.watch import Watch, unwatched
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 

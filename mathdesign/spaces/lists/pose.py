@@ -12,9 +12,10 @@ from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
-from mathdesign.spaces.kind import Posed, Watch, unwatched
+from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.measured import Measured

@@ -20,7 +20,7 @@ import numpy as np
 from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
-from mathdesign.spaces.kind import Posed, Watch, unwatched
+from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.transformer.entropy import layer_entropy
 from mathdesign.spaces.transformer.metrics import (
     LAYER_TERMS,
@@ -37,6 +37,7 @@ from mathdesign.spaces.transformer.network_faults import ArchitectureError
 from mathdesign.spaces.transformer.shape import Image, Layer, Stack
 from mathdesign.spaces.transformer.volume import layer_width, log_depth
 from mathdesign.spaces.transformer.words import REALS, StackSpec, TransformerSpec
+from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import SpecError
 
 MOST_FRAMES = 100_000
