@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from mathdesign.solvers.compiled import inner
+from mathdesign.solvers.compiled import kernel
 from mathdesign.solvers.exact.kernels.state import MOST_PENALTY
 
 #: Exponentials of more exceed all doubles.
 MOST_EXPONENT = 709.782712893384
 
 
-@inner
+@kernel
 def penalty_of(weight: float, spread: float) -> float:
-    """``weight * exp(spread)``, saturated.
+    """``weight * exp(spread)``, saturated. Tests call it from Python, hence with its wrapper.
 
     A small weight brings an exponential of more than the greatest penalty back below it: it is the
     product that saturates, and the exponential only where no double holds it.
