@@ -6,9 +6,9 @@ import math
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.solvers.compiled import inner, kernel
+from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.state import (
     IS_STD,
-    MOST_PENALTY,
     RELAXED,
     UNBOUNDED,
     WEIGHT,
@@ -192,7 +192,7 @@ def least_penalty(m: BoxModel, w: Work) -> float:
         low, high = max(low, m.at[j, w.ilo[j]]), min(high, m.at[j, w.ihi[j]])
     variance = max(0.0, low - high) ** 2 / (2.0 * count)
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY) * (1.0 - RELAXED)
+    return penalty_of(m.pen[WEIGHT], spread) * (1.0 - RELAXED)
 
 
 @inner
@@ -207,7 +207,7 @@ def most_penalty(m: BoxModel, w: Work) -> float:
         low, high = min(low, m.at[j, w.ilo[j]]), max(high, m.at[j, w.ihi[j]])
     variance = (high - low) ** 2 / 4.0
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY) * (1.0 + RELAXED)
+    return penalty_of(m.pen[WEIGHT], spread) * (1.0 + RELAXED)
 
 
 @inner

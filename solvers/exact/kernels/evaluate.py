@@ -8,6 +8,7 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.compiled import inner
+from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.products import SHIFT
 from mathdesign.solvers.exact.kernels.state import (
     BY_E,
@@ -15,7 +16,6 @@ from mathdesign.solvers.exact.kernels.state import (
     BY_Z,
     CONST,
     IS_STD,
-    MOST_PENALTY,
     RELAXED,
     WEIGHT,
     Work,
@@ -179,7 +179,7 @@ def evaluate_penalty(m: BoxModel, w: Work, scale: float, room: float) -> float:
         variance += (w.y[m.pen_var[i]] - mean) ** 2 / count
     if opened == 0:
         spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-        return -scale * min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY)
+        return -scale * penalty_of(m.pen[WEIGHT], spread)
     u, by_v = variance, 1.0
     root = 1.0
     if m.pen[IS_STD] > 0.5:

@@ -6,6 +6,7 @@ import math
 
 from mathdesign.programs.base import IntArray
 from mathdesign.solvers.compiled import inner, kernel
+from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.state import FORWARD, IS_STD, MOST_PENALTY, WEIGHT
 from mathdesign.solvers.exact.model import BoxModel
 
@@ -55,7 +56,7 @@ def spread_penalty(m: BoxModel, point: IntArray) -> float:
     for i in range(count):
         variance += (m.at[m.pen_var[i], point[m.pen_var[i]]] - mean) ** 2 / count
     spread = math.sqrt(variance) if m.pen[IS_STD] > 0.5 else variance
-    return min(m.pen[WEIGHT] * math.exp(min(spread, 700.0)), MOST_PENALTY)
+    return penalty_of(m.pen[WEIGHT], spread)
 
 
 @kernel
