@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,11 +35,31 @@ class ScipyMilp(Backend[Program]):
 
 
 def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch) -> MilpAnswer:
-    """One call of ``scipy.optimize.milp`` (which minimises).
+    """``scipy.optimize.milp`` with and without presolve; the weaker of its two claims counts.
 
-    Without presolve at first: with it, this HiGHS has lost the optimum of programs whose budgets
-    have two sides, and reported another point as optimal.
+    This HiGHS (1.12) has lost the optimum of programs whose budgets have two sides with presolve, and
+    of others without it, and each time reported another point as optimal.
     """
+    answer = _called(milp, options, clock, search, presolve=search.careful)
+    if answer.infeasible or not answer.completed:
+        return answer
+    again = _called(milp, options, clock, search, presolve=not search.careful)
+    if again.infeasible:  # though there is a point: then nothing is claimed
+        return replace(answer, bound=math.inf)
+    found = [a.x for a in (answer, again) if a.x is not None]
+    return MilpAnswer(
+        x=max(found, key=lambda x: float(milp.objective @ x), default=None),
+        bound=max(answer.bound, again.bound),
+        infeasible=False,
+        completed=again.completed,
+        nodes=answer.nodes + again.nodes,
+    )
+
+
+def _called(
+    milp: Milp, options: SolveOptions, clock: Clock, search: MilpSearch, *, presolve: bool
+) -> MilpAnswer:
+    """One call of ``scipy.optimize.milp``, which minimises."""
     from scipy.optimize import Bounds, LinearConstraint
     from scipy.optimize import milp as scipy_milp
 
@@ -51,7 +72,7 @@ def solve_arrays(milp: Milp, options: SolveOptions, clock: Clock, search: MilpSe
         options={
             "time_limit": max(clock.remaining_s, 0.01),
             "mip_rel_gap": options.gap / 2,
-            "presolve": search.careful,
+            "presolve": presolve,
         },
     )
     dual = result.get("mip_dual_bound")

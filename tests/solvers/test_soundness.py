@@ -58,8 +58,9 @@ budgets: {params: 100M}
 #: after a no-good, a solver's exception, limits beyond int64, slots beyond numpy's 64 dimensions,
 #: cuts of SCIP that lost the optimum, SCIP's own crash, rows of 1e-11 to 1 in HiGHS.
 ONCE_WRONG = (2, 68, 89, 92, 95, 109, 130, 143, 164, 331, 386, 529, 682, 704, 944, 8204, 21049)
-#: The same with logarithms of choices: a weight of 1e-9 before an exponential beyond 1e304.
-ONCE_WRONG_WITH_LOGS = (23977,)
+#: The same with logarithms of choices: a weight of 1e-9 before an exponential beyond 1e304, six
+#: points of which HiGHS 1.12 without presolve calls another the best.
+ONCE_WRONG_WITH_LOGS = (23977, 23874)
 
 
 @pytest.mark.parametrize("name", PROVING)
