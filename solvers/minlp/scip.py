@@ -128,8 +128,8 @@ class _Scip:
         known = search.best.point
         run = _Run(self, time.monotonic() + limit_s, None if known in search.excluded else known)
 
-        def heard(said: tuple[float, int]) -> bool:
-            search.report(*said, "SCIP")
+        def heard(nodes: int) -> bool:
+            search.report(nodes, "SCIP")
             return search.clock.stop() is None
 
         settings = {} if search.again else CAUTIOUS
@@ -162,7 +162,7 @@ class _Run:
         for number, point in enumerate(self.asked.excluded, 1):
             self.minlp.exclude(point, tools, f"excluded{number}")
         self._set(settings)
-        _watch(model, hear, self.minlp.unit)
+        _watch(model, hear)
         self._suggest()
         model.setParam("limits/time", max(self.end_s - time.monotonic(), 0.01))
         model.optimize()
@@ -208,7 +208,7 @@ class _Run:
         self.model.addSol(solution)
 
 
-def _watch(model: Any, hear: Hear, unit: float) -> None:
+def _watch(model: Any, hear: Hear) -> None:
     """Report progress and stop on request, from SCIP's own events."""
     from pyscipopt import scip
 
@@ -226,8 +226,7 @@ def _watch(model: Any, hear: Hear, unit: float) -> None:
                 self.model.dropEvent(kind, self)
 
         def eventexec(self, event: Any) -> None:
-            dual, nodes = float(self.model.getDualbound()), int(self.model.getNTotalNodes())
-            if not hear((dual * unit if abs(dual) < INFINITE else dual, nodes)):
+            if not hear(int(self.model.getNTotalNodes())):
                 self.model.interruptSolve()
 
     model.includeEventhdlr(Watch(), "watch", "progress and interruption")

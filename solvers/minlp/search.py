@@ -118,9 +118,10 @@ class MinlpSearch:
         """The solver's answer; what it claims to have proven only where it does so twice."""
         answer = solver.run(self)
         self.best.nodes += answer.nodes
-        if not (solver.another_way and (answer.completed or answer.infeasible)):
+        if not solver.another_way:
             return answer
-        if answer.interrupted:  # no time for the other way
+        done = answer.completed or answer.infeasible
+        if answer.interrupted or not done:  # no time for the other way: then nothing is claimed
             return replace(answer, completed=False, infeasible=False, bound=math.inf)
         for point in answer.points:
             self.accept(point)
@@ -168,11 +169,11 @@ class MinlpSearch:
         solver.exclude(best)
         return False
 
-    def report(self, claimed: float, nodes: int, phase: str) -> None:
-        """Progress of the solver, its dual bound held to what is certified."""
-        bound = self._certified(claimed) if abs(claimed) < INFINITE else math.inf
-        known = min(bound, self.best.bound)
-        shown = known if math.isfinite(known) else None
+    def report(self, nodes: int, phase: str) -> None:
+        """Progress, with the bound that was asked for twice: on its way SCIP has told others, of
+        objectives of 1e11, that lay below the optimum.
+        """
+        shown = self.best.bound if math.isfinite(self.best.bound) else None
         self.clock.report(self.best.objective, shown, self.best.nodes + nodes, phase)
 
     def _certified(self, bound: float) -> float:

@@ -74,5 +74,10 @@ def test_a_claim_made_while_ctrl_c_came_proves_nothing():
     assert found.termination is Termination.INTERRUPTED
 
 
+def test_a_bound_of_a_run_that_time_ended_is_no_claim():
+    found = solved(replace(RIGHT, completed=False))
+    assert found.status is Status.FEASIBLE and found.bound == math.inf
+
+
 def test_a_solver_with_one_way_is_asked_once():
     assert solved(RIGHT, another_way=False).status is Status.OPTIMAL
