@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class TableSpace:
         """Number of assignments of options to slots; rules may leave fewer."""
         return math.prod(len(slot.options) for slot in self.slots)
 
+    @cached_property
+    def _cells(self) -> tuple[Cells, ...]:
+        """How the cells of each slot are read."""
+        return tuple(map(Cells.of, self.slots))
+
     def points(self, table: DataFrame, positions: Collection[str] = ()) -> IntArray:
         """The designs of ``table``, shape ``(rows, slots)``: one column a slot, named as the slot.
 
@@ -68,7 +74,7 @@ class TableSpace:
             if name not in names
         ]
         columns = []
-        for slot in self.slots:
+        for slot, own in zip(self.slots, self._cells):
             if slot.name not in table:
                 known = ", ".join(map(str, table.columns[:12]))
                 faults.append(f"no column {slot.name!r} for a slot of {self.name}; found: {known}")
@@ -78,7 +84,7 @@ class TableSpace:
                 column = [position_of(cell, len(slot.options)) for cell in cells]
                 accepted = f"a position, 0 to {len(slot.options) - 1}"
             else:
-                column = list(map(Cells.of(slot).option, cells))
+                column = list(map(own.option, cells))
                 accepted = _listed(slot.options)
             wrong = [i for i, k in enumerate(column) if k is None]
             faults += _wrong_cells(slot, cells, wrong, accepted, slot.name in positions)
@@ -102,9 +108,9 @@ class TableSpace:
     def point(self, words: Mapping[str, Any]) -> tuple[int, ...]:
         """Inverse of :meth:`words`. Raises :class:`TableError`."""
         found = []
-        for slot in self.slots:
+        for slot, own in zip(self.slots, self._cells):
             cell = words.get(slot.name)
-            option = Cells.of(slot).option(cell)
+            option = own.option(cell)
             if option is None:
                 what = "nothing" if cell is None else repr(str(cell))
                 raise TableError(f"{slot.name}: found {what}, accepted: {_listed(slot.options)}")
