@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
+from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
 from mathdesign.spec.faults import CrossFault, near_miss
@@ -34,15 +35,15 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
         return
-    if objective.entropy and spec.table_space().untrained is None:
+    space = spec.table_space()
+    if objective.entropy and space.untrained is None:
         yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
-    yield from _without_faults(spec)
-    yield from _log_faults(spec)
-    fitted = list(_metric_faults(spec))
+    yield from _without_faults(spec, space)
+    yield from _log_faults(spec, space)
+    fitted = list(_metric_faults(spec, space))
     yield from fitted
     if fitted:
         return
-    space = spec.table_space()
     known = tuple(spec.metrics(space))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
@@ -85,8 +86,8 @@ def _unlike(costs: Sequence[Amount]) -> list[Amount]:
     return [*found.values()] if len(found) > 1 else [max(costs, key=lambda c: c.value.denominator)]
 
 
-def _log_faults(spec: ListSpec) -> Iterator[CrossFault]:
-    weights, slots = spec.objective.log_values, spec.table_space().slots
+def _log_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
+    weights, slots = spec.objective.log_values, space.slots
     path = ("objective", "log_values")
     if weights is None:
         return
@@ -135,8 +136,7 @@ def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> I
                 yield (*path, "costs", metric), f"{len(costs)} numbers", accepted, ""
 
 
-def _metric_faults(spec: ListSpec) -> Iterator[CrossFault]:
-    space = spec.table_space()
+def _metric_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
     slots = {slot.name: len(slot.options) for slot in space.slots}
     taken = [*space.metrics]
     for i, metric in enumerate(spec.linear_metrics or ()):
@@ -155,8 +155,8 @@ def _metric_faults(spec: ListSpec) -> Iterator[CrossFault]:
                 yield (*path, "slots", name), "a cost out of range", f"0 to {LARGEST_COST}", ""
 
 
-def _without_faults(spec: ListSpec) -> Iterator[CrossFault]:
-    slots = {slot.name: slot.options for slot in spec.table_space().slots}
+def _without_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
+    slots = {slot.name: slot.options for slot in space.slots}
     for name, options in spec.space.without.items():
         path = ("space", "without", name)
         if name not in slots:
