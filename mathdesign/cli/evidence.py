@@ -109,7 +109,7 @@ def calibrate(
         refuse_folder(out)
     try:
         space = read_list_spec(measured.space).table_space()
-        if any(slot.values is None or min(slot.values) <= 0 for slot in space.slots):
+        if not space.positive:
             raise BadRequest(
                 f"--space {measured.space}: accepted: slots of positive numbers (widths)"
             )

@@ -61,7 +61,7 @@ def objectives(space: TableSpace) -> dict[str, SlotObjective]:
     constants. Over cells, their entropy (:mod:`mathdesign.spaces.lists.nasbench201`). Then every metric.
     """
     found = {}
-    if all(slot.values is not None and min(slot.values) > 0 for slot in space.slots):
+    if space.positive:
         default = log_values(space, [1.0] * len(space.slots))
         zero = [np.zeros(len(table)) for table in default.unary]
         found[DEFAULT] = SlotObjective(default)

@@ -130,12 +130,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
         """The entropy of cells; the sum of log widths, where there are widths."""
-        slots = spec.table_space().slots
+        space = spec.table_space()
         if spec.space.family == CELLS:
             return {"cell entropy": {"entropy": True}}
-        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+        if not space.positive:
             return {}
-        return {"log widths": {"log_values": [1.0] * len(slots)}}
+        return {"log widths": {"log_values": [1.0] * len(space.slots)}}
 
     def settled(self, posed: PosedList, program: Program, solution: Solution) -> Solution:
         """The better of the solver's answer and the best measured row, where rows are known."""
@@ -150,11 +150,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
 
     def parts(self, posed: PosedList, points: IntArray) -> dict[str, FloatArray]:
         """Logarithms of the values, where the slots have positive ones."""
-        slots = posed.space.slots
-        if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+        if not posed.space.positive:
             return {}
         logs = np.log(posed.space.values(points))
-        return {slot.name: logs[:, i] for i, slot in enumerate(slots)}
+        return {slot.name: logs[:, i] for i, slot in enumerate(posed.space.slots)}
 
     def weighted(self, spec: ListSpec, multipliers: Mapping[str, float]) -> dict[str, Any]:
         """The sum of logarithms of values by these weights."""

@@ -55,6 +55,11 @@ class TableSpace:
         """Number of assignments of options to slots; rules may leave fewer."""
         return math.prod(len(slot.options) for slot in self.slots)
 
+    @property
+    def positive(self) -> bool:
+        """Whether all options stand for positive numbers, so that they have logarithms."""
+        return all(slot.values is not None and min(slot.values) > 0 for slot in self.slots)
+
     @cached_property
     def _cells(self) -> tuple[Cells, ...]:
         """How the cells of each slot are read."""

@@ -100,7 +100,7 @@ def _log_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
             yield path, f"no weight for {', '.join(missing)}", "one for each slot, by its name", ""
     elif len(weights) != len(slots):
         yield path, f"{len(weights)} weights", f"{len(slots)}, one for each slot", ""
-    if any(slot.values is None or min(slot.values) <= 0 for slot in slots):
+    if not space.positive:
         yield path, "a space with unordered options", "slots of positive numbers", ""
 
 
