@@ -20,14 +20,14 @@ from mathdesign.spaces.lists.faults import CELLS, list_faults
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
-from mathdesign.spaces.lists.one_shot import check_rows, measured_rows
+from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
-from mathdesign.surrogate.predictor import Predictor, read_back
+from mathdesign.surrogate.predictor import read_back
 from mathdesign.validators.lists.recheck import (
     booster_score,
     cell_variance,
@@ -337,9 +337,10 @@ def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, 
         return {}
     quality, levels = predictor.quality, predictor.levels
     point = np.array(solution.point, dtype=np.int64)[None]
+    score = predictor.objective(posed.space).at(point)
     found: dict[str, Any] = {
         "target": predictor.target, "model": predictor.kind,
-        "predicted": float(predictor.predict(posed.space, point)[0]),
+        "predicted": float(read_back(score, levels)[0]),
         "measured": [levels[0][1], levels[-1][1]],
         "tau": quality.tau, "rmse": quality.rmse, "rows": quality.rows,
         "rescored_by": rescored_by, "sha256": predictor.digest(),
@@ -349,16 +350,14 @@ def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, 
         if math.isfinite(solution.bound):
             bound = max(solution.bound, solution.objective)
             found["bound"] = float(read_back(np.array([bound]), levels)[0])
-    if posed.one_shot is not None and solution.point is not None:
-        found |= _beside(posed, predictor, solution.point)
+    if (shot := posed.one_shot) is not None and solution.point is not None:
+        found["lower_bound"] = float(read_back(score - shot.margin, levels)[0])
+        found |= _beside(posed, shot, solution.point)
     return found
 
 
-def _beside(posed: PosedList, predictor: Predictor, point: Sequence[int]) -> dict[str, Any]:
-    """The lower bound of a design and the best measured row that keeps the budgets."""
-    shot, at = posed.one_shot, np.array(point, dtype=np.int64)[None]
-    assert shot is not None
-    score = predictor.objective(posed.space).at(at) - shot.margin
+def _beside(posed: PosedList, shot: OneShot, point: Sequence[int]) -> dict[str, Any]:
+    """What a design was measured at, and the best measured row that keeps the budgets."""
     row = shot.best(posed.program)
     best = None
     if row is not None:
@@ -368,7 +367,6 @@ def _beside(posed: PosedList, predictor: Predictor, point: Sequence[int]) -> dic
         }  # fmt: skip
     own = shot.at(tuple(map(int, point)))
     return {
-        "lower_bound": float(read_back(score, predictor.levels)[0]),
         "measured_here": None if own is None else float(shot.values[own]), "best_measured": best,
     }  # fmt: skip
 
