@@ -306,13 +306,13 @@ def _rescored(
         found.append(cell_variance(network.options))
         by.append("variances")
     point, shot = posed.space.point(network.options), posed.one_shot
-    guards = shot is not None and shot.guards
-    if shot is not None and guards and shot.at(point) is not None:
-        found.append(measured_score(Path(words.predictor or ""), network.options))
-        by.append("what was measured")
-        predictor = None
-    elif shot is not None and guards:
-        found.append(-shot.margin)
+    if shot is not None and shot.guards:
+        if shot.at(point) is None:
+            found.append(-shot.margin)
+        else:
+            found.append(measured_score(Path(words.predictor or ""), network.options))
+            by.append("what was measured")
+            predictor = None
     if predictor is not None and predictor.kind == "tables":
         slots = predictor.space.slots
         found.append(table_score(slots, predictor.tables, network.options))

@@ -54,14 +54,14 @@ class OneShot:
 
     def best(self, problem: SlotProblem) -> int | None:
         """The best row that keeps rules and budgets (ties: lexicographically first), if any does."""
-        kept = np.flatnonzero(replace(problem, distances=()).feasible_rows(self.points))
+        kept = self._kept(problem)
         if not len(kept):
             return None
         return int(min(kept, key=lambda i: (-self.worth[i], tuple(self.points[i]))))
 
     def rows(self, problem: SlotProblem) -> int:
         """How many rows keep rules and budgets."""
-        return int(replace(problem, distances=()).feasible_rows(self.points).sum())
+        return len(self._kept(problem))
 
     def at(self, point: tuple[int, ...]) -> int | None:
         """The row that measured ``point``, if one did."""
@@ -86,6 +86,11 @@ class OneShot:
         return replace(
             solution, point=point, objective=worth, bound=bound, status=status_of(worth, bound, gap)
         )
+
+    def _kept(self, problem: SlotProblem) -> IntArray:
+        """The rows that keep rules and budgets; distances keep rows out of programs only."""
+        kept: IntArray = np.flatnonzero(replace(problem, distances=()).feasible_rows(self.points))
+        return kept
 
     def _over_estimated(self, objective: SlotObjective) -> IntArray:
         """Rows whose lower bound lies above what was measured."""
