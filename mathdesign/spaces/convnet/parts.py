@@ -29,8 +29,8 @@ def parts(posed: PosedChain, points: IntArray) -> dict[str, FloatArray]:
     body = [stage for stage in posed.space.stages if stage.role == "body"]
     for i, stage in enumerate(body):
         if SQUEEZE in stage.shape.options:
-            factor = options.weight * ((i + 1) / len(body)) ** options.rise
-            worth = factor * log(of_stage(options.squeeze_excitation, i, len(body)))
+            unit = log(of_stage(options.squeeze_excitation, i, len(body)))
+            worth = options.factor(i, len(body)) * unit
             found[f"{stage.name}.{SQUEEZE}"] = np.full(len(points), worth)
     return found
 

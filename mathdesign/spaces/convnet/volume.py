@@ -43,6 +43,11 @@ class VolumeOptions:
     squeeze_excitation: PerStage = 1.35
     """A block with such a unit counts as so many without."""
 
+    def factor(self, index: int, stages: int) -> float:
+        """How often what body stage ``index`` of ``stages`` adds up counts."""
+        found: float = self.weight * ((index + 1) / stages) ** self.rise
+        return found if self.weights is None else found * of_stage(self.weights, index, stages)
+
 
 def volume_terms(space: Space, options: VolumeOptions) -> tuple[tuple[LogTerm, ...], float]:
     """The terms of the program, one a decision, and what no choice changes.
@@ -53,9 +58,7 @@ def volume_terms(space: Space, options: VolumeOptions) -> tuple[tuple[LogTerm, .
     terms: list[LogTerm] = []
     constant = 0.0
     for i, (s, stage) in enumerate(body):
-        factor = options.weight * ((i + 1) / len(body)) ** options.rise
-        if options.weights is not None:
-            factor *= of_stage(options.weights, i, len(body))
+        factor = options.factor(i, len(body))
         weights: dict[str, float] = {}
         for decision, weight in _weights(stage, options, i, len(body)):
             weights[decision] = weights.get(decision, 0.0) + factor * weight
