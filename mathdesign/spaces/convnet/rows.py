@@ -51,8 +51,9 @@ def _chains(
     posed: PosedChain, places: Mapping[str, StageSpace], cells: Mapping[str, tuple[Any, ...]],
     row: int,
 ) -> IntArray:  # fmt: skip
-    blocks: dict[str, tuple[Any, ...]] = {}
+    blocks: dict[str, dict[str, tuple[Any, ...]]] = {}  # stage -> word -> a value a block
     for place, stage in places.items():
+        own = blocks[stage.name] = {}
         depth = _single(cells.get(f"{place}.{DEPTH}"), stage.choices[DEPTH])
         for word in (*COMMON, *WORDS):
             given = cells.get(f"{place}.{word}")
@@ -62,22 +63,16 @@ def _chains(
                 raise TableError(
                     f"row {row + 1}, {place}.{word}: {len(given)} blocks listed of {depth}"
                 )
-            blocks[f"{place}.{word}"] = given[:depth] if len(given) > 1 else given
-    chains = math.lcm(*(len(b) for b in blocks.values())) if blocks else 1
+            own[word] = given[:depth] if len(given) > 1 else given
+    chains = math.lcm(*(len(given) for own in blocks.values() for given in own.values()))
     if chains > MOST_CHAINS:
         raise TableError(f"row {row + 1}: depths whose least multiple exceeds {MOST_CHAINS}")
-    named = {stage.name: place for place, stage in places.items()}
     found = []
     for turn in range(chains):
         point: list[int] = []
         for stage in posed.space.stages:
-            own = f"{named.get(stage.name)}."
-            words = {
-                path.removeprefix(own): given[turn % len(given)]
-                for path, given in blocks.items()
-                if path.startswith(own)
-            }
-            point += _values(stage, words)
+            own = blocks.get(stage.name, {})
+            point += _values(stage, {w: given[turn % len(given)] for w, given in own.items()})
         found.append(point)
     return np.array(found, dtype=np.int64)
 

@@ -19,8 +19,8 @@ from mathdesign.spaces.kind import Cells
 from mathdesign.spaces.transformer.pose import LayerOption, Plan, PosedTransformer
 
 WORD = re.compile(r"stacks\[(\d+)\]\.(\w+)")
-#: Words of a stack that the program decides, with the property of a layer that each one names.
-LAYER_WORDS = {"heads": "heads", "head_size": "head_size", "kv_heads": "kv_heads", "ffn": "ffn"}
+#: Words of a stack that the program decides and that are properties of a layer.
+LAYER_WORDS = ("heads", "head_size", "kv_heads", "ffn")
 CHOICES = ("width", "depth", "ffn_ratio", *LAYER_WORDS)
 
 
@@ -48,14 +48,8 @@ def _point(
         match = WORD.fullmatch(path)
         assert match is not None
         words[int(match[1])][match[2]] = cell
-    widths = [
-        int(own.get("width", stack.width[:1])[0])
-        for own, stack in zip(words, stacks)
-    ]  # fmt: skip
-    depths = [
-        int(own.get("depth", stack.depth[:1])[0])
-        for own, stack in zip(words, stacks)
-    ]  # fmt: skip
+    widths = [int(own.get("width", stack.width[:1])[0]) for own, stack in zip(words, stacks)]
+    depths = [int(own.get("depth", stack.depth[:1])[0]) for own, stack in zip(words, stacks)]
     fitting = (k for k, plan in enumerate(posed.plans) if _fits(plan, widths, depths, posed))
     frame = next(fitting, None)
     if frame is None:
@@ -92,7 +86,7 @@ def _option(
     options: Sequence[LayerOption], words: Mapping[str, Any], width: int, depth: int, number: int
 ) -> int:
     """Which option a layer of these words is."""
-    wanted = {LAYER_WORDS[w]: int(v) for w, v in words.items() if w in LAYER_WORDS}
+    wanted = {w: int(v) for w, v in words.items() if w in LAYER_WORDS}
     if "ffn_ratio" in words:
         ratio = Fraction(str(words["ffn_ratio"]))
         wanted["ffn"] = math.floor(width * ratio + Fraction(1, 2))
