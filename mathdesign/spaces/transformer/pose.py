@@ -302,7 +302,7 @@ def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[La
     """Every layer that a stack of ``width`` may take, in the order of the choices."""
     even = spec.space.frame["positions"] == "rotary"
     gated = spec.space.is_gated(stack)
-    ffns = stack.ffn or tuple(math.floor(width * r + Fraction(1, 2)) for r in stack.ffn_ratio or ())
+    ffns = stack.ffn or tuple(ffn_width(width, r) for r in stack.ffn_ratio or ())
     copies = stack.depth if stack.layers == "shared" else (1,)
     for (heads, size), ffn, kind, memory in itertools.product(
         _heads(stack, width), ffns, stack.attention, stack.memory_layers
@@ -314,6 +314,11 @@ def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[La
                 own = {option: getattr(stack, option) for option in MIXERS[kind].options}
                 layer = Layer(heads, kv, size, ffn, gated, kind, memory_layers=memory, **own)
                 yield from (LayerOption(layer, n) for n in copies)
+
+
+def ffn_width(width: int, ratio: Fraction) -> int:
+    """The feed-forward width that a ratio says, rounded to the nearest (ties up)."""
+    return math.floor(width * ratio + Fraction(1, 2))
 
 
 def _heads(stack: StackSpec, width: int) -> list[tuple[int, int]]:

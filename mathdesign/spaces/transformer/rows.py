@@ -5,7 +5,6 @@ A row says some words of the space (``stacks[0].width``); a cell may list what e
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -16,7 +15,7 @@ import numpy as np
 from mathdesign.programs.base import IntArray
 from mathdesign.programs.slot_space import TableError
 from mathdesign.spaces.kind import Cells
-from mathdesign.spaces.transformer.pose import LayerOption, Plan, PosedTransformer
+from mathdesign.spaces.transformer.pose import LayerOption, Plan, PosedTransformer, ffn_width
 
 WORD = re.compile(r"stacks\[(\d+)\]\.(\w+)")
 #: Words of a stack that the program decides and that are properties of a layer.
@@ -88,8 +87,7 @@ def _option(
     """Which option a layer of these words is."""
     wanted = {w: int(v) for w, v in words.items() if w in LAYER_WORDS}
     if "ffn_ratio" in words:
-        ratio = Fraction(str(words["ffn_ratio"]))
-        wanted["ffn"] = math.floor(width * ratio + Fraction(1, 2))
+        wanted["ffn"] = ffn_width(width, Fraction(str(words["ffn_ratio"])))
     found = [
         k
         for k, option in enumerate(options)
