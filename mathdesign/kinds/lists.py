@@ -167,10 +167,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def recheck(self, posed: PosedList, network: OptionList, solution: Solution) -> Recount:
         """Costs and objective computed again from the plain tables and the booster's own text."""
         assert solution.point is not None and solution.objective is not None
-        at = np.array(solution.point, dtype=np.int64)[None]
-        sums = posed.spec.metrics(posed.space)
-        costs = {name: int(table.at(at)[0]) for name, table in sums.items()}
-        metrics = _verified(posed, network, costs)
+        metrics = _verified(posed, network, posed.program.costs(solution.point))
         by = _rescored(posed, network, metrics, solution.objective)
         uses = tuple(
             BudgetUse(b.metric, metrics[b.metric], b.upper, b.lower) for b in posed.budgets
