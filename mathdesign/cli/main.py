@@ -19,7 +19,6 @@ from mathdesign.cli.session import (
 )
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
-from mathdesign.spec.quantities import QuantityError, seconds, share
 
 
 class Commands(typer.Typer):
@@ -58,14 +57,17 @@ def _version(asked: bool) -> None:
         raise typer.Exit()
 
 
-def _read(reader: Callable[[Any], float]) -> Callable[[Any], float]:
-    """``reader`` as the parser of an option: what is wrong is said in its own words."""
+def _read(reader: str) -> Callable[[Any], float]:
+    """A reader of quantities as the parser of an option: what is wrong is said in its own words."""
 
     def parsed(text: Any) -> float:
+        from mathdesign.spec import quantities  # only where an option is read
+
         try:
-            return reader(text)
-        except QuantityError as error:
+            found: float = getattr(quantities, reader)(text)
+        except quantities.QuantityError as error:
             raise typer.BadParameter(error.about(text)) from None
+        return found
 
     return parsed
 
@@ -270,7 +272,7 @@ def search(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", parser=_read(seconds), metavar="TIME", help="Of one query."),
+        typer.Option("--timeout", parser=_read("seconds"), metavar="TIME", help="Of one query."),
     ] = "24 h",  # type: ignore[assignment]  # read as if it were typed
     baselines: Annotated[
         bool | None,
@@ -636,11 +638,13 @@ def bench_solvers(
     ] = "exact,highs,evolution,anneal",
     time_limit: Annotated[
         float,
-        typer.Option("--time-limit", parser=_read(seconds), metavar="TIME", help="Per run."),
+        typer.Option("--time-limit", parser=_read("seconds"), metavar="TIME", help="Per run."),
     ] = "60 s",  # type: ignore[assignment]  # read as if it were typed
     gap: Annotated[
         float,
-        typer.Option("--gap", parser=_read(share), metavar="SHARE", help="Relative gap to reach."),
+        typer.Option(
+            "--gap", parser=_read("share"), metavar="SHARE", help="Relative gap to reach."
+        ),
     ] = "0.1%",  # type: ignore[assignment]
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each heuristic.")] = 1,
     evaluations: Annotated[
