@@ -123,8 +123,8 @@ def clear_folder(store: Store, out: Path, folder: str, kept: Container[str] = ()
     """Remove what an earlier answer left in a row's folder, as far as it is as it was written."""
     place = out / folder
     noted = store.files_in(folder)
-    former = store.folders().get(folder)
-    if not noted and former is not None and (design := store.design(former)) is not None:
+    former = None if noted else store.answered_in(folder)
+    if former is not None and (design := store.design(former)) is not None:
         # Written before files were noted: ours are those that this design would have now.
         noted = {name: digest_of(text) for name, text in files_of(design).items()}
     trained = noted_in(place)  # by `validate` in this folder
