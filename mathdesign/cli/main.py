@@ -133,6 +133,14 @@ Positions = Annotated[
     ),
 ]
 
+Description = Annotated[
+    str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+]
+InsteadOfDescription = Annotated[
+    str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+]
+Labels = Annotated[str | None, typer.Option("--target", help="The column of labels.")]
+
 
 @app.command()
 def design(
@@ -320,17 +328,13 @@ def search(
 
 @app.command()
 def evidence(
-    description: Annotated[
-        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
-    ] = None,
+    description: Description = None,
     table: Annotated[
         Path | None,
         typer.Option("--table", help="Trained networks: a file, or the folder of a description's."),
     ] = None,
-    space: Annotated[
-        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
+    space: InsteadOfDescription = None,
+    target: Labels = None,
     budget: Annotated[
         str | None, typer.Option("--budget", help="A budget kind and its range of quantiles.")
     ] = None,
@@ -356,8 +360,8 @@ def evidence(
         words = "evidence: accepted: a description, or --table, --space and --target without one"
         _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
-    share = budget or "macs=10%..95%"
-    _end(session, lambda: evidencing.evidence(session, measured, share, quantiles, out))
+    asked_budget = budget or "macs=10%..95%"
+    _end(session, lambda: evidencing.evidence(session, measured, asked_budget, quantiles, out))
 
 
 @app.command()
@@ -400,16 +404,12 @@ def latency(
 
 @app.command()
 def calibrate(
-    description: Annotated[
-        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
-    ] = None,
+    description: Description = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="Trained networks: CSV or Parquet.")
     ] = None,
-    space: Annotated[
-        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
+    space: InsteadOfDescription = None,
+    target: Labels = None,
     labels: Annotated[
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
