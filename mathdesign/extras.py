@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 
 #: Extra of ours -> the modules that come with it; of several extras the first is named.
@@ -50,4 +49,6 @@ def _line(module: str, extra: str) -> str:
 
 def version() -> str:
     """The version of the installed package."""
+    import importlib.metadata  # most commands, and their help, start without
+
     return importlib.metadata.version("mathdesign")

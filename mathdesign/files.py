@@ -66,11 +66,11 @@ def write_whole(
     ``files`` nor ``kept`` goes first. Files of anybody else stay. The paths, in order.
     """
     noted = noted_in(folder)
-    gone = remove_ours(folder, {n: d for n, d in noted.items() if n not in files and n not in kept})
+    gone = {name: d for name, d in noted.items() if name not in files and name not in kept}
+    remove_ours(folder, gone)
     written = [write_atomic(folder / name, content) for name, content in files.items()]
-    own = {name: digest for name, digest in noted.items() if name not in gone}
-    own |= {name: digest_of(content) for name, content in files.items()}
-    _write_manifest(folder, own)
+    stay = {name: digest for name, digest in noted.items() if name not in gone}
+    _write_manifest(folder, stay | {name: digest_of(content) for name, content in files.items()})
     return written
 
 
@@ -102,8 +102,8 @@ def is_plain(name: Any) -> bool:
     return name == Path(name).name and name not in ("", ".", "..")
 
 
-def remove_ours(folder: Path, noted: Mapping[str, str]) -> set[str]:
-    """Remove the files of ``noted`` that still are what was written; the names that are settled.
+def remove_ours(folder: Path, noted: Mapping[str, str]) -> None:
+    """Remove the files of ``noted`` that still are what was written.
 
     A file that somebody has changed since is somebody's: it stays, and is no longer ours.
     """
@@ -112,7 +112,6 @@ def remove_ours(folder: Path, noted: Mapping[str, str]) -> set[str]:
         with contextlib.suppress(OSError):
             if not path.is_symlink() and digest_of(path.read_bytes()) == digest:
                 path.unlink()
-    return set(noted)
 
 
 def digest_of(content: str | bytes) -> str:

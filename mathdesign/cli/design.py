@@ -21,7 +21,7 @@ from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import read_document, specification
 from mathdesign.kinds.quick import Options, quick, shape_of
 from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import Fault, SpecError
+from mathdesign.spec.faults import COMMAND_LINE, Fault, SpecError
 
 DEFAULT_OUT = Path("runs")
 
@@ -68,7 +68,7 @@ class Request:
             for line in options.override(document):
                 say(line)
             document.given |= {
-                ("solve", key): f"command line: --{key.replace('_', '-')}" for key in overrides
+                ("solve", key): f"{COMMAND_LINE}: --{key.replace('_', '-')}" for key in overrides
             }
             return specification(document, overrides)
         options = self._options()
@@ -122,7 +122,7 @@ class Request:
 
 
 def _fault(found: str, accepted: str) -> Fault:
-    return Fault("command line", 0, 0, "", found, accepted)
+    return Fault(COMMAND_LINE, 0, 0, "", found, accepted)
 
 
 def design(session: Session, request: Request, out: Path | None, train: bool) -> int:

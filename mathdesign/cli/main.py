@@ -19,7 +19,6 @@ from mathdesign.cli.session import (
 )
 from mathdesign.extras import how_to_install
 from mathdesign.extras import version as installed
-from mathdesign.spec.quantities import QuantityError, seconds, share
 
 
 class Commands(typer.Typer):
@@ -58,14 +57,17 @@ def _version(asked: bool) -> None:
         raise typer.Exit()
 
 
-def _read(reader: Callable[[Any], float]) -> Callable[[Any], float]:
-    """``reader`` as the parser of an option: what is wrong is said in its own words."""
+def _read(reader: str) -> Callable[[Any], float]:
+    """A reader of quantities as the parser of an option: what is wrong is said in its own words."""
 
     def parsed(text: Any) -> float:
+        from mathdesign.spec import quantities  # only where an option is read
+
         try:
-            return reader(text)
-        except QuantityError as error:
+            found: float = getattr(quantities, reader)(text)
+        except quantities.QuantityError as error:
             raise typer.BadParameter(error.about(text)) from None
+        return found
 
     return parsed
 
@@ -130,6 +132,14 @@ Positions = Annotated[
         "all: every slot. Repeatable.",
     ),
 ]
+
+Description = Annotated[
+    str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
+]
+InsteadOfDescription = Annotated[
+    str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
+]
+Labels = Annotated[str | None, typer.Option("--target", help="The column of labels.")]
 
 
 @app.command()
@@ -270,7 +280,7 @@ def search(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", parser=_read(seconds), metavar="TIME", help="Of one query."),
+        typer.Option("--timeout", parser=_read("seconds"), metavar="TIME", help="Of one query."),
     ] = "24 h",  # type: ignore[assignment]  # read as if it were typed
     baselines: Annotated[
         bool | None,
@@ -318,17 +328,13 @@ def search(
 
 @app.command()
 def evidence(
-    description: Annotated[
-        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
-    ] = None,
+    description: Description = None,
     table: Annotated[
         Path | None,
         typer.Option("--table", help="Trained networks: a file, or the folder of a description's."),
     ] = None,
-    space: Annotated[
-        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
+    space: InsteadOfDescription = None,
+    target: Labels = None,
     budget: Annotated[
         str | None, typer.Option("--budget", help="A budget kind and its range of quantiles.")
     ] = None,
@@ -354,8 +360,8 @@ def evidence(
         words = "evidence: accepted: a description, or --table, --space and --target without one"
         _end(session, lambda: session.fail(EXIT_BAD_INPUT, words))
     measured = evidencing.Measured(table, space, target, tuple(positions or ()))
-    share = budget or "macs=10%..95%"
-    _end(session, lambda: evidencing.evidence(session, measured, share, quantiles, out))
+    asked_budget = budget or "macs=10%..95%"
+    _end(session, lambda: evidencing.evidence(session, measured, asked_budget, quantiles, out))
 
 
 @app.command()
@@ -398,16 +404,12 @@ def latency(
 
 @app.command()
 def calibrate(
-    description: Annotated[
-        str | None, typer.Argument(help="What a table holds: a YAML file, or a name.")
-    ] = None,
+    description: Description = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="Trained networks: CSV or Parquet.")
     ] = None,
-    space: Annotated[
-        str | None, typer.Option("--space", help="Instead of a description: nats_size, ...")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column of labels.")] = None,
+    space: InsteadOfDescription = None,
+    target: Labels = None,
     labels: Annotated[
         int, typer.Option("--labels", min=20, help="Use only so many rows; judge on the others.")
     ] = 100,
@@ -636,11 +638,13 @@ def bench_solvers(
     ] = "exact,highs,evolution,anneal",
     time_limit: Annotated[
         float,
-        typer.Option("--time-limit", parser=_read(seconds), metavar="TIME", help="Per run."),
+        typer.Option("--time-limit", parser=_read("seconds"), metavar="TIME", help="Per run."),
     ] = "60 s",  # type: ignore[assignment]  # read as if it were typed
     gap: Annotated[
         float,
-        typer.Option("--gap", parser=_read(share), metavar="SHARE", help="Relative gap to reach."),
+        typer.Option(
+            "--gap", parser=_read("share"), metavar="SHARE", help="Relative gap to reach."
+        ),
     ] = "0.1%",  # type: ignore[assignment]
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each heuristic.")] = 1,
     evaluations: Annotated[

@@ -17,7 +17,7 @@ from mathdesign.kinds.load import reworded
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
 from mathdesign.spec.blocks import TrainingSpec
-from mathdesign.spec.faults import SpecError, quoted
+from mathdesign.spec.faults import Fault, SpecError, quoted
 
 
 def validate(
@@ -82,7 +82,7 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
         for item in error.errors(include_url=False):
             name, found = ".".join(map(str, item["loc"])), quoted(item["input"])
             place = f"--{name.replace('_', '-')}" if name in given else f"validate: {name}"
-            faults.append(f"{place}: found {found}; accepted: {reworded(item['msg'])}")
+            faults.append(str(Fault(place, 0, 0, "", found, reworded(item["msg"]))))
         raise Unreadable("\n".join(faults)) from None
 
 

@@ -37,14 +37,14 @@ def why(session: Session, path: Path, out: Path | None = None) -> int:
         return session.fail(EXIT_BAD_INPUT, str(error))
     if not (session.json or session.quiet):
         target = next((a.target for a in found if a.target is not None), None)
+        ordered = sorted(found, key=_largest_first)
         header = ["slot", "chosen", "best other", "loss", "slots changed"]
         rows = [
-            [a.slot, a.option, a.other or "", _loss(a, a.loss, 6), str(a.changed)]
-            for a in sorted(found, key=_largest_first)
+            [a.slot, a.option, a.other or "", _loss(a, a.loss, 6), str(a.changed)] for a in ordered
         ]
         if target is not None:
             header[3:4] = ["loss (score)", f"loss ({target})"]
-            for row, a in zip(rows, sorted(found, key=_largest_first)):
+            for row, a in zip(rows, ordered):
                 row.insert(4, _loss(a, a.loss_in_target, 4))
         print_table(session.out, f"{design.name}: what choosing otherwise costs", header, rows, 3)
     document = {"design": design.name, "slots": [asdict(a) for a in found]}

@@ -73,13 +73,12 @@ def read_document(path: Path | str, name: str | None = None) -> Document:
         raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
     document = parse(text, name)
     if not stdin:
-        _place_predictor(document, Path(path).parent)
+        place_predictor(document.data, Path(path).parent)
     return document
 
 
-def _place_predictor(document: Document, folder: Path) -> None:
-    """A predictor beside the file: its path from the working directory, as all others are."""
-    data = document.data
+def place_predictor(data: Any, folder: Path) -> None:
+    """A predictor beside the file of ``data``: its path from the working directory, as all others'."""
     objective = data.get("objective") if isinstance(data, dict) else None
     if isinstance(objective, dict) and "predictor" in objective:
         objective["predictor"] = placed(objective["predictor"], folder)

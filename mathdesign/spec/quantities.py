@@ -119,7 +119,7 @@ class InBytes:
 def exact(value: Any, units: Units, accepted: str) -> Fraction:
     """A number that is not negative, in the base unit of ``units``; at most :data:`LARGEST`."""
     found = _read(value, units)
-    if found is None or not 0 <= found <= LARGEST:
+    if found is None:
         raise QuantityError(accepted, _meant(value, units))
     return found
 
@@ -192,12 +192,12 @@ def cost(value: Any) -> Amount:
         return Amount(Fraction(count(value)))
     accepted = "a number such as 1200, 1.5M or 0.25, a time such as 1.25 ms, an energy such as 3 uJ"
     found = _read(value, COUNTS)
-    if found is not None and 0 <= found <= LARGEST:
+    if found is not None:
         return Amount(found)
     for unit in MEASURED:
         own = TIMES if unit == "s" else ENERGIES
         found = _read(value, own)
-        if found is not None and 0 <= found <= LARGEST:
+        if found is not None:
             return Amount(found, unit)
     raise QuantityError(accepted, _meant(value, COUNTS) or _meant(value, {**TIMES, **ENERGIES}))
 
@@ -235,11 +235,11 @@ class Steps:
 
     def below(self, amount: Amount) -> int:
         """The greatest number of steps that is at most ``amount``."""
-        return int(amount.value / self.step // 1)
+        return amount.value // self.step
 
     def above(self, amount: Amount) -> int:
         """The least number of steps that is at least ``amount``."""
-        return -int(-amount.value / self.step // 1)
+        return -(-amount.value // self.step)
 
 
 def counted(number: int, unit: str) -> str:
@@ -283,11 +283,11 @@ def _digits(value: float) -> str:
 
 
 def _read(value: Any, units: Units) -> Fraction | None:
-    """The quantity, ``None`` where the grammar has no such text. May be negative for numbers."""
+    """The quantity from 0 to :data:`LARGEST`; ``None`` where the grammar has no such text."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return Fraction(value) if "" in units else None
+        return Fraction(value) if "" in units and 0 <= value <= LARGEST else None
     text = repr(value) if isinstance(value, float) else value
     if not isinstance(text, str) or len(text) > LONGEST or not text.isprintable():
         return None
@@ -300,7 +300,8 @@ def _read(value: Any, units: Units) -> Fraction | None:
     if not number.isascii() or abs(power) > LARGEST_EXPONENT:
         return None
     fraction = Fraction(f"{whole}{(match['part'] or '').rstrip('.')}")
-    return fraction * Fraction(10) ** power * units[unit]
+    found = fraction * Fraction(10) ** power * units[unit]
+    return found if found <= LARGEST else None
 
 
 def _taken_apart(text: str) -> tuple[str, str]:
@@ -330,6 +331,6 @@ def _meant(value: Any, units: Units) -> str:
         for digits in numbers:
             written = f"{digits} {guess}" if len(guess) > 1 and guess != "%" else digits + guess
             found = _read(written, units) if digits else None
-            if found is not None and 0 <= found <= LARGEST and written != value.strip():
+            if found is not None and written != value.strip():
                 return written
     return ""

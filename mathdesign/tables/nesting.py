@@ -51,24 +51,21 @@ def nesting_of(request: Mapping[str, Any]) -> str:
     """
     rest = {k: v for k, v in request.items() if k not in ("name", "budgets", "solve", "validate")}
     limits: dict[str, float] = {}
-    # Limits with a unit nest only where they are written alike: no double orders them exactly.
-    rest["in words"] = words = {}
+    words: dict[str, Any] = {}
     for metric, given in (request.get("budgets") or {}).items():
         sides = given.values() if isinstance(given, Mapping) else [given]
         if any(isinstance(side, str) for side in sides):
+            # With a unit: they nest only where they are written alike, no double orders them exactly.
             words[metric] = given
-    if not words:
-        del rest["in words"]
-    for metric, given in (request.get("budgets") or {}).items():
-        if metric in words:
-            continue
-        if isinstance(given, Mapping):
+        elif isinstance(given, Mapping):
             if given.get("max") is not None:
                 limits[f"{metric}.max"] = given["max"]
             if given.get("min") is not None:
                 limits[f"{metric}.min"] = -given["min"]
         elif given is not None:
             limits[metric] = given
+    if words:
+        rest["in words"] = words
     group = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
     return json.dumps([group, sorted(limits.items())])
 

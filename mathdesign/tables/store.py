@@ -306,6 +306,14 @@ class Store:
             found = self.connection.execute("SELECT folder, request FROM folders").fetchall()
         return {folder: request for folder, request in found if is_plain(folder)}
 
+    def answered_in(self, folder: str) -> str | None:
+        """Request of the design that was written into ``folder``."""
+        with self._errors():
+            row = self.connection.execute(
+                "SELECT request FROM folders WHERE folder = ?", (folder,)
+            ).fetchone()
+        return row[0] if row else None
+
     def note_folder(self, folder: str, request: str, files: Mapping[str, str]) -> None:
         """Remember what a folder holds: the answer to ``request``, in ``files`` (name -> digest)."""
         with self._transaction() as connection:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
-from mathdesign.kinds.load import placed, read_document, validated
+from mathdesign.kinds.load import place_predictor, placed, read_document, validated
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
@@ -139,10 +139,8 @@ def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
 
 def _place_predictors(data: dict[str, Any], folder: Path) -> None:
     """Predictors that a sweep names lie beside it, as a specification's beside the specification."""
-    base, grid, rows = data.get("base"), data.get("grid"), data.get("rows")
-    objective = base.get("objective") if isinstance(base, dict) else None
-    if isinstance(objective, dict) and "predictor" in objective:
-        objective["predictor"] = placed(objective["predictor"], folder)
+    grid, rows = data.get("grid"), data.get("rows")
+    place_predictor(data.get("base"), folder)
     if isinstance(grid, dict) and isinstance(grid.get(PREDICTED_BY), list):
         grid[PREDICTED_BY] = [placed(words, folder) for words in grid[PREDICTED_BY]]
     for row in rows if isinstance(rows, list) else ():

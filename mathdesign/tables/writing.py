@@ -123,8 +123,8 @@ def clear_folder(store: Store, out: Path, folder: str, kept: Container[str] = ()
     """Remove what an earlier answer left in a row's folder, as far as it is as it was written."""
     place = out / folder
     noted = store.files_in(folder)
-    former = store.folders().get(folder)
-    if not noted and former is not None and (design := store.design(former)) is not None:
+    former = None if noted else store.answered_in(folder)
+    if former is not None and (design := store.design(former)) is not None:
         # Written before files were noted: ours are those that this design would have now.
         noted = {name: digest_of(text) for name, text in files_of(design).items()}
     trained = noted_in(place)  # by `validate` in this folder
@@ -140,16 +140,14 @@ def write_folders(store: Store, out: Path, entries: Sequence[Entry]) -> None:
     Folders of designs that this table does not have go, but for what somebody else put there.
     """
     known = store.folders()
-    wanted = {entry.row.folder for entry in entries if _designed(entry)}
-    for folder in known.keys() - wanted:
+    designed = [entry for entry in entries if _designed(entry)]
+    for folder in known.keys() - {entry.row.folder for entry in designed}:
         clear_folder(store, out, folder)
         with contextlib.suppress(OSError):  # not empty, or not there
             (out / folder).rmdir()
         store.forget_folder(folder)
     present = {p.parent.name for p in out.glob("*/design.yaml")}
-    for entry in entries:
-        if entry.result is None or entry.result.objective is None:
-            continue
+    for entry in designed:
         folder = entry.row.folder
         if known.get(folder) == entry.request and folder in present:
             continue
@@ -180,8 +178,8 @@ def write_table(
     paths = [out / name for name in names]
     if store.written("table") == digest and all(path.is_file() for path in paths):
         return paths
-    former = store.files_in("")
-    gone = remove_ours(out, {name: d for name, d in former.items() if name not in names})
+    gone = {name: d for name, d in store.files_in("").items() if name not in names}
+    remove_ours(out, gone)
     store.forget_files("", gone)
     frame = table_frame(entries, keys)
     stable = frame.drop(columns=list(VARYING))
