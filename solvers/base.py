@@ -256,17 +256,24 @@ class Incumbent:
         """What a point must exceed to matter."""
         return -math.inf if self.objective is None else self.objective
 
-    def confirmed(self, point: Sequence[int]) -> float | None:
-        """The objective of ``point``, ``None`` unless it is feasible and finite."""
-        if not self.program.feasible(point):
-            return None
-        value = self.program.value(point)
-        return value if math.isfinite(value) else None
+    def accept(self, point: Sequence[int]) -> float | None:
+        """As :meth:`offer`; the objective of ``point``, ``None`` unless it is feasible and finite."""
+        value = self._confirmed(point)
+        if value is not None:
+            self._take(point, value)
+        return value
 
     def offer(self, point: Sequence[int] | None) -> bool:
         """Take ``point`` in if it is feasible and better (ties: lexicographically first)."""
-        value = None if point is None else self.confirmed(point)
-        if point is None or value is None or value < self.cutoff:
+        value = None if point is None else self._confirmed(point)
+        return point is not None and value is not None and self._take(point, value)
+
+    def _confirmed(self, point: Sequence[int]) -> float | None:
+        value = self.program.worth(point)
+        return value if value is not None and math.isfinite(value) else None
+
+    def _take(self, point: Sequence[int], value: float) -> bool:
+        if value < self.cutoff:
             return False
         ours = tuple(int(k) for k in point)
         if value == self.cutoff and self.point is not None and ours >= self.point:

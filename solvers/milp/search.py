@@ -141,10 +141,9 @@ class MilpSearch:
     def _learned(self, model: Reduction, milp: Milp, x: FloatArray) -> Milp | None:
         """Take in a point of the MILP; ``None`` if it was exact, else the program with a cut."""
         point = model.invert(x)
-        if not self.problem.feasible(point):
+        true = self.best.accept(point)
+        if true is None:
             return model.no_good(milp, point)
-        true = self.problem.value(point)
-        self.best.offer(point)
         claimed = float(milp.objective @ x) + milp.offset
         if claimed <= true + max(SAME_OBJECTIVE * abs(true), 1e-9):
             return None

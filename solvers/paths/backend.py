@@ -154,9 +154,7 @@ class _Run:
             order = np.argsort(-ends.bound, kind="stable")
             confirmed = False
             for label in order[:SHOWN]:
-                point = walk.point(int(label))
-                self.best.offer(point)
-                confirmed = self.best.confirmed(point) is not None
+                confirmed = self.best.accept(walk.point(int(label))) is not None
                 if confirmed:
                     break
             # What the program does not confirm (an effectiveness at its limit) stays open.
