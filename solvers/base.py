@@ -164,8 +164,8 @@ class Backend(abc.ABC, Generic[P]):
         return True
 
     def passes(self, problem: P) -> str | None:
-        """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
-        return self.refuses(problem)
+        """Why ``backend: auto`` should go on to the next though this one can (``None``: take it)."""
+        return None
 
     def because(self, problem: P) -> str:
         """Why ``backend: auto`` takes it, one sentence for the user."""
