@@ -232,9 +232,10 @@ class Clock:
     def report(
         self, objective: float | None, bound: float | None, nodes: int, phase: str = ""
     ) -> None:
-        """Hand a progress report to the caller, if wanted."""
+        """Hand a progress report to the caller, if wanted; an infinite bound is none."""
         if self.options.on_progress is not None:
-            self.options.on_progress(Progress(self.elapsed_s, objective, bound, nodes, phase))
+            told = None if bound is None or math.isinf(bound) else bound
+            self.options.on_progress(Progress(self.elapsed_s, objective, told, nodes, phase))
 
 
 @dataclass(slots=True)

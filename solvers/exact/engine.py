@@ -189,8 +189,7 @@ class _Run:
                 self._accept(best)
             if restart == 0 and not self.done:
                 self.step()  # a first bound, for whoever stops early
-            bound = self.best.bound if math.isfinite(self.best.bound) else None
-            self.clock.report(self.best.objective, bound, self.tree.nodes, "annealing")
+            self.clock.report(self.best.objective, self.best.bound, self.tree.nodes, "annealing")
         return None
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:

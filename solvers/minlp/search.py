@@ -167,8 +167,8 @@ class MinlpSearch:
         """Progress, with the bound that was asked for twice: on its way SCIP has told others, of
         objectives of 1e11, that lay below the optimum.
         """
-        shown = self.best.bound if math.isfinite(self.best.bound) else None
-        self.clock.report(self.best.objective, shown, self.best.nodes + nodes, phase)
+        best = self.best
+        self.clock.report(best.objective, best.bound, best.nodes + nodes, phase)
 
     def _certified(self, bound: float) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""

@@ -114,8 +114,7 @@ def _solve(problem: MixProblem, options: SolveOptions, clock: Clock) -> Solution
             break
         (_relax, _settle, _look)[search.stage[index]](search, index)
         search.stage[index] += 1
-        bound = search.bound if math.isfinite(search.bound) else None
-        search.clock.report(search.best.objective, bound, search.best.nodes, "frames")
+        search.clock.report(search.best.objective, search.bound, search.best.nodes, "frames")
     search.best.bound = search.bound
     return search.best.solution(Frames.name, stop or Termination.COMPLETED, clock, options.gap)
 

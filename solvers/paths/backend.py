@@ -180,8 +180,7 @@ class _Run:
         return self.clock.stop() is not None
 
     def _report(self, phase: str) -> None:
-        bound = self.best.bound if math.isfinite(self.best.bound) else None
-        self.clock.report(self.best.objective, bound, self.best.nodes, phase)
+        self.clock.report(self.best.objective, self.best.bound, self.best.nodes, phase)
 
 
 def _completions(graph: Graph, found: Completion) -> Iterator[Completion]:
