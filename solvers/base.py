@@ -164,8 +164,8 @@ class Backend(abc.ABC, Generic[P]):
         return True
 
     def passes(self, problem: P) -> str | None:
-        """Why ``backend: auto`` should go on to the next (``None``: take this one)."""
-        return self.refuses(problem)
+        """Why ``backend: auto`` should go on to the next though this one can (``None``: take it)."""
+        return None
 
     def because(self, problem: P) -> str:
         """Why ``backend: auto`` takes it, one sentence for the user."""
@@ -232,9 +232,10 @@ class Clock:
     def report(
         self, objective: float | None, bound: float | None, nodes: int, phase: str = ""
     ) -> None:
-        """Hand a progress report to the caller, if wanted."""
+        """Hand a progress report to the caller, if wanted; an infinite bound is none."""
         if self.options.on_progress is not None:
-            self.options.on_progress(Progress(self.elapsed_s, objective, bound, nodes, phase))
+            told = None if bound is None or math.isinf(bound) else bound
+            self.options.on_progress(Progress(self.elapsed_s, objective, told, nodes, phase))
 
 
 @dataclass(slots=True)
@@ -256,17 +257,24 @@ class Incumbent:
         """What a point must exceed to matter."""
         return -math.inf if self.objective is None else self.objective
 
-    def confirmed(self, point: Sequence[int]) -> float | None:
-        """The objective of ``point``, ``None`` unless it is feasible and finite."""
-        if not self.program.feasible(point):
-            return None
-        value = self.program.value(point)
-        return value if math.isfinite(value) else None
+    def accept(self, point: Sequence[int]) -> float | None:
+        """As :meth:`offer`; the objective of ``point``, ``None`` unless it is feasible and finite."""
+        value = self._confirmed(point)
+        if value is not None:
+            self._take(point, value)
+        return value
 
     def offer(self, point: Sequence[int] | None) -> bool:
         """Take ``point`` in if it is feasible and better (ties: lexicographically first)."""
-        value = None if point is None else self.confirmed(point)
-        if point is None or value is None or value < self.cutoff:
+        value = None if point is None else self._confirmed(point)
+        return point is not None and value is not None and self._take(point, value)
+
+    def _confirmed(self, point: Sequence[int]) -> float | None:
+        value = self.program.worth(point)
+        return value if value is not None and math.isfinite(value) else None
+
+    def _take(self, point: Sequence[int], value: float) -> bool:
+        if value < self.cutoff:
             return False
         ours = tuple(int(k) for k in point)
         if value == self.cutoff and self.point is not None and ours >= self.point:

@@ -15,7 +15,6 @@ from mathdesign.programs.stages import (
     WIDTH,
     Decision,
     Derived,
-    Monomial,
     Objective,
     PairRule,
     Repeat,
@@ -26,6 +25,7 @@ from mathdesign.programs.stages import (
 from mathdesign.spaces.convnet.families import StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
+from tests.points import product, times
 
 SHORTEST, LONGEST = 20, 63
 
@@ -162,13 +162,10 @@ def table(problem: DesignProblem) -> float | None:
                 if not _allowed(problem, s, width, values[WIDTH]):
                     continue
                 known = {**values, PREV: width}
-                cost = sum(_worth(m, known) for m in stage.costs["a"])
+                cost = sum(times(m, known) * product(m, known) for m in stage.costs["a"])
                 if cost > most:
                     continue
-                gain = sum(
-                    int(m.repeat.times(values[DEPTH])) * np.log(_once(m, known))
-                    for m in stage.layer_widths
-                )
+                gain = sum(times(m, known) * np.log(product(m, known)) for m in stage.layer_widths)
                 if additive:
                     gain = factor[s] * gain + sum(
                         c.weight * np.log(values[WIDTH]) for c in objective.scales if c.stage == s
@@ -204,14 +201,3 @@ def _allowed(problem: DesignProblem, s: int, before: int, width: int) -> bool:
         ]
         for rule in problem.rules_into(s)
     )
-
-
-def _once(monomial: Monomial, known: dict[str, int]) -> int:
-    product = monomial.coefficient
-    for symbol, power in monomial.powers:
-        product *= known[symbol] ** power
-    return int(product)
-
-
-def _worth(monomial: Monomial, known: dict[str, int]) -> int:
-    return _once(monomial, known) * int(monomial.repeat.times(known[DEPTH]))

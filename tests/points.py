@@ -61,7 +61,7 @@ def costs(program, point: Point) -> dict[str, int]:
     found = dict.fromkeys(program.metrics, 0)
     for stage, symbols in zip(program.stages, _symbols(program, point)):
         for metric, monomials in stage.costs.items():
-            found[metric] += sum(_times(m, symbols) * _product(m, symbols) for m in monomials)
+            found[metric] += sum(times(m, symbols) * product(m, symbols) for m in monomials)
     return found
 
 
@@ -164,9 +164,7 @@ def _entropy(program, point: Point) -> float:
     """Entropy less the depth penalty."""
     symbols, log_width, logs = _symbols(program, point), 0.0, []
     for stage, found in zip(program.stages, symbols):
-        log_width += sum(
-            _times(m, found) * math.log(_product(m, found)) for m in stage.layer_widths
-        )
+        log_width += sum(times(m, found) * math.log(product(m, found)) for m in stage.layer_widths)
         logs.append(log_width)
     objective, total = program.objective, 0.0
     for scale in objective.scales:
@@ -183,12 +181,14 @@ def _entropy(program, point: Point) -> float:
     return total
 
 
-def _times(monomial, symbols: dict[str, int]) -> int:
+def times(monomial, symbols: dict[str, int]) -> int:
+    """How often a monomial occurs."""
     depth = symbols["depth"]
     return {Repeat.FIRST: 1, Repeat.REST: depth - 1, Repeat.EACH: depth}[monomial.repeat]
 
 
-def _product(monomial, symbols: dict[str, int]) -> int:
+def product(monomial, symbols: dict[str, int]) -> int:
+    """One occurrence of a monomial."""
     return monomial.coefficient * math.prod(
         symbols[name] ** power for name, power in monomial.powers
     )

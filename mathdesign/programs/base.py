@@ -196,6 +196,10 @@ class Program(abc.ABC):
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` is one, and keeps all rules, budgets and distances."""
 
+    def worth(self, point: Point) -> float | None:
+        """The objective of a feasible point, ``None`` of any other."""
+        return self.value(point) if self.feasible(point) else None
+
     @property
     def limits(self) -> tuple[Limit, ...]:
         """What somebody asked for, side by side: what an explanation is about."""

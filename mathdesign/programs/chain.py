@@ -72,10 +72,15 @@ class DesignProblem(Chain, Program):
 
     def feasible(self, point: Point) -> bool:
         """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""
+        return self.worth(point) is not None
+
+    def worth(self, point: Point) -> float | None:
+        """The objective of a feasible point, ``None`` of any other: evaluated once."""
         try:
-            return bool(self.scores(point).feasible[0])
+            scores = self.scores(point)
         except ValueError:
-            return False
+            return None
+        return float(scores.objective[0]) if scores.feasible[0] else None
 
     def scores(self, point: Point) -> Scores:
         """Everything about one point. Raises ``ValueError`` for what is no point."""

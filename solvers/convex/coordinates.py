@@ -6,6 +6,7 @@ See :mod:`mathdesign.solvers.convex.relaxation` for what they mean and why it is
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ HULL_SLACK = 1e-9
 Range = tuple[float, float]
 Box = dict[tuple[int, str], Range]
 """Per decision, its least and greatest logarithm; a depth as depth - 1."""
+Counts = dict[tuple[tuple[str, int], ...], tuple[int, int]]
+"""By its powers: how often a monomial of costs occurs, once and for each further block."""
 
 
 def whole_box(problem: DesignProblem) -> Box:
@@ -161,6 +164,16 @@ class Coordinates:
 def repeats(monomial: Monomial) -> tuple[int, int]:
     """Occurrences in the first block, and in each later one."""
     return int(monomial.repeat is not Repeat.REST), int(monomial.repeat is not Repeat.FIRST)
+
+
+def merged(costs: Iterable[Monomial]) -> Counts:
+    """Costs with the same symbols as one."""
+    found: Counts = {}
+    for m in costs:
+        once, rest = repeats(m)
+        a, b = found.get(m.powers, (0, 0))
+        found[m.powers] = (a + once * m.coefficient, b + rest * m.coefficient)
+    return found
 
 
 def expression(value: Any) -> Any:

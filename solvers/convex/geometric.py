@@ -26,12 +26,9 @@ import math
 from typing import Any
 
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial
-from mathdesign.solvers.convex.coordinates import HULL_SLACK, repeats
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH
+from mathdesign.solvers.convex.coordinates import HULL_SLACK, merged
 from mathdesign.solvers.convex.hull import hull
-
-Times = dict[tuple[tuple[str, int], ...], tuple[int, int]]
-"""By its powers: how often a monomial of costs occurs, once and for each further block."""
 
 
 def is_geometric(problem: DesignProblem) -> bool:
@@ -57,24 +54,12 @@ def _limited(problem: DesignProblem) -> set[str]:
     return {budget.metric for budget in problem.budgets}
 
 
-def _times(problem: DesignProblem, s: int, metric: str) -> Times:
-    """The monomials of a stage's share of a metric, merged by their symbols."""
-    merged: Times = {}
-    for monomial in problem.stages[s].costs.get(metric, ()):
-        once, rest = repeats(monomial)
-        a, b = merged.get(monomial.powers, (0, 0))
-        merged[monomial.powers] = (
-            a + once * monomial.coefficient, b + rest * monomial.coefficient,
-        )  # fmt: skip
-    return merged
-
-
 def _by_depth(problem: DesignProblem, s: int) -> bool:
     """Whether every cost of the stage occurs in the first block at least as often as in others."""
     return all(
         once >= rest
         for metric in _limited(problem)
-        for once, rest in _times(problem, s, metric).values()
+        for once, rest in merged(problem.stages[s].costs.get(metric, ())).values()
     )
 
 
@@ -171,8 +156,8 @@ class Geometric:
                 continue
             terms = [
                 times * (share / budget.upper)
-                for s in range(len(self.problem.stages))
-                for powers, (once, rest) in _times(self.problem, s, budget.metric).items()
+                for s, stage in enumerate(self.problem.stages)
+                for powers, (once, rest) in merged(stage.costs.get(budget.metric, ())).items()
                 for share, times in self._shares(s, once, rest, self._product(s, powers))
                 if share
             ]
@@ -183,7 +168,7 @@ class Geometric:
         import cvxpy as cp
 
         product: Any = cp.Constant(1.0)
-        for name, power in Monomial(1, powers=powers).powers:
+        for name, power in powers:
             product = product * self._symbols[s][name] ** power
         return product
 

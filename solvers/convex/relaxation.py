@@ -48,7 +48,7 @@ from mathdesign.solvers.convex.coordinates import (
     Coordinates,
     Range,
     expression,
-    repeats,
+    merged,
     whole_box,
 )
 from mathdesign.solvers.convex.geometric import Geometric, is_geometric
@@ -156,12 +156,8 @@ class _Relax(Coordinates):
 
     def _signatures(self, s: int, metric: str) -> list[tuple[Monomial, int, int]]:
         """Monomials with the same symbols merged: one of them, coefficients once and per M."""
-        merged: dict[tuple[tuple[str, int], ...], tuple[int, int]] = {}
-        for m in self.problem.stages[s].costs.get(metric, ()):
-            once, rest = repeats(m)
-            a, b = merged.get(m.powers, (0, 0))
-            merged[m.powers] = (a + once * m.coefficient, b + rest * m.coefficient)
-        return [(Monomial(1, Repeat.FIRST, p), a, b) for p, (a, b) in merged.items()]
+        counts = merged(self.problem.stages[s].costs.get(metric, ()))
+        return [(Monomial(1, Repeat.FIRST, p), a, b) for p, (a, b) in counts.items()]
 
     def _under(self, metric: str, unit: float) -> Any:
         """A convex expression at least ``unit * metric`` in its epigraph, exact on designs."""

@@ -169,28 +169,27 @@ class _Run:
             self.reported_s = self.clock.elapsed_s
             self.clock.report(self.best.objective, self.best.bound, self.tree.nodes, "searching")
 
-    def anneal(self, restarts: int = ANNEALING_RESTARTS, moves: int = 0) -> Termination | None:
+    def anneal(self) -> Termination | None:
         """The caller's point if it is feasible, then seeded annealing restarts."""
         kernels, model, size = self.kernels, self.tree.model, self.lowered.model.size
-        moves = moves or min(ANNEALING_MOVES, MOVES_A_POINT * self.problem.size)
+        moves = min(ANNEALING_MOVES, MOVES_A_POINT * self.problem.size)
         if self.options.warm_start is not None:
             self._accept(self._indices(self.options.warm_start))
         seed = (self.options.seed * 2654435761 + 1013904223) % (1 << 48)
         state = np.array([seed], dtype=np.int64)
-        for restart in range(restarts):
+        for restart in range(ANNEALING_RESTARTS):
             if reason := self.clock.stop():
                 return reason
             if restart and self.tree.done:
                 break
-            start = (size - 1) * restart // (2 * restarts)
+            start = (size - 1) * restart // (2 * ANNEALING_RESTARTS)
             kernels.follow_sources(model, start)
             best = start.copy()
             if kernels.anneal(model, start, best, moves, state) > kernels.NEVER:
                 self._accept(best)
             if restart == 0 and not self.done:
                 self.step()  # a first bound, for whoever stops early
-            bound = self.best.bound if math.isfinite(self.best.bound) else None
-            self.clock.report(self.best.objective, bound, self.tree.nodes, "annealing")
+            self.clock.report(self.best.objective, self.best.bound, self.tree.nodes, "annealing")
         return None
 
     def _indices(self, point: tuple[int, ...]) -> IntArray | None:

@@ -141,10 +141,9 @@ class MilpSearch:
     def _learned(self, model: Reduction, milp: Milp, x: FloatArray) -> Milp | None:
         """Take in a point of the MILP; ``None`` if it was exact, else the program with a cut."""
         point = model.invert(x)
-        if not self.problem.feasible(point):
+        true = self.best.accept(point)
+        if true is None:
             return model.no_good(milp, point)
-        true = self.problem.value(point)
-        self.best.offer(point)
         claimed = float(milp.objective @ x) + milp.offset
         if claimed <= true + max(SAME_OBJECTIVE * abs(true), 1e-9):
             return None
@@ -162,12 +161,10 @@ class MilpSearch:
 
     def report(self, claimed: float, nodes: int, phase: str) -> None:
         """Progress of the solver, its dual bound (in its own unit) held to what is certified."""
-        best, bound = self.best, math.inf
+        best, bound = self.best, self.best.bound
         if math.isfinite(claimed) and abs(claimed) < INFINITE:
-            bound = self._certified(claimed * self.unit, self.seen)
-        known = min(bound, best.bound)
-        shown = known if math.isfinite(known) else None
-        self.clock.report(best.objective, shown, best.nodes + nodes, phase)
+            bound = min(bound, self._certified(claimed * self.unit, self.seen))
+        self.clock.report(best.objective, bound, best.nodes + nodes, phase)
 
     def _doubted(self) -> Solution:
         """The solver says that nothing is left: believed where exact reasoning agrees."""

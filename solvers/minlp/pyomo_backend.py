@@ -38,7 +38,7 @@ from mathdesign.solvers.minlp.foreign import FORKS, Hear, apart
 from mathdesign.solvers.minlp.model import refuses as minlp_refuses
 from mathdesign.solvers.minlp.pyomo_model import PyomoTools, linear_model, nonlinear_model
 from mathdesign.solvers.minlp.scip import CAUTIOUS
-from mathdesign.solvers.minlp.search import MinlpAnswer, MinlpSearch, Point
+from mathdesign.solvers.minlp.search import INFINITE, MinlpAnswer, MinlpSearch, Point
 
 #: Global solvers for nonlinear programs with integers; all others get the linear form.
 NONLINEAR = frozenset(
@@ -233,7 +233,7 @@ def _call_present(
     condition = results.termination_condition
     return _Outcome(
         found=found,
-        bound=math.inf if bound is None or abs(bound) > 1e19 else float(bound),
+        bound=math.inf if bound is None or abs(bound) > INFINITE else float(bound),
         infeasible=condition is Condition.provenInfeasible,
         completed=condition is Condition.convergenceCriteriaSatisfied,
     )
@@ -248,7 +248,7 @@ def _call_older(interface: Any, model: Any, options: SolveOptions, limit_s: floa
     if found:
         model.solutions.load_from(results)
     upper = results.problem.upper_bound
-    stated = isinstance(upper, float | int) and math.isfinite(upper) and abs(upper) < 1e19
+    stated = isinstance(upper, float | int) and math.isfinite(upper) and abs(upper) < INFINITE
     condition = results.solver.termination_condition
     return _Outcome(
         found=found,

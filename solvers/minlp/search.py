@@ -18,7 +18,6 @@ proven is therefore asked for in two ways, and the weaker claim counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -124,7 +123,7 @@ class MinlpSearch:
         if answer.interrupted or not done:  # no time for the other way: then nothing is claimed
             return replace(answer, completed=False, infeasible=False, bound=math.inf)
         for point in answer.points:
-            self.accept(point)
+            self.best.offer(point)
         self.again = True
         try:
             other = solver.run(self)
@@ -142,11 +141,6 @@ class MinlpSearch:
             nodes=answer.nodes + other.nodes,
         )
 
-    def accept(self, point: Sequence[int]) -> float | None:
-        """The objective of a feasible point, which becomes the incumbent if it is the best."""
-        self.best.offer(point)
-        return self.best.confirmed(point)
-
     def answer(self, reason: Termination, message: str = "") -> Solution:
         """The incumbent and the bound as they stand."""
         return self.best.solution(self.name, reason, self.clock, self.options.gap, message)
@@ -154,13 +148,13 @@ class MinlpSearch:
     def _learn(self, solver: MinlpSolver, answer: MinlpAnswer) -> bool:
         """Take in the points; true if the best one is exactly what the solver claims, and final."""
         for point in answer.points[1:]:
-            self.accept(point)
+            self.best.offer(point)
         if not answer.points or not answer.completed:
             if answer.points:
-                self.accept(answer.points[0])
+                self.best.offer(answer.points[0])
             return False
         best = answer.points[0]
-        true = self.accept(best)
+        true = self.best.accept(best)
         if true is not None and answer.claimed <= true + SAME_OBJECTIVE * max(abs(true), 1.0):
             return True
         if best in self.excluded:  # the solver will not let go of it: stop rather than loop
@@ -173,8 +167,8 @@ class MinlpSearch:
         """Progress, with the bound that was asked for twice: on its way SCIP has told others, of
         objectives of 1e11, that lay below the optimum.
         """
-        shown = self.best.bound if math.isfinite(self.best.bound) else None
-        self.clock.report(self.best.objective, shown, self.best.nodes + nodes, phase)
+        best = self.best
+        self.clock.report(best.objective, best.bound, best.nodes + nodes, phase)
 
     def _certified(self, bound: float) -> float:
         """A dual bound, loosened by its slack and by what was excluded as incumbent."""

@@ -74,11 +74,6 @@ class _Search:
             return self.bound == -math.inf
         return relative_gap(objective, self.bound) <= self.options.gap
 
-    def offer(self, point: tuple[int, ...]) -> bool:
-        """Take in a point if it is feasible, in exact integers; whether it was feasible."""
-        self.best.offer(point)
-        return self.best.confirmed(point) is not None
-
 
 class Frames(Backend[MixProblem]):
     """Bounds of all frames, integer programs of the most promising; proves."""
@@ -119,8 +114,7 @@ def _solve(problem: MixProblem, options: SolveOptions, clock: Clock) -> Solution
             break
         (_relax, _settle, _look)[search.stage[index]](search, index)
         search.stage[index] += 1
-        bound = search.bound if math.isfinite(search.bound) else None
-        search.clock.report(search.best.objective, bound, search.best.nodes, "frames")
+        search.clock.report(search.best.objective, search.bound, search.best.nodes, "frames")
     search.best.bound = search.bound
     return search.best.solution(Frames.name, stop or Termination.COMPLETED, clock, options.gap)
 
@@ -220,7 +214,7 @@ def _settle(search: _Search, index: int) -> None:
         counts = [round(x) for x in highs.getSolution().col_value[: len(rows.cost)]]
         point = (index, *counts)
         try:
-            if search.offer(point):
+            if search.best.accept(point) is not None:
                 return
         except ValueError:
             return

@@ -154,9 +154,7 @@ class _Run:
             order = np.argsort(-ends.bound, kind="stable")
             confirmed = False
             for label in order[:SHOWN]:
-                point = walk.point(int(label))
-                self.best.offer(point)
-                confirmed = self.best.confirmed(point) is not None
+                confirmed = self.best.accept(walk.point(int(label))) is not None
                 if confirmed:
                     break
             # What the program does not confirm (an effectiveness at its limit) stays open.
@@ -182,8 +180,7 @@ class _Run:
         return self.clock.stop() is not None
 
     def _report(self, phase: str) -> None:
-        bound = self.best.bound if math.isfinite(self.best.bound) else None
-        self.clock.report(self.best.objective, bound, self.best.nodes, phase)
+        self.clock.report(self.best.objective, self.best.bound, self.best.nodes, phase)
 
 
 def _completions(graph: Graph, found: Completion) -> Iterator[Completion]:

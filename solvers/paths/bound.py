@@ -50,7 +50,7 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.stages import DepthPenalty
-from mathdesign.solvers.paths.steps import Graph, Step
+from mathdesign.solvers.paths.steps import Graph
 
 #: Pieces of an envelope that are kept exactly.
 MOST_PIECES = 24
@@ -146,19 +146,19 @@ class Completion:
         self.pieces: list[tuple[FloatArray, FloatArray]] = [
             (np.zeros((last, 1)), np.zeros((last, 1)))
         ]
+        self.priced = [self._priced(s) for s in range(len(graph.steps))]
+        """By stage what each arc adds under the prices, log-widths aside; ``-inf``: none."""
         size = prices.magnitude
         for s in range(len(graph.steps) - 1, -1, -1):
-            step, priced = graph.steps[s], self.priced(s)
-            self.pieces.append(self._before(s, step, priced, *self.pieces[-1]))
-            size += self._size(s, step)
+            self.pieces.append(self._before(s, *self.pieces[-1]))
+            size += self._size(s)
         self.pieces.reverse()
         self.room = ROOM * size
         self.start = prices.constant + prices.bend_constant
         root = self.at(0, np.zeros(1, dtype=np.int64), np.zeros(1))
         self.bound = self.start + float(root[0]) + self.room
 
-    def priced(self, s: int) -> FloatArray:
-        """What each arc of stage ``s`` adds under the prices, log-widths aside; ``-inf``: none."""
+    def _priced(self, s: int) -> FloatArray:
         step, prices = self.graph.steps[s], self.prices
         paid = np.tensordot(prices.rows, step.costs.astype(np.float64), axes=1)
         paid = paid + (prices.depth[s] + prices.bend[s]) * step.depth
@@ -185,7 +185,7 @@ class Completion:
         for s, step in enumerate(self.graph.steps):
             ends = log_width + step.log_width[width]
             outs = np.broadcast_to(np.arange(len(step.slope))[:, None], ends.shape)
-            worth = self.priced(s)[width] + self.slope(s)[:, None] * ends
+            worth = self.priced[s][width] + self.slope(s)[:, None] * ends
             worth = worth + self.at(s + 1, outs.ravel(), ends.ravel()).reshape(ends.shape)
             out, choice = np.unravel_index(int(np.argmax(worth)), worth.shape)
             taken.append(np.array([width, out, choice], dtype=np.int64))
@@ -193,9 +193,10 @@ class Completion:
         return tuple(taken)
 
     def _before(
-        self, s: int, step: Step, priced: FloatArray, slope: FloatArray, intercept: FloatArray
+        self, s: int, slope: FloatArray, intercept: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """The envelopes of the nodes that enter stage ``s`` from those that leave it."""
+        step, priced = self.graph.steps[s], self.priced[s]
         steeper = slope + self.slope(s)[:, None]
         # (in, out, pieces): the best choice of an arc's two widths, for each piece.
         best = np.max(
@@ -205,9 +206,9 @@ class Completion:
         offered = (intercept[None] + best).reshape(len(best), -1)
         return envelope(steeper.ravel(), offered, *self.graph.reached[s])
 
-    def _size(self, s: int, step: Step) -> float:
+    def _size(self, s: int) -> float:
         """The greatest sum of absolute values that an arc adds to a bound."""
-        prices = self.prices
+        step, prices = self.graph.steps[s], self.prices
         costs = step.costs.max(axis=(1, 2, 3), initial=0).astype(np.float64)
         size = float(np.abs(prices.rows) @ costs) + float(np.abs(step.gain).max())
         per_block = abs(float(prices.depth[s])) + abs(float(prices.bend[s]))

@@ -197,7 +197,7 @@ class Pass:
         bound = np.full(len(of), np.inf)
         spread = self._penalty(s + 1, depths)
         for c, completion in enumerate(self.completions):
-            own = completion.priced(s)[i, out, choice] + completion.slope(s)[out] * log_width
+            own = completion.priced[s][i, out, choice] + completion.slope(s)[out] * log_width
             priced[:, c] = labels.priced[of, c] + own
             follows = priced[:, c] + completion.at(s + 1, out, log_width) + completion.room
             if not completion.prices.bent:
@@ -223,8 +223,8 @@ class Pass:
         penalty = self.graph.problem.objective.depth_penalty
         if penalty is None or not penalty.weight:
             return np.zeros(len(depths))
-        flags = [step.penalised for step in self.graph.steps]
-        before, n = sum(flags[:s]), sum(flags)
+        penalised = self.graph.penalised
+        before, n = int(np.searchsorted(penalised, s)), len(penalised)
         sums = depths.astype(np.float64)
         # n S2 - S1^2 in integers where they fit, so that nothing cancels.
         within = before * sums[:, 1] - sums[:, 0] ** 2

@@ -132,7 +132,7 @@ class Pricing:
         penalty = self.graph.problem.objective.depth_penalty
         if penalty is not None and penalty.weight > 0:
             most = 1e3 * (1.0 + self._scale) + 1e3 * penalty.weight
-            self.tangents.append(tangent(penalty, depths[penalised(self.graph)], most))
+            self.tangents.append(tangent(penalty, depths[self.graph.penalised], most))
         limit = self.graph.limit
         if limit is None or limit <= 0:
             return
@@ -179,7 +179,7 @@ class Pricing:
             yield Relaxed(reached(self.graph, cut, size), size * np.array(short), -size * cut.floor)
 
     def _bent(self, bent: Tangent, path: Path) -> float:
-        return float(bent.slopes @ path.depths[penalised(self.graph)])
+        return float(bent.slopes @ path.depths[self.graph.penalised])
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +255,7 @@ def paid(graph: Graph, bent: Tangent) -> Prices:
     """What the penalty is at least by one of its tangents; a mix of several is another."""
     blank = Prices.none(graph)
     bend = blank.bend.copy()
-    bend[penalised(graph)] = bent.slopes
+    bend[graph.penalised] = bent.slopes
     at = -bent.constant
     return replace(blank, bend=bend, bend_constant=at, magnitude=abs(at))
 
@@ -266,8 +266,3 @@ def floor_at(stage: int, layers: float, limit: float) -> Cut:
     """
     at = max(layers, 1.0)
     return Cut(stage, math.log(at) - math.log(limit * (1 + 1e-9)) + 1.0, -at)
-
-
-def penalised(graph: Graph) -> IntArray:
-    """The stages whose depths count in the penalty."""
-    return np.flatnonzero([step.penalised for step in graph.steps])

@@ -139,6 +139,11 @@ class Graph:
         return tuple(found)
 
     @cached_property
+    def penalised(self) -> IntArray:
+        """The stages whose depths count in the penalty."""
+        return np.flatnonzero([step.penalised for step in self.steps])
+
+    @cached_property
     def worth(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
         """For each node the least and greatest worth of a unit of log-width from there on."""
         last = len(self.steps[-1].slope)

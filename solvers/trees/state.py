@@ -117,8 +117,7 @@ class State:
         self.best.bound = min(self.best.bound, max(found, self.dropped, self.best.cutoff))
         if last or self.clock.elapsed_s - self.reported_s >= REPORT_EVERY_S:
             self.reported_s = self.clock.elapsed_s
-            known = self.best.bound if np.isfinite(self.best.bound) else None
-            self.clock.report(self.best.objective, known, self.best.nodes, doing)
+            self.clock.report(self.best.objective, self.best.bound, self.best.nodes, doing)
 
 
 def attribution(tables: Tables, slots: int) -> FloatArray:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mathdesign.bench.published import named
-from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
+from mathdesign.solvers import SolveOptions, Status, backend
 from mathdesign.solvers.base import Termination, relative_gap
 from mathdesign.solvers.portfolio import cannot
 from tests.gallery import GALLERY
+from tests.judging import PROVING
 from tests.slot_problems import best_by_enumeration, random_slot_problem
 
-PROVING = [name for name in sorted(BACKENDS) if Ability.PROVES in backend(name).abilities]
 #: So wide that searches end well before an optimum is proven.
 TARGET = 0.3
 #: Programs of each form that every backend is asked; the others are in the gallery's own test.

@@ -57,7 +57,7 @@ def test_excluding_designs_lists_them_in_order(one_hot, monkeypatch):
     for expected in ranked[:3]:
         search = MinlpSearch("scip", problem, EXACT, Clock(EXACT))
         answer = solver.run(search)
-        assert search.accept(answer.points[0]) == pytest.approx(expected, rel=1e-6)
+        assert search.best.accept(answer.points[0]) == pytest.approx(expected, rel=1e-6)
         solver.exclude(answer.points[0])
 
 

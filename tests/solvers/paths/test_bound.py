@@ -15,7 +15,6 @@ from mathdesign.solvers.paths.prices import (
     kept,
     paid,
     path_of,
-    penalised,
     reached,
 )
 from mathdesign.solvers.paths.steps import FREE, Graph
@@ -42,7 +41,7 @@ def random_prices(rng: np.random.Generator, graph: Graph, scale: float) -> Price
     if penalty is not None and rng.random() < 0.8:
         share = float(rng.random())
         for part in (share, 1 - share):
-            depths = rng.uniform(1, 20, len(penalised(graph)))
+            depths = rng.uniform(1, 20, len(graph.penalised))
             found = found.plus(paid(graph, tangent(penalty, depths, 1e6)), part)
     return found
 
@@ -84,7 +83,7 @@ def walked(completion: Completion, point: tuple[int, ...]):
         own, left = left[: step.choice.shape[2]], left[step.choice.shape[2] :]
         ((out, choice),) = np.argwhere((step.choice == own).all(axis=2) & step.allowed[width])
         log_width += float(step.log_width[width, out, choice])
-        priced += float(completion.priced(s)[width, out, choice])
+        priced += float(completion.priced[s][width, out, choice])
         priced += float(completion.slope(s)[out]) * log_width
         width = int(out)
 
