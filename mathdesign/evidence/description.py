@@ -34,7 +34,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from mathdesign.kinds.load import read_document, schema_faults
 from mathdesign.spec.blocks import Block, Finite, Name
 from mathdesign.spec.document import Document, data_faults
-from mathdesign.spec.faults import CrossFault, SpecError, near_miss
+from mathdesign.spec.faults import CrossFault, SpecError, did_you_mean
 from mathdesign.spec.recognise import DESCRIPTION, instead
 
 #: Descriptions that come with the package.
@@ -120,8 +120,7 @@ def read_description(name: str) -> tuple[DescriptionSpec, Document]:
     if "/" not in name and not Path(name).suffix:
         known = described()
         if name not in known:
-            hint = near_miss(name, known)
-            cure = f"; did you mean {hint}?" if hint else ""
+            cure = did_you_mean(name, known)
             raise SpecError.plain(name, f"a YAML file, or one of {', '.join(known)}{cure}")
         document = read_document(FOLDER / f"{name}.yaml", f"{name}.yaml")
     else:
