@@ -129,11 +129,9 @@ def _place(asked: Asked, name: str | None) -> Path:
 def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     """Weights of the default objective's parts from a user's labels, or an honest refusal."""
     import numpy as np
-    from scipy.stats import kendalltau
 
     require("predictor", "pandas")
-    from mathdesign.evidence.calibrate import CalibrationError
-    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.evidence.calibrate import CalibrationError, on_some
     from mathdesign.evidence.description import read_description
     from mathdesign.evidence.trained import parts_of, read_networks, specification_of
     from mathdesign.spec.faults import SpecError
@@ -151,9 +149,7 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
             raise BadRequest(f"{spec.name}: its default objective has no weights to fit")
         (target, about), columns = next(iter(spec.targets.items())), np.stack([*parts.values()], 1)
         wanted = (1 if about.better == "high" else -1) * networks.mean(about.column or target)
-        rows = np.random.default_rng(seed).permutation(networks.count)
-        used, held = rows[:labels], rows[labels:]
-        found = fit(columns[used], wanted[used], seed)
+        found, held, taus = on_some(columns, wanted, labels, seed)
     except (BadRequest, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
@@ -163,13 +159,11 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     for name, times in zip(parts, found.fitted):
         session.say(f"    {name:28} x {times:.3f}")
     document: dict[str, Any] = {**asdict(found), "shrinkage": str(found.shrinkage)}
-    document |= {"parts": list(parts), "held_out": len(held)}
-    if len(held) >= 2:
-        scores = {"default": columns[held].sum(axis=1), "fitted": columns[held] @ found.fitted}
-        taus = {k: float(kendalltau(v, wanted[held]).statistic) for k, v in scores.items()}
+    document |= {"parts": list(parts), "held_out": held}
+    if taus:
         document["held_out_tau"] = taus
         words = f"default {taus['default']:.4f}, fitted {taus['fitted']:.4f}"
-        session.say(f"on {len(held):,} networks held out: {words}")
+        session.say(f"on {held:,} networks held out: {words}")
     verdict = "recommended: the fitted weights"
     if not found.recommended:
         verdict = "not recommended: the gain is within its error; keep the default"

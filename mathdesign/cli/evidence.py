@@ -96,11 +96,9 @@ def calibrate(
 ) -> int:  # fmt: skip
     """The ``calibrate`` command; returns the exit status."""
     import numpy as np
-    from scipy.stats import kendalltau
 
     require("predictor", "pandas")
-    from mathdesign.evidence.calibrate import CalibrationError
-    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.evidence.calibrate import CalibrationError, on_some
     from mathdesign.programs.slot_space import TableError
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.fit import sample_of
@@ -117,13 +115,11 @@ def calibrate(
         sample = sample_of(
             read_table(measured.table), space, measured.target, positions=asked
         )  # fmt: skip
-        rows = np.random.default_rng(seed).permutation(len(sample.labels))
-        used, held_out = rows[:count], rows[count:]
         logs = np.log(space.values(sample.points))
-        found = fit(logs[used], sample.labels[used], seed)
+        found, held_out, taus = on_some(logs, sample.labels, count, seed)
     except (BadRequest, TableError, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": len(held_out)}
+    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": held_out}
     session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
     session.say(f"  equal weights  {found.tau_default:.4f}")
     session.say(
@@ -132,12 +128,10 @@ def calibrate(
     )
     for slot, weight in zip(space.slots, found.fitted):
         session.say(f"    {slot.name:12} {weight:.3f}")
-    if len(held_out) >= 2:
-        scores = {"default": logs[held_out].sum(axis=1), "fitted": logs[held_out] @ found.fitted}
-        taus = {k: float(kendalltau(v, sample.labels[held_out])[0]) for k, v in scores.items()}
+    if taus:
         document["held_out_tau"] = taus
         session.say(
-            f"on {len(held_out):,} rows held out: equal {taus['default']:.4f}, "
+            f"on {held_out:,} rows held out: equal {taus['default']:.4f}, "
             f"fitted {taus['fitted']:.4f}"
         )
     # By name: the same numbers over slots in another order would be another objective.
