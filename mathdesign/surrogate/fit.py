@@ -116,27 +116,6 @@ class Fitted:
         return [self.measured.save(folder), *self.predictor.save(folder)]
 
 
-def fit(
-    sample: Sample,
-    space: TableSpace,
-    target: str,
-    *,
-    model: str = "auto",
-    ensemble: int = 0,
-    pretrain: tuple[str, ...] = (),
-    seed: int = 0,
-    say: Callable[[str], None] = lambda _: None,
-) -> tuple[Predictor, FloatArray]:
-    """The predictor with the best cross-validated tau, and its held-out predictions.
-
-    See :func:`fitted`, which has the measured rows too.
-    """
-    found = fitted(
-        sample, space, target, model=model, ensemble=ensemble, pretrain=pretrain, seed=seed, say=say
-    )
-    return found.predictor, found.held_out
-
-
 def fitted(
     sample: Sample,
     space: TableSpace,
