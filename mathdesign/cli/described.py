@@ -118,10 +118,11 @@ def _narrowed(spec: Any, asked: Asked) -> tuple[Any, tuple[float, float]]:
 
 def _place(asked: Asked, name: str | None) -> Path:
     """The table's file: as given, in the folder given, or beside the description."""
+    from mathdesign.evidence.description import comes_along
+
     if asked.table is not None and not (asked.table.is_dir() and name):
         return asked.table
-    shipped = "/" not in asked.description and not Path(asked.description).suffix
-    if name is None or (asked.table is None and shipped):
+    if name is None or (asked.table is None and comes_along(asked.description)):
         raise BadRequest(f"{asked.description}: no table; accepted: --table FILE")
     return (asked.table or Path(asked.description).parent) / name
 

@@ -112,12 +112,17 @@ def described() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def comes_along(name: str) -> bool:
+    """Whether ``name`` is meant as one that comes with the package, and not as a file."""
+    return "/" not in name and not Path(name).suffix
+
+
 def read_description(name: str) -> tuple[DescriptionSpec, Document]:
     """A description that comes with the package, or a YAML file, and its document.
 
     Raises :class:`SpecError` with every fault that shows without the table.
     """
-    if "/" not in name and not Path(name).suffix:
+    if comes_along(name):
         known = described()
         if name not in known:
             cure = did_you_mean(name, known)
