@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from mathdesign.evidence import ranks
 from mathdesign.evidence.description import read_description
 from mathdesign.evidence.matrix import RANDOM, Case, cases, denoised, missed
-from mathdesign.evidence.ranks import ranked
 from mathdesign.evidence.trained import Group, Trained, groups, read_networks, read_trained
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.program import EntropyOptions
@@ -313,8 +313,8 @@ def show(table: Table, extra: dict[str, Any], *, intervals: bool) -> None:
                 cells.append(f"{raw:.3f}" + ("" if smooth is None else f" / {smooth:.3f}"))
             words = ""
             if values is not None and intervals:
-                rho, tau = ranked(values, labels)
-                words = f"  {rho[0]:.3f} [{rho[1]:.3f}, {rho[2]:.3f}], {tau[0]:.3f} [{tau[1]:.3f}, {tau[2]:.3f}]"
+                rho, tau = ranks.ranked(values, labels)
+                words = f"  {ranks.words(rho)}, {ranks.words(tau)}"
             print(f"{name:34}", *(f"{cell:>15}" for cell in cells), words, flush=True)
 
 

@@ -79,13 +79,13 @@ def evidence(session: Session, asked: Asked) -> int:
 
 def _texts(row: Any) -> tuple[str, ...]:
     """A line of the matrix: regrets by budget kind, then correlations with their intervals."""
+    from mathdesign.evidence.ranks import words
+
     regrets = []
     for kind, raw in row.raw.items():
         smooth = row.denoised[kind]
         regrets.append(f"{raw:.3f}" + ("" if smooth is None else f" ({smooth:.3f})"))
-    ranks = ["" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
-             for c in (row.spearman, row.kendall)]  # fmt: skip
-    return (row.objective, *regrets, *ranks)
+    return (row.objective, *regrets, words(row.spearman), words(row.kendall))
 
 
 def _narrowed(spec: Any, asked: Asked) -> tuple[Any, tuple[float, float]]:

@@ -31,6 +31,7 @@ def evidence(
 ) -> int:  # fmt: skip
     """The ``evidence`` command; returns the exit status."""
     require("predictor", "lightgbm", "pandas", *(["matplotlib"] if out is not None else []))
+    from mathdesign.evidence.ranks import words
     from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
@@ -50,16 +51,12 @@ def evidence(
         low, high = float(match[2]) / 100, float(match[3]) / 100
         if not 0 < low < high <= 1:
             raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
-        sample = sample_of(
-            read_table(table),
-            space,
-            target,
-            positions=by_position(measured.positions, space),
-        )
+        asked = by_position(measured.positions, space)
+        sample = sample_of(read_table(table), space, target, positions=asked)
         rows = len(sample.labels)
-        part = f"{rows:,} of {rough(space.size, 6)} networks: picks are the best of these rows"
         if rows < space.size:
-            session.say(part)
+            part = f"{rows:,} of {rough(space.size, 6)} networks"
+            session.say(f"{part}: picks are the best of these rows")
         costs = space.metrics[match[1]].at(sample.points)
         budgets = limits(costs, low, high, count)
         found = regrets(space, sample.points, sample.labels, match[1], budgets)
@@ -69,8 +66,7 @@ def evidence(
         header = ("objective", "regret", "denoised", "Spearman", "Kendall")
         shown = [
             (r.objective + (" (default)" if r.objective in DEFAULTS else ""), f"{r.raw:.3f}",
-             f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
-                                    for c in (r.spearman, r.kendall)))
+             f"{r.denoised:.3f}", words(r.spearman), words(r.kendall))
             for r in found
         ]  # fmt: skip
         title = f"{target}: mean over {count} budgets on {match[1]}"
