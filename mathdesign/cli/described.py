@@ -148,8 +148,8 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
         parts = {n: v for n, v in parts_of(networks).items() if np.ptp(v) > 0}
         if not parts:
             raise BadRequest(f"{spec.name}: its default objective has no weights to fit")
-        (target, about), columns = next(iter(spec.targets.items())), np.stack([*parts.values()], 1)
-        wanted = (1 if about.better == "high" else -1) * networks.mean(about.column or target)
+        wanted = networks.labels(next(iter(spec.targets)))
+        columns = np.stack([*parts.values()], axis=1)
         found, held, taus = on_some(columns, wanted, labels, seed)
     except (BadRequest, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))

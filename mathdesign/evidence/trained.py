@@ -6,6 +6,7 @@ are posed once, with exactly the values that they take as choices, and evaluated
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,6 @@ class Trained:
     rows: int
     """Of the table; networks that occur several times are averaged."""
     programs: int
-    signs: Mapping[str, int] = field(default_factory=dict)
-    """-1 for targets of which less is better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +74,16 @@ class Networks:
         values = np.bincount(self.inverse, self.numbers[column])
         return np.asarray(values / np.bincount(self.inverse))
 
+    def labels(self, target: str) -> FloatArray:
+        """What the networks reached, turned so that more is better."""
+        about = self.spec.targets[target]
+        return (1 if about.better == "high" else -1) * self.mean(about.column or target)
+
+    @functools.cached_property
+    def fixed(self) -> list[str]:
+        """The words that no program decides; without `rows:` columns are slots, all decided."""
+        return [p for p in self.cells if self.spec.rows and not self.kind.is_choice(p)]
+
 
 def read_networks(spec: DescriptionSpec, document: Document, table: DataFrame) -> Networks:
     """The networks of a table. Raises :class:`SpecError` with every fault."""
@@ -95,24 +104,26 @@ def read_networks(spec: DescriptionSpec, document: Document, table: DataFrame) -
 
 def read_trained(spec: DescriptionSpec, document: Document, table: DataFrame) -> Trained:
     """Everything that evidence needs of a table. Raises :class:`SpecError` with every fault."""
-    networks = read_networks(spec, document, table)
+    return trained_of(read_networks(spec, document, table))
+
+
+def trained_of(networks: Networks) -> Trained:
+    """As :func:`read_trained`, of networks that have been read."""
+    spec = networks.spec
     scored = _scored(networks)
     scores = dict(scored.scores)
     for label, words in spec.objectives.items():
         if "column" in words:
             sign = 1 if words.get("better", "high") == "high" else -1
             scores[label] = sign * networks.mean(words["column"])
-    signs = {n: 1 if t.better == "high" else -1 for n, t in spec.targets.items()}
-    labels = {n: signs[n] * networks.mean(t.column or n) for n, t in spec.targets.items()}
+    labels = {name: networks.labels(name) for name in spec.targets}
     costs = {
         name: scored.costs[name] if budget.column is None else networks.mean(budget.column)
         for name, budget in spec.budgets.items()
     }
     features = _features(networks.cells, networks.count)
     rows = len(networks.inverse)
-    return Trained(
-        spec.name, labels, costs, scores, features, rows, scored.programs, signs
-    )  # fmt: skip
+    return Trained(spec.name, labels, costs, scores, features, rows, scored.programs)
 
 
 def _refuse(faults: list[Fault]) -> None:
@@ -282,33 +293,32 @@ class Group:
     def values(self, posed: Posed[Any]) -> FloatArray:
         """What a program over the space gives each network, shape ``(rows,)``."""
         points = self.points(posed)
-        lengths = [len(p) for p in points]
-        values = posed.program.values([p for each in points for p in each])
+        return self.means(posed, posed.program.values([p for each in points for p in each]))
+
+    def means(self, posed: Posed[Any], values: FloatArray) -> FloatArray:
+        """A value for each point, one network's after the other's, as the mean of each network."""
+        lengths = [len(p) for p in self.points(posed)]
         return np.asarray(np.add.reduceat(values, np.cumsum([0, *lengths[:-1]])) / lengths)
 
 
 def groups(networks: Networks) -> Iterator[Group]:
     """The networks, by what no program decides. Raises :class:`SpecError`."""
-    spec, document = networks.spec, networks.document
-    kind, cells, count = networks.kind, networks.cells, networks.count
-    slots = () if spec.rows else tuple(cells)  # words that are no words of the space
-    fixed = [path for path in cells if not kind.is_choice(path) and path not in slots]
+    cells, fixed = networks.cells, networks.fixed
     found: dict[Any, list[int]] = {}
-    for row in range(count):
+    for row in range(networks.count):
         found.setdefault(tuple(cells[path][row] for path in fixed), []).append(row)
     if len(found) > MOST_PROGRAMS:
         many = f"{len(found):,} programs, one for each choice of {', '.join(fixed)}"
-        raise SpecError([document.fault(("rows",), many, f"at most {MOST_PROGRAMS:,}")])
+        fault = networks.document.fault(("rows",), many, f"at most {MOST_PROGRAMS:,}")
+        raise SpecError([fault])
     for rows in found.values():
-        own = {path: [column[i] for i in rows] for path, column in cells.items()}
-        yield _group(spec, document, kind, rows, own, fixed)
+        yield _group(networks, rows)
 
 
-def _group(
-    spec: DescriptionSpec, document: Document, kind: AnyKind, rows: list[int], cells: Cells,
-    fixed: Sequence[str],
-) -> Group:  # fmt: skip
-    space = _space_of(spec, document, kind, cells, fixed)
+def _group(networks: Networks, rows: list[int]) -> Group:
+    spec, document, kind = networks.spec, networks.document, networks.kind
+    cells = {path: [column[i] for i in rows] for path, column in networks.cells.items()}
+    space = _space_of(networks, cells)
 
     def pose(label: str, words: Mapping[str, Any]) -> Posed[Any]:
         posed: Posed[Any] = kind.pose(_validated(spec, document, space, (label, words)))
@@ -319,7 +329,7 @@ def _group(
     if not rivals:
         fault = document.fault(("objectives",), "nothing to maximise", "an objective")
         raise SpecError([fault])
-    decided = {path: column for path, column in cells.items() if path not in fixed}
+    decided = {path: column for path, column in cells.items() if path not in networks.fixed}
 
     def read(posed: Posed[Any]) -> list[IntArray]:
         try:
@@ -334,10 +344,7 @@ def _group(
 
 def specification_of(networks: Networks) -> Any:
     """The specification of the space of the first network's group, with nothing to maximise."""
-    slots = () if networks.spec.rows else tuple(networks.cells)
-    decides = networks.kind.is_choice
-    fixed = [path for path in networks.cells if not decides(path) and path not in slots]
-    space = _space_of(networks.spec, networks.document, networks.kind, networks.cells, fixed)
+    space = _space_of(networks, networks.cells)
     return _validated(networks.spec, networks.document, space, None)
 
 
@@ -350,12 +357,10 @@ def parts_of(networks: Networks) -> dict[str, FloatArray]:
     for group in groups(networks):
         label, words = next(iter(group.rivals.items()))
         posed = group.pose(label, words)
-        points = group.points(posed)
-        lengths = [len(p) for p in points]
-        ends = np.cumsum([0, *lengths[:-1]])
-        for name, values in group.kind.parts(posed, np.concatenate(points)).items():
+        points = np.concatenate(group.points(posed))
+        for name, values in group.kind.parts(posed, points).items():
             column = found.setdefault(name, np.zeros(networks.count))
-            column[group.rows] = np.add.reduceat(values, ends) / lengths
+            column[group.rows] = group.means(posed, values)
     return dict(sorted(found.items()))
 
 
@@ -395,21 +400,19 @@ def _count(
             costs[name][row] = counts[metric]
 
 
-def _space_of(
-    spec: DescriptionSpec, document: Document, kind: AnyKind, cells: Cells, fixed: Sequence[str]
-) -> dict[str, Any]:
+def _space_of(networks: Networks, cells: Cells) -> dict[str, Any]:
     """The space with what the rows of a group say: their values as choices, else the one value."""
     words: dict[str, Any] = {}
     for path, column in cells.items():
-        if path in fixed:
+        if path in networks.fixed:
             words[path] = column[0][0]
-        elif kind.is_choice(path):
+        elif networks.kind.is_choice(path):
             words[path] = sorted({value for cell in column for value in cell}, key=_order)
     try:
-        return placed(spec.space, words)
+        return placed(networks.spec.space, words)
     except KeyError as error:
         path = error.args[0]
-        fault = document.fault(("rows", path), repr(path), "a place in `space`")
+        fault = networks.document.fault(("rows", path), repr(path), "a place in `space`")
         raise SpecError([fault]) from None
 
 
