@@ -30,7 +30,8 @@ from scipy.stats import spearmanr
 from mathdesign.evidence import ranks
 from mathdesign.evidence.description import read_description
 from mathdesign.evidence.matrix import RANDOM, Case, cases, denoised, missed
-from mathdesign.evidence.trained import Group, Trained, groups, read_networks, trained_of
+from mathdesign.evidence.rows import read_networks
+from mathdesign.evidence.trained import Group, Trained, groups, trained_of
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms

@@ -134,7 +134,8 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     require("predictor", "pandas")
     from mathdesign.evidence.calibrate import CalibrationError, on_some
     from mathdesign.evidence.description import read_description
-    from mathdesign.evidence.trained import parts_of, read_networks, specification_of
+    from mathdesign.evidence.rows import read_networks
+    from mathdesign.evidence.trained import parts_of, specification_of
     from mathdesign.spec.faults import SpecError
 
     if asked.out is not None:

@@ -31,7 +31,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from mathdesign.kinds.load import read_document, schema_faults
+from mathdesign.kinds.load import read_document, schema_faults, validated
 from mathdesign.spec.blocks import Block, Finite, Name
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.faults import CrossFault, SpecError, did_you_mean
@@ -188,3 +188,22 @@ def placed(space: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]
             raise KeyError(path)
         here[steps[-1]] = value
     return found
+
+
+def specified(
+    spec: DescriptionSpec, document: Document, space: Mapping[str, Any],
+    objective: tuple[str, Mapping[str, Any]] | None = None,
+) -> Any:  # fmt: skip
+    """The specification of a space and an objective; faults stand where the description says it."""
+    data: dict[str, Any] = {"version": 1, "name": spec.name, "space": space}
+    data |= {} if spec.at is None else {"at": spec.at}
+    data |= {} if spec.counting is None else {"counting": spec.counting}
+    positions = {p: at for p, at in document.positions.items() if p[:1] in (("space",), ("at",))}
+    if objective is not None:
+        label, words = objective
+        data["objective"] = dict(words)
+        own = ("objectives", label)
+        positions |= {
+            ("objective", *p[2:]): at for p, at in document.positions.items() if p[:2] == own
+        }
+    return validated(Document(document.file, data, positions), aimless=objective is None)
