@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from tree_instances import DATA
 
-from mathdesign.spaces.lists.named import SPACES, TableSpace
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.spaces.lists.named import SPACES
 from mathdesign.surrogate.fit import fitted, kendall, sample_of
 
 TABLES = {
