@@ -21,7 +21,7 @@ import pandas as pd
 from metric_ensemble import METRICS, VALUES, walk
 
 from mathdesign.programs.base import FloatArray
-from mathdesign.search.ensemble import search_ensemble
+from mathdesign.search.ensemble import SINGLE_EVERY, search_ensemble
 
 DATA = Path(__file__).parents[2] / "shared/data"
 METHODS = ("search", "sum only", "best single", "mean single", "random")
@@ -97,8 +97,9 @@ def main() -> None:
         gains = ranks[:, 1] - ranks[:, 0]
         means.append([*ranks.mean(axis=0), gains.mean(), gains.std() / options.seeds**0.5])
         show(name, means[-1])
-    show("mean", [*np.mean(means, axis=0)[:-1], np.square([m[-1] for m in means]).sum() ** 0.5 / len(means)])  # fmt: skip
-    show("mean without nb201", [*np.mean(means[len(VALUES) :], axis=0)[:-1], np.square([m[-1] for m in means[len(VALUES) :]]).sum() ** 0.5 / len(means[len(VALUES) :])])  # fmt: skip
+    for name, rows in (("mean", means), ("mean without nb201", means[len(VALUES) :])):
+        error = np.square([row[-1] for row in rows]).sum() ** 0.5 / len(rows)
+        show(name, [*np.mean(rows, axis=0)[:-1], error])
 
 
 def show(name: str, values: list[float]) -> None:
@@ -124,7 +125,13 @@ def pool(metrics: FloatArray, value: FloatArray, queries: int, seed: int) -> lis
 
     alone = [rank(asked[walk(column, asked, queries)]) for column in part.T]
     drawn = [rank(rng.choice(asked, queries, replace=False).max()) for _ in range(DRAWS)]
-    return [search(4), search(0), min(alone), float(np.mean(alone)), float(np.mean(drawn))]
+    return [
+        search(SINGLE_EVERY),
+        search(0),
+        min(alone),
+        float(np.mean(alone)),
+        float(np.mean(drawn)),
+    ]
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from mathdesign.evidence import ranks
 from mathdesign.evidence.description import read_description
 from mathdesign.evidence.matrix import RANDOM, Case, cases, denoised, missed
-from mathdesign.evidence.ranks import ranked
-from mathdesign.evidence.trained import Group, Trained, groups, read_networks, read_trained
+from mathdesign.evidence.rows import read_networks
+from mathdesign.evidence.trained import Group, Trained, groups, trained_of
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
@@ -154,15 +155,16 @@ def read(name: str) -> Table:
     """One table, every objective scored."""
     spec, document = read_description(name)
     frame = read_frame(DATA / FOLDERS[name] / (spec.table or ""))
-    trained = read_trained(spec, document, frame)
+    networks = read_networks(spec, document, frame)
+    trained = trained_of(networks)
     if name == "accel_nasbench":
-        scores = {**trained.scores, **published_layers(frame, read_networks(spec, document, frame))}
+        scores = {**trained.scores, **published_layers(frame, networks)}
         trained = replace(trained, scores=scores)
     family = None
     if name in CHAINS:
-        family = chain_family(list(groups(read_networks(spec, document, frame))), trained)
+        family = chain_family(list(groups(networks)), trained)
     elif name in DECODERS:
-        family = decoder_family(list(groups(read_networks(spec, document, frame))), trained)
+        family = decoder_family(list(groups(networks)), trained)
     clean = {t: denoised(trained.features, y) for t, y in trained.labels.items()}
     return Table(name, trained, cases(spec, trained, 0.1, 0.95, 18), clean, family)
 
@@ -313,8 +315,8 @@ def show(table: Table, extra: dict[str, Any], *, intervals: bool) -> None:
                 cells.append(f"{raw:.3f}" + ("" if smooth is None else f" / {smooth:.3f}"))
             words = ""
             if values is not None and intervals:
-                rho, tau = ranked(values, labels)
-                words = f"  {rho[0]:.3f} [{rho[1]:.3f}, {rho[2]:.3f}], {tau[0]:.3f} [{tau[1]:.3f}, {tau[2]:.3f}]"
+                rho, tau = ranks.ranked(values, labels)
+                words = f"  {ranks.words(rho)}, {ranks.words(tau)}"
             print(f"{name:34}", *(f"{cell:>15}" for cell in cells), words, flush=True)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mathdesign.spaces.lists.named import nats_size
-from mathdesign.surrogate.fit import fit, sample_of
+from mathdesign.surrogate.fit import fitted, sample_of
 from mathdesign.surrogate.predictor import read_back
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "nats_sss" / "sss.csv.gz"
@@ -36,7 +36,7 @@ def main() -> None:
         for seed in range(options.seeds):
             rows = np.random.default_rng(seed).choice(low, count, replace=False)
             sample = sample_of(table.iloc[rows], space, options.target)
-            found, _ = fit(sample, space, options.target, model="tables")
+            found = fitted(sample, space, options.target, model="tables").predictor
             scores, (top, best) = found.objective(space).at(points), found.levels[-1]
             above = scores > top
             line.append(read_back(scores[above], found.levels) - truth[above])

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from tree_instances import DATA
 
-from mathdesign.spaces.lists.named import SPACES, TableSpace
-from mathdesign.surrogate.fit import fit, kendall, sample_of
+from mathdesign.programs.slot_space import TableSpace
+from mathdesign.spaces.lists.named import SPACES
+from mathdesign.surrogate.fit import fitted, kendall, sample_of
 
 TABLES = {
     "nb201_cifar10": ("nasbench201", "nasbench201/nb201.csv.gz", "val_acc_cifar10"),
@@ -50,7 +51,9 @@ def main() -> None:
                 train = table.sample(size, random_state=seed)
                 test = table.drop(train.index).sample(4000, random_state=seed)
                 sample = sample_of(train, space, target, positions=coded)
-                found, _ = fit(sample, space, target, model=options.model, pretrain=free, seed=seed)
+                found = fitted(
+                    sample, space, target, model=options.model, pretrain=free, seed=seed
+                ).predictor
                 guess = found.predict(space, space.points(test, coded))
                 taus.append(kendall(guess, test[target].to_numpy()))
                 kinds.append(found.kind)

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pandas as pd
-from predictor_tau import TABLES
+from predictor_tau import TABLES, coded_slots
 from tree_instances import DATA
 
 from mathdesign.programs.base import Budget
@@ -35,8 +35,7 @@ def main() -> None:
     for name in options.spaces.split(","):
         space_name, file, target = TABLES[name]
         space, table = SPACES[space_name](), pd.read_csv(DATA / file)
-        # Operations are codes in the stored tables.
-        points = space.points(table, [s.name for s in space.slots if s.values is None])
+        points = space.points(table, coded_slots(space))
         values = {tuple(map(int, p)): float(v) for p, v in zip(points, table[target])}
         costs = space.metrics["macs"].at(points)
         for percent in (None, options.budget) if options.budget else (None,):

@@ -79,13 +79,13 @@ def evidence(session: Session, asked: Asked) -> int:
 
 def _texts(row: Any) -> tuple[str, ...]:
     """A line of the matrix: regrets by budget kind, then correlations with their intervals."""
+    from mathdesign.evidence.ranks import words
+
     regrets = []
     for kind, raw in row.raw.items():
         smooth = row.denoised[kind]
         regrets.append(f"{raw:.3f}" + ("" if smooth is None else f" ({smooth:.3f})"))
-    ranks = ["" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
-             for c in (row.spearman, row.kendall)]  # fmt: skip
-    return (row.objective, *regrets, *ranks)
+    return (row.objective, *regrets, words(row.spearman), words(row.kendall))
 
 
 def _narrowed(spec: Any, asked: Asked) -> tuple[Any, tuple[float, float]]:
@@ -118,10 +118,11 @@ def _narrowed(spec: Any, asked: Asked) -> tuple[Any, tuple[float, float]]:
 
 def _place(asked: Asked, name: str | None) -> Path:
     """The table's file: as given, in the folder given, or beside the description."""
+    from mathdesign.evidence.description import comes_along
+
     if asked.table is not None and not (asked.table.is_dir() and name):
         return asked.table
-    shipped = "/" not in asked.description and not Path(asked.description).suffix
-    if name is None or (asked.table is None and shipped):
+    if name is None or (asked.table is None and comes_along(asked.description)):
         raise BadRequest(f"{asked.description}: no table; accepted: --table FILE")
     return (asked.table or Path(asked.description).parent) / name
 
@@ -129,13 +130,12 @@ def _place(asked: Asked, name: str | None) -> Path:
 def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     """Weights of the default objective's parts from a user's labels, or an honest refusal."""
     import numpy as np
-    from scipy.stats import kendalltau
 
     require("predictor", "pandas")
-    from mathdesign.evidence.calibrate import CalibrationError
-    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.evidence.calibrate import CalibrationError, on_some
     from mathdesign.evidence.description import read_description
-    from mathdesign.evidence.trained import parts_of, read_networks, specification_of
+    from mathdesign.evidence.rows import read_networks
+    from mathdesign.evidence.trained import parts_of, specification_of
     from mathdesign.spec.faults import SpecError
 
     if asked.out is not None:
@@ -149,11 +149,9 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
         parts = {n: v for n, v in parts_of(networks).items() if np.ptp(v) > 0}
         if not parts:
             raise BadRequest(f"{spec.name}: its default objective has no weights to fit")
-        (target, about), columns = next(iter(spec.targets.items())), np.stack([*parts.values()], 1)
-        wanted = (1 if about.better == "high" else -1) * networks.mean(about.column or target)
-        rows = np.random.default_rng(seed).permutation(networks.count)
-        used, held = rows[:labels], rows[labels:]
-        found = fit(columns[used], wanted[used], seed)
+        wanted = networks.labels(next(iter(spec.targets)))
+        columns = np.stack([*parts.values()], axis=1)
+        found, held, taus = on_some(columns, wanted, labels, seed)
     except (BadRequest, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
     session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
@@ -163,13 +161,11 @@ def calibrate(session: Session, asked: Asked, labels: int, seed: int) -> int:
     for name, times in zip(parts, found.fitted):
         session.say(f"    {name:28} x {times:.3f}")
     document: dict[str, Any] = {**asdict(found), "shrinkage": str(found.shrinkage)}
-    document |= {"parts": list(parts), "held_out": len(held)}
-    if len(held) >= 2:
-        scores = {"default": columns[held].sum(axis=1), "fitted": columns[held] @ found.fitted}
-        taus = {k: float(kendalltau(v, wanted[held]).statistic) for k, v in scores.items()}
+    document |= {"parts": list(parts), "held_out": held}
+    if taus:
         document["held_out_tau"] = taus
         words = f"default {taus['default']:.4f}, fitted {taus['fitted']:.4f}"
-        session.say(f"on {len(held):,} networks held out: {words}")
+        session.say(f"on {held:,} networks held out: {words}")
     verdict = "recommended: the fitted weights"
     if not found.recommended:
         verdict = "not recommended: the gain is within its error; keep the default"

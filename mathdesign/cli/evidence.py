@@ -31,6 +31,7 @@ def evidence(
 ) -> int:  # fmt: skip
     """The ``evidence`` command; returns the exit status."""
     require("predictor", "lightgbm", "pandas", *(["matplotlib"] if out is not None else []))
+    from mathdesign.evidence.ranks import words
     from mathdesign.evidence.regret import DEFAULTS, as_data, limits, picture, regrets
     from mathdesign.programs.slot_space import TableError
     from mathdesign.report.terminal import print_table
@@ -50,16 +51,12 @@ def evidence(
         low, high = float(match[2]) / 100, float(match[3]) / 100
         if not 0 < low < high <= 1:
             raise BadRequest(f"--budget {budget}: accepted: rising shares up to 100%")
-        sample = sample_of(
-            read_table(table),
-            space,
-            target,
-            positions=by_position(measured.positions, space),
-        )
+        asked = by_position(measured.positions, space)
+        sample = sample_of(read_table(table), space, target, positions=asked)
         rows = len(sample.labels)
-        part = f"{rows:,} of {rough(space.size, 6)} networks: picks are the best of these rows"
         if rows < space.size:
-            session.say(part)
+            part = f"{rows:,} of {rough(space.size, 6)} networks"
+            session.say(f"{part}: picks are the best of these rows")
         costs = space.metrics[match[1]].at(sample.points)
         budgets = limits(costs, low, high, count)
         found = regrets(space, sample.points, sample.labels, match[1], budgets)
@@ -69,8 +66,7 @@ def evidence(
         header = ("objective", "regret", "denoised", "Spearman", "Kendall")
         shown = [
             (r.objective + (" (default)" if r.objective in DEFAULTS else ""), f"{r.raw:.3f}",
-             f"{r.denoised:.3f}", *("" if c is None else f"{c[0]:.3f} [{c[1]:.3f}, {c[2]:.3f}]"
-                                    for c in (r.spearman, r.kendall)))
+             f"{r.denoised:.3f}", words(r.spearman), words(r.kendall))
             for r in found
         ]  # fmt: skip
         title = f"{target}: mean over {count} budgets on {match[1]}"
@@ -96,11 +92,9 @@ def calibrate(
 ) -> int:  # fmt: skip
     """The ``calibrate`` command; returns the exit status."""
     import numpy as np
-    from scipy.stats import kendalltau
 
     require("predictor", "pandas")
-    from mathdesign.evidence.calibrate import CalibrationError
-    from mathdesign.evidence.calibrate import calibrate as fit
+    from mathdesign.evidence.calibrate import CalibrationError, on_some
     from mathdesign.programs.slot_space import TableError
     from mathdesign.spec.faults import SpecError
     from mathdesign.surrogate.fit import sample_of
@@ -117,13 +111,11 @@ def calibrate(
         sample = sample_of(
             read_table(measured.table), space, measured.target, positions=asked
         )  # fmt: skip
-        rows = np.random.default_rng(seed).permutation(len(sample.labels))
-        used, held_out = rows[:count], rows[count:]
         logs = np.log(space.values(sample.points))
-        found = fit(logs[used], sample.labels[used], seed)
+        found, held_out, taus = on_some(logs, sample.labels, count, seed)
     except (BadRequest, TableError, SpecError, CalibrationError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": len(held_out)}
+    document = {**asdict(found), "shrinkage": str(found.shrinkage), "held_out": held_out}
     session.say(f"{found.labels} labelled networks; cross-validated Kendall tau:")
     session.say(f"  equal weights  {found.tau_default:.4f}")
     session.say(
@@ -132,12 +124,10 @@ def calibrate(
     )
     for slot, weight in zip(space.slots, found.fitted):
         session.say(f"    {slot.name:12} {weight:.3f}")
-    if len(held_out) >= 2:
-        scores = {"default": logs[held_out].sum(axis=1), "fitted": logs[held_out] @ found.fitted}
-        taus = {k: float(kendalltau(v, sample.labels[held_out])[0]) for k, v in scores.items()}
+    if taus:
         document["held_out_tau"] = taus
         session.say(
-            f"on {len(held_out):,} rows held out: equal {taus['default']:.4f}, "
+            f"on {held_out:,} rows held out: equal {taus['default']:.4f}, "
             f"fitted {taus['fitted']:.4f}"
         )
     # By name: the same numbers over slots in another order would be another objective.

@@ -186,15 +186,14 @@ def read_list_spec(name: str) -> Any:
     from mathdesign.kinds.load import STDIN, read_document, validated
     from mathdesign.spaces.lists.named import SPACES
     from mathdesign.spec.document import Document
-    from mathdesign.spec.faults import near_miss
+    from mathdesign.spec.faults import did_you_mean
 
     if name in SPACES:
         document = Document("command line", {"space": {"family": name}})
     elif name == STDIN or Path(name).suffix:
         document = read_document(name)
     else:
-        hint = near_miss(name, list(SPACES))
-        cure = f"; did you mean {hint}?" if hint else ""
+        cure = did_you_mean(name, list(SPACES))
         known = ", ".join(SPACES)
         raise BadRequest(f"--space {name}: accepted: {known}, or a YAML file{cure}")
     spec = validated(document, aimless=True)
@@ -207,13 +206,12 @@ def read_list_spec(name: str) -> Any:
 
 def by_position(words: tuple[str, ...], space: Any) -> tuple[str, ...]:
     """The slots whose cells are positions, ``all`` spelled out. Raises :class:`BadRequest`."""
-    from mathdesign.spec.faults import near_miss
+    from mathdesign.spec.faults import did_you_mean
 
     names = [slot.name for slot in space.slots]
     for word in words:
         if word not in (*names, ALL_SLOTS):
-            hint = near_miss(word, names)
-            cure = f"; did you mean {hint}?" if hint else ""
+            cure = did_you_mean(word, names)
             known = ", ".join([*names[:12], ALL_SLOTS])
             raise BadRequest(f"--positions {word}: accepted: {known}{cure}")
     return tuple(names) if ALL_SLOTS in words else words

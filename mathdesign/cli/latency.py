@@ -17,7 +17,7 @@ from mathdesign.cli.fit import (
 from mathdesign.cli.session import EXIT_BAD_INPUT, Session
 from mathdesign.extras import require
 from mathdesign.files import refuse_folder, write_atomic, yaml_text
-from mathdesign.spec.faults import near_miss
+from mathdesign.spec.faults import did_you_mean
 
 FILE = "latency.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -102,18 +102,15 @@ def _of_terms(request: LatencyRequest) -> tuple[dict[str, Any], Any]:
     from mathdesign.surrogate.reading import numbers_of
 
     table = read_table(request.table)
+    names = list(map(str, table.columns))
     faults = []
     columns = {}
     for term in (*request.terms, request.target):
-        names = list(map(str, table.columns))
         if term != request.target and (term not in TERMS or term == "constant"):
-            hint = near_miss(term, TERMS)
-            cure = f"; did you mean {hint}?" if hint else ""
             accepted = ", ".join(t for t in TERMS if t != "constant")
-            faults.append(f"--term {term}: accepted: {accepted}{cure}")
+            faults.append(f"--term {term}: accepted: {accepted}{did_you_mean(term, TERMS)}")
         elif term not in names:
-            hint = near_miss(term, names)
-            cure = f"; did you mean {hint}?" if hint else ""
+            cure = did_you_mean(term, names)
             faults.append(f"no column {term!r}; found: {', '.join(names[:20])}{cure}")
         else:
             try:

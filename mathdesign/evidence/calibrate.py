@@ -71,6 +71,25 @@ def calibrate(logs: FloatArray, labels: FloatArray, seed: int = 0) -> Calibratio
     )  # fmt: skip
 
 
+def on_some(
+    logs: FloatArray, labels: FloatArray, count: int, seed: int = 0
+) -> tuple[Calibration, int, dict[str, float]]:
+    """As :func:`calibrate` on ``count`` random rows; how many are left, and Kendall's tau on these.
+
+    Of the ``default`` and the ``fitted`` weights; none where fewer than two rows are left.
+    """
+    from scipy.stats import kendalltau
+
+    rows = np.random.default_rng(seed).permutation(len(labels))
+    used, held = rows[:count], rows[count:]
+    found = calibrate(logs[used], labels[used], seed)
+    if len(held) < 2:
+        return found, len(held), {}
+    scores = {"default": logs[held].sum(axis=1), "fitted": logs[held] @ found.fitted}
+    taus = {k: float(kendalltau(v, labels[held]).statistic) for k, v in scores.items()}
+    return found, len(held), taus
+
+
 def weights(logs: FloatArray, labels: FloatArray, shrinkage: float) -> FloatArray:
     """Ridge regression shrunk towards equal weights, clipped at 0, scaled to mean 1."""
     x, y = logs - logs.mean(axis=0), labels - labels.mean()

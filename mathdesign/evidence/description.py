@@ -31,10 +31,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from mathdesign.kinds.load import read_document, schema_faults
+from mathdesign.kinds.load import read_document, schema_faults, validated
 from mathdesign.spec.blocks import Block, Finite, Name
 from mathdesign.spec.document import Document, data_faults
-from mathdesign.spec.faults import CrossFault, SpecError, near_miss
+from mathdesign.spec.faults import CrossFault, SpecError, did_you_mean
 from mathdesign.spec.recognise import DESCRIPTION, instead
 
 #: Descriptions that come with the package.
@@ -112,16 +112,20 @@ def described() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def comes_along(name: str) -> bool:
+    """Whether ``name`` is meant as one that comes with the package, and not as a file."""
+    return "/" not in name and not Path(name).suffix
+
+
 def read_description(name: str) -> tuple[DescriptionSpec, Document]:
     """A description that comes with the package, or a YAML file, and its document.
 
     Raises :class:`SpecError` with every fault that shows without the table.
     """
-    if "/" not in name and not Path(name).suffix:
+    if comes_along(name):
         known = described()
         if name not in known:
-            hint = near_miss(name, known)
-            cure = f"; did you mean {hint}?" if hint else ""
+            cure = did_you_mean(name, known)
             raise SpecError.plain(name, f"a YAML file, or one of {', '.join(known)}{cure}")
         document = read_document(FOLDER / f"{name}.yaml", f"{name}.yaml")
     else:
@@ -184,3 +188,22 @@ def placed(space: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]
             raise KeyError(path)
         here[steps[-1]] = value
     return found
+
+
+def specified(
+    spec: DescriptionSpec, document: Document, space: Mapping[str, Any],
+    objective: tuple[str, Mapping[str, Any]] | None = None,
+) -> Any:  # fmt: skip
+    """The specification of a space and an objective; faults stand where the description says it."""
+    data: dict[str, Any] = {"version": 1, "name": spec.name, "space": space}
+    data |= {} if spec.at is None else {"at": spec.at}
+    data |= {} if spec.counting is None else {"counting": spec.counting}
+    positions = {p: at for p, at in document.positions.items() if p[:1] in (("space",), ("at",))}
+    if objective is not None:
+        label, words = objective
+        data["objective"] = dict(words)
+        own = ("objectives", label)
+        positions |= {
+            ("objective", *p[2:]): at for p, at in document.positions.items() if p[:2] == own
+        }
+    return validated(Document(document.file, data, positions), aimless=objective is None)

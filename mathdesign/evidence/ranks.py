@@ -12,6 +12,11 @@ Ranked = tuple[float, float, float]
 """A correlation and the ends of its 95% interval."""
 
 
+def words(found: Ranked | None) -> str:
+    """As it stands in a table; nothing where there is none."""
+    return "" if found is None else f"{found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]"
+
+
 def ranked(values: FloatArray, labels: FloatArray, seed: int = 0) -> tuple[Ranked, Ranked]:
     """Spearman's rho and Kendall's tau with 95% bootstrap intervals over rows.
 

@@ -88,6 +88,12 @@ def near_miss(word: str, known: Sequence[str]) -> str:
     return close[0] if close else ""
 
 
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """The end of a message about ``word``: the known word it most likely stands for, if any."""
+    hint = near_miss(word, known)
+    return f"; did you mean {hint}?" if hint else ""
+
+
 def quoted(value: Any) -> str:
     """``value`` as it stands in a message: short, on one line."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST_SHOWN:

@@ -47,8 +47,9 @@ def rewritten(text: str, features: Sequence[Feature]) -> str:
     :func:`read_booster`.
     """
     blocks = []
-    for number, tree in enumerate(_trees(text, features)):
-        words = _fields(text.split("\nTree=")[number + 1].split("\nend of trees")[0])
+    _, given = _parts(text)
+    for number, (block, tree) in enumerate(zip(given, _trees(text, features))):
+        words = _fields(block)
         leaves = len(tree.leaf_values)
         rows: dict[str, Iterable[object]] = {"num_leaves": [leaves], "num_cat": [0]}
         if leaves > 1:
@@ -107,7 +108,7 @@ def _whole(words: Mapping[str, str], key: str, count: int, number: int) -> list[
 
 def _trees(text: str, features: Sequence[Feature]) -> list[Tree]:
     """Every tree of ``text``, constants too. Raises :class:`ModelError`."""
-    header, *blocks = text.split("\nTree=")
+    header, blocks = _parts(text)
     words = _fields(header)
     _check_header(words, header, features)
     if "end of trees" not in text:
@@ -115,10 +116,13 @@ def _trees(text: str, features: Sequence[Feature]) -> list[Tree]:
     expected = len(words.get("tree_sizes", "").split())
     if len(blocks) != expected:
         raise ModelError(f"the model file holds {len(blocks)} trees where its head says {expected}")
-    return [
-        _tree(_fields(block.split("\nend of trees")[0]), number, len(features))
-        for number, block in enumerate(blocks)
-    ]
+    return [_tree(_fields(block), number, len(features)) for number, block in enumerate(blocks)]
+
+
+def _parts(text: str) -> tuple[str, list[str]]:
+    """The header, and the lines of each tree."""
+    header, *blocks = text.split("\nTree=")
+    return header, [block.split("\nend of trees")[0] for block in blocks]
 
 
 def _fields(text: str) -> dict[str, str]:

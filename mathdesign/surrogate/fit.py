@@ -17,7 +17,7 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.programs.slot_space import TableError, TableSpace
-from mathdesign.spec.faults import near_miss
+from mathdesign.spec.faults import did_you_mean
 from mathdesign.surrogate.growing import FreeLabels, Grower, normal_scores
 from mathdesign.surrogate.learned import LearnedSpace
 from mathdesign.surrogate.measured import Measured
@@ -92,8 +92,7 @@ def sample_of(
 def _labels(table: DataFrame, target: str) -> FloatArray:
     if target not in table:
         names = [*map(str, table.columns)]
-        hint = near_miss(target, names)
-        cure = f"; did you mean {hint}?" if hint else ""
+        cure = did_you_mean(target, names)
         raise TableError(f"no column {target!r} to predict; found: {', '.join(names[:20])}{cure}")
     labels = numbers_of(table, target)
     if len(labels) > 1 and np.ptp(labels) == 0:
@@ -115,27 +114,6 @@ class Fitted:
     def save(self, folder: Path) -> list[Path]:
         """Write the predictor's folder with what was measured."""
         return [self.measured.save(folder), *self.predictor.save(folder)]
-
-
-def fit(
-    sample: Sample,
-    space: TableSpace,
-    target: str,
-    *,
-    model: str = "auto",
-    ensemble: int = 0,
-    pretrain: tuple[str, ...] = (),
-    seed: int = 0,
-    say: Callable[[str], None] = lambda _: None,
-) -> tuple[Predictor, FloatArray]:
-    """The predictor with the best cross-validated tau, and its held-out predictions.
-
-    See :func:`fitted`, which has the measured rows too.
-    """
-    found = fitted(
-        sample, space, target, model=model, ensemble=ensemble, pretrain=pretrain, seed=seed, say=say
-    )
-    return found.predictor, found.held_out
 
 
 def fitted(

@@ -106,7 +106,7 @@ def test_a_package_of_the_last_step_is_missed_before_the_first(
     """What draws or writes the answer is asked for before minutes are spent on it."""
     monkeypatch.chdir(good)
     monkeypatch.setitem(sys.modules, module, None)
-    for late in ("tables.build.build_table", "surrogate.fit.fit", "search.loop.search",
+    for late in ("tables.build.build_table", "surrogate.fit.fitted", "search.loop.search",
                  "evidence.regret.regrets", "evidence.study.run_study",
                  "validators.training.images.train"):  # fmt: skip
         monkeypatch.setattr(f"mathdesign.{late}", full)

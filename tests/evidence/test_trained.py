@@ -13,7 +13,8 @@ from mathdesign.cli.main import app
 from mathdesign.evidence import ranks
 from mathdesign.evidence.description import described, read_description, validated_description
 from mathdesign.evidence.matrix import RANDOM, cases, matrix, missed, picks
-from mathdesign.evidence.trained import parts_of, read_networks, read_trained, specification_of
+from mathdesign.evidence.rows import read_networks
+from mathdesign.evidence.trained import parts_of, read_trained, specification_of
 from mathdesign.kinds.load import load, loads
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.spaces.transformer.entropy import entropy

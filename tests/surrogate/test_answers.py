@@ -18,7 +18,7 @@ from mathdesign.report.comparison import objectives_differ
 from mathdesign.report.rows import figure_rows
 from mathdesign.result import Design, DesignError
 from mathdesign.spaces.lists.pose import pose
-from mathdesign.surrogate.fit import Sample, fit
+from mathdesign.surrogate.fit import Sample, fitted
 from mathdesign.surrogate.predictor import Predictor, read_back
 from mathdesign.validators.errors import ObjectiveMismatch
 from tests.surrogate.quick import quick_trees
@@ -51,7 +51,7 @@ def models():
     sample = Sample(points, labels)
     return {
         "m": quick_trees(space, points, labels),
-        "t": fit(sample, space, "acc", model="tables")[0],
+        "t": fitted(sample, space, "acc", model="tables").predictor,
     }
 
 
@@ -130,7 +130,7 @@ def test_designs_better_than_every_row_are_told_apart(tmp_path, monkeypatch):
     truth = 90 + every @ np.array([1.75, 0.5])
     rows = np.repeat(np.flatnonzero(truth < 95.25), 2)
     labels = truth[rows] + 1e-3 * (np.arange(len(rows)) % 2)
-    fit(Sample(every[rows], labels), space, "acc", model="tables")[0].save(tmp_path / "m")
+    fitted(Sample(every[rows], labels), space, "acc", model="tables").predictor.save(tmp_path / "m")
     best = mathdesign.design(mathdesign.loads(text.replace("OBJECTIVE", "predictor: m")))
     assert best.network.options == {"op": "pool", "width": "6"}
     about = best.figures["predictor"]

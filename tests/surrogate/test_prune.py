@@ -12,7 +12,7 @@ from mathdesign.programs.base import Budget
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import SolveOptions
 from mathdesign.spaces.lists.named import nasbench201
-from mathdesign.surrogate.fit import fit, sample_of
+from mathdesign.surrogate.fit import fitted, sample_of
 from mathdesign.surrogate.prune import attributions, prune
 from tests.surrogate.test_surrogate import every_point, measured
 
@@ -22,7 +22,7 @@ def case(request):
     space = nasbench201()
     frame = measured(space, 250)
     sample = sample_of(frame, space, "acc")
-    return space, frame, sample, fit(sample, space, "acc", model=request.param)[0]
+    return space, frame, sample, fitted(sample, space, "acc", model=request.param).predictor
 
 
 def test_attributions_add_up_to_the_prediction(case):
@@ -59,7 +59,9 @@ def test_every_bound_of_a_loss_is_the_enumerated_loss(case, limit):
 
 def test_a_forbidden_option_is_never_taken():
     space = nasbench201()
-    zero = fit(sample_of(measured(space, 60), space, "acc"), space, "acc", model="tables")[0]
+    zero = fitted(
+        sample_of(measured(space, 60), space, "acc"), space, "acc", model="tables"
+    ).predictor
     problem = SlotProblem("x", space.slots, zero.objective(space), space.metrics)
     problem = problem.barring({0: {3}, 5: {0, 1}})
     points = every_point(space)

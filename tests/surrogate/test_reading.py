@@ -10,7 +10,7 @@ from mathdesign.cli.main import app
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import Slot
 from mathdesign.spaces.lists.named import nasbench201, nats_size
-from mathdesign.surrogate.fit import fit, sample_of
+from mathdesign.surrogate.fit import fitted, sample_of
 from mathdesign.surrogate.reading import example, numbers_of, read_frame, with_slots
 
 
@@ -179,7 +179,9 @@ def test_two_readings_of_one_cell(tmp_path, monkeypatch, order):
         "objective: {predictor: m}\n"
     )
     space = spec.table_space()
-    fit(sample_of(frame, space, "acc"), space, "acc", model="tables")[0].save(tmp_path / "m")
+    fitted(sample_of(frame, space, "acc"), space, "acc", model="tables").predictor.save(
+        tmp_path / "m"
+    )
     best = mathdesign.design(spec)
     assert best.network.options == {"se": "1", "w": "10"}
     assert best.figures["predictor"]["predicted"] == pytest.approx(15, abs=0.5)

@@ -24,7 +24,7 @@ from mathdesign.surrogate.booster import (
     rewritten,
 )
 from mathdesign.surrogate.features import features_of, matrix
-from mathdesign.surrogate.fit import fit, kendall, sample_of
+from mathdesign.surrogate.fit import fitted, kendall, sample_of
 from mathdesign.surrogate.growing import normal_scores
 from mathdesign.surrogate.predictor import Predictor
 
@@ -67,7 +67,7 @@ def cells():
 @pytest.fixture(scope="module")
 def trees(cells):
     space, _, sample = cells
-    return fit(sample, space, "acc", model="trees", ensemble=3)[0]
+    return fitted(sample, space, "acc", model="trees", ensemble=3).predictor
 
 
 def test_the_encoded_ensemble_equals_the_booster_everywhere(cells, trees):
@@ -111,7 +111,7 @@ def test_widths_are_predicted_by_a_separable_model_where_it_is_better():
     points = np.random.default_rng(1).permutation(every_point(space))[:900]
     frame = pd.DataFrame([space.words(p) for p in points[:200]])
     frame["acc"] = np.log(frame[["c1", "c2", "c3", "c4", "c5"]].astype(float)).sum(axis=1)
-    predictor, _ = fit(sample_of(frame, space, "acc"), space, "acc")
+    predictor = fitted(sample_of(frame, space, "acc"), space, "acc").predictor
     assert predictor.kind == "tables" and predictor.quality.tau > 0.99
     rest = points[200:]
     truth = np.log(8.0 * (rest + 1)).sum(axis=1)
@@ -127,7 +127,7 @@ def test_scores_keep_the_order_and_are_read_back():
 
 def test_equal_samples_and_seeds_give_equal_bytes(cells, trees):
     space, _, sample = cells
-    assert fit(sample, space, "acc", model="trees", ensemble=3)[0] == trees
+    assert fitted(sample, space, "acc", model="trees", ensemble=3).predictor == trees
 
 
 def test_a_saved_predictor_comes_back(trees, tmp_path):
@@ -280,8 +280,8 @@ def test_a_head_start_on_free_labels_is_tried_and_is_part_of_the_model():
     frame = pd.DataFrame([space.words(p) for p in points])
     frame["acc"] = np.sqrt(cost / cost.max()) + rng.normal(0, 0.02, len(points))
     sample = sample_of(frame, space, "acc")
-    plain, _ = fit(sample, space, "acc", model="trees")
-    found, _ = fit(sample, space, "acc", model="trees", pretrain=("macs", "params"))
+    plain = fitted(sample, space, "acc", model="trees").predictor
+    found = fitted(sample, space, "acc", model="trees", pretrain=("macs", "params")).predictor
     rivals = found.quality.rivals
     assert {
         k: v for k, v in rivals.items() if "after macs, params" not in k
@@ -292,7 +292,7 @@ def test_a_head_start_on_free_labels_is_tried_and_is_part_of_the_model():
     theirs = lightgbm.Booster(model_str=found.members[0]).predict(matrix(features_of(space), at))
     assert np.abs(theirs - found.objective(space).at(at)).max() < 1e-9
     with pytest.raises(TableError, match="no metric 'watts' to pre-train on; accepted: "):
-        fit(sample, space, "acc", pretrain=("watts",))
+        fitted(sample, space, "acc", pretrain=("watts",))
 
 
 def test_a_text_of_ours_predicts_and_attributes_as_the_file_does(cells, trees):
@@ -351,5 +351,5 @@ def test_a_slot_named_as_a_metric_and_options_written_alike_can_be_fitted():
     frame["acc"] = np.arange(len(frame)) % 7 + 0.1 * np.arange(len(frame))
     sample = sample_of(frame, space, "acc", "mean")
     sample = replace(sample, points=np.tile(points, (5, 1)), labels=np.arange(30) % 7 + 0.5)
-    found, _ = fit(sample, space, "acc", model="trees")
+    found = fitted(sample, space, "acc", model="trees").predictor
     assert np.isfinite(found.predict(space, points)).all()
