@@ -53,17 +53,17 @@ RISES = (1.0, 0.0, 2.0)
 KERNELS = (0.5, 0.0, 0.25, 0.75, 1.0)
 SQUEEZES = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75)
 PER_LAYER = (12.0, 0.0, 2.0, 4.0, 8.0, 16.0, 24.0, 48.0)
-#: Channels of width that a block of a chain needs before it counts in full, as given: in the form that
-#: `objective: {volume: {}}` poses, and where depth counts against the width.
-PER_BLOCK = {"": 0.0, ", by width": 8.0}
+#: Channels of width that a block of a chain needs before it counts in full, as given: as `objective:
+#: {volume: {}}` poses it, and where every block counts alike.
+PER_BLOCK = {"": 8.0, ", depth plain": 0.0}
 #: The default: rise, kernel, squeeze-and-excitation.
 DEFAULT = (1.0, 0.5, 1.35)
 #: Variants that are shown beside it; none is chosen.
 VARIANTS = {
-    "rise 0": (0.0, 0.5, 1.35, 0.0), "rise 2": (2.0, 0.5, 1.35, 0.0),
+    "rise 0": (0.0, 0.5, 1.35, 8.0), "rise 2": (2.0, 0.5, 1.35, 8.0),
     "4 channels a block": (1.0, 0.5, 1.35, 4.0), "16 channels a block": (1.0, 0.5, 1.35, 16.0),
-    "no SE": (1.0, 0.5, 1.0, 0.0), "kernel 1/4": (1.0, 0.25, 1.35, 0.0),
-    "no kernel": (1.0, 0.0, 1.35, 0.0),
+    "no SE": (1.0, 0.5, 1.0, 8.0), "kernel 1/4": (1.0, 0.25, 1.35, 8.0),
+    "no kernel": (1.0, 0.0, 1.35, 8.0),
 }  # fmt: skip
 #: What is the default where nothing is chosen.
 LEFT_OUT, FIXED = "volume, left out", "volume, default"
@@ -248,22 +248,23 @@ def chain_family(parts: list[Group], trained: Trained) -> Callable[..., Any]:
         points = group.points(posed)
         every = np.concatenate(points)
         lengths = np.array([len(p) for p in points])
-        ready.append((group.rows, posed, np.log(every), lengths))
+        ready.append((group.rows, posed, every, lengths))
     count = len(trained.features)
 
     def scores(rise: float, kernel: float, squeeze: float, per_block: float) -> Any:
         found = np.zeros(count)
-        options = VolumeOptions(rise=rise, kernel_size=kernel, squeeze_excitation=squeeze)
-        for rows, posed, logs, lengths in ready:
-            terms, constant = volume_terms(posed.space, options)
+        options = VolumeOptions(
+            rise=rise, kernel_size=kernel, squeeze_excitation=squeeze, per_block=per_block
+        )
+        for rows, posed, every, lengths in ready:
+            terms, depths, constant = volume_terms(posed.space, options)
             columns = posed.program.columns
-            total = np.full(len(logs), constant)
+            total = np.full(len(every), constant)
             for term in terms:
-                own = logs[:, columns[term.stage, term.decision]]
-                if term.decision == "depth" and per_block:
-                    width = logs[:, columns[term.stage, "width"]]
-                    own = -np.log(np.exp(-own) + per_block * np.exp(-width))
-                total += term.weight * own
+                total += term.weight * np.log(every[:, columns[term.stage, term.decision]])
+            for depth in depths:
+                own = (every[:, columns[depth.stage, name]] for name in ("depth", "width"))
+                total += depth.at(*own)
             found[rows] = np.add.reduceat(total, np.cumsum([0, *lengths[:-1]])) / lengths
         return found
 

@@ -23,7 +23,7 @@ from mathdesign.solvers.convex.geometric import is_geometric
 from mathdesign.solvers.portfolio import cannot
 from mathdesign.spaces.convnet.volume import VolumeOptions
 
-FORMS = {"default": VolumeOptions(), "wide": VolumeOptions(depth=0.58, width=0.5)}
+FORMS = {"default": VolumeOptions(), "plain": VolumeOptions(per_block=0.0)}
 STRIDES = {8: (2, 1, 2, 1, 2, 1, 2, 1), 12: (2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1)}
 PEERS = ("highs", "scip", "cvxpy")
 

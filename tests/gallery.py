@@ -126,16 +126,28 @@ CONVNETS = [
     Entry("weights with zeros", _posed(weights=(0.0, 0.0, 1.0)), 159.2388577869447),
     Entry("lower budget", _lower_budget, 1885.576800555808),
     Entry("most params within macs", _metric_objective, 24994.0),
-    Entry("log-volume", _posed(rho=None, volume=VolumeOptions()), 7.036225840971082),
+    Entry("log-volume", _posed(rho=None, volume=VolumeOptions(per_block=0)), 7.036225840971082),
+    Entry("depth counts by width", _posed(rho=None, volume=VolumeOptions()), 6.127809287580997),
+    Entry(
+        "depth counts by width, many channels",
+        _posed("basic", rho=None, volume=VolumeOptions(per_block=200.0, depth=(3.0, 0.5))),
+        1.0818907105280373,
+    ),
     Entry(
         "log-volume with SE and wide stages",
-        _posed("inverted_residual", rho=None, volume=VolumeOptions(rise=0.5, width=0.5, depth=0.6)),
+        _posed(
+            "inverted_residual",
+            rho=None,
+            volume=VolumeOptions(rise=0.5, width=0.5, depth=0.6, per_block=0),
+        ),
         11.913484101435275,
     ),
     Entry(
         "log-volume by stage",
         _posed(
-            "basic", rho=None, volume=VolumeOptions(rise=0, weights=(2.0, 1.0), depth=(0.4, 1.4))
+            "basic",
+            rho=None,
+            volume=VolumeOptions(rise=0, weights=(2.0, 1.0), depth=(0.4, 1.4), per_block=0),
         ),
         12.890036164976754,
     ),
@@ -144,14 +156,18 @@ CONVNETS = [
         _posed(
             "inverted_residual",
             rho=None,
-            volume=VolumeOptions(inner=0, expansion=1, width=-0.25, depth=-0.3, kernel_size=-0.5),
+            volume=VolumeOptions(
+                inner=0, expansion=1, width=-0.25, depth=-0.3, kernel_size=-0.5, per_block=0
+            ),
         ),
         -0.8053254365032462,
     ),
-    Entry("log-volume and effectiveness", _posed(volume=VolumeOptions()), 6.68965225069111),
+    Entry(
+        "log-volume and effectiveness", _posed(volume=VolumeOptions(per_block=0)), 6.68965225069111
+    ),
     Entry(
         "log-volume beside an entropy",
-        _posed("basic", variant="mae_det", volume=VolumeOptions(weight=2.0)),
+        _posed("basic", variant="mae_det", volume=VolumeOptions(weight=2.0, per_block=0)),
         47.67080745521918,
     ),
     Entry("single choice everywhere", _single_choice, 449.7899309914107),

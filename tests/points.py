@@ -78,6 +78,10 @@ def value(program, point: Point) -> float:
         return total + objective.spread_weight * (statistics.pstdev(members) if members else 0.0)
     at, objective = dict(zip(program.variables, point)), program.objective
     volume = [log.weight * math.log(at[log.stage, log.decision]) for log in objective.logs]
+    for term in objective.depths:
+        depth, width = at[term.stage, "depth"], at[term.stage, "width"]
+        counted = depth * width / (width + term.per_block * depth)
+        volume.append(term.weight * math.log(counted))
     return math.fsum([_entropy(program, point), objective.constant, *volume]) + sum(
         weight * costs(program, point)[metric] for metric, weight in objective.metric_weights
     )

@@ -147,11 +147,13 @@ def random_volume(rng: np.random.Generator, space: Space) -> VolumeOptions:
         values = tuple(float(v) for v in rng.choice(among, body))
         return values if rng.random() < 0.3 else values[0]
 
+    plain = rng.random() < 0.4
     return VolumeOptions(
         weight=float(rng.choice([1.0, 1.0, 0.01, 300.0])),
+        per_block=0.0 if plain else float(rng.choice([8.0, 0.3, 12.5, 1e4])),
         rise=float(rng.choice([0.0, 0.5, 1.0, 2.0])),
         weights=tuple(rng.uniform(0, 2, body)) if rng.random() < 0.2 else None,
-        depth=drawn(1.0, 0.6, 0.0, -0.5),
+        depth=drawn(1.0, 0.6, 0.0, -0.5 if plain else 0.2),
         inner=drawn(1.0, 0.5, 0.0),
         expansion=drawn(0.0, 0.0, 1.0),
         width=drawn(0.0, 0.5, 1.0, -1.0),

@@ -151,6 +151,8 @@ class Evaluator:
         total: FloatArray = np.full(len(symbols[0][PREV]), objective.constant)
         for log in objective.logs:
             total += log.weight * np.log(symbols[log.stage][log.decision])
+        for depth in objective.depths:
+            total += depth.at(symbols[depth.stage][DEPTH], symbols[depth.stage][WIDTH])
         return total
 
     def _penalty(self, symbols: list[Symbols]) -> FloatArray:

@@ -32,6 +32,7 @@ from mathdesign.programs.base import (
     BoolArray,
     Budget,
     Distance,
+    FloatArray,
     IntArray,
     refuse_infinite,
     refuse_large,
@@ -237,6 +238,26 @@ class LogTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class DepthTerm:
+    """``-weight * ln(1 / depth + per_block / width)`` of a stage, ``weight`` not negative.
+
+    Depth counts in full while it is far below ``width / per_block``, and as that at the most. It rises
+    in both, and is concave in (ln depth, ln width) as in (depth, ln width): the negative of
+    ``ln(exp(a) + exp(b))``, which is convex and rises, of the convex ``a = -ln depth`` and the
+    linear ``b = ln per_block - ln width``.
+    """
+
+    stage: int
+    weight: float
+    per_block: float
+
+    def at(self, depth: IntArray | int, width: IntArray | int) -> FloatArray:
+        """Its value (elementwise on arrays)."""
+        found: FloatArray = -self.weight * np.log(1.0 / depth + self.per_block / np.asarray(width))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
     """Maximise entropy minus depth penalty, plus logarithms of choices, plus weighted metrics.
 
@@ -244,8 +265,8 @@ class Objective:
     ``sum_i weight_i * ln(area_i * width_i) * E_i``; with ``'sum'`` (MAE-DET)
     ``sum_i weight_i * (ln(width_i) + E_i)``. ``E_i = log_factor * (log-width of the prefix)``:
     1.0 in the paper, 0.5 in the published code (logarithm of a square root).
-    ``metric_weights`` adds ``weight * metric`` for each pair, ``logs`` its terms (the log-volume)
-    and ``constant`` what no choice changes, such as the worth of units that are always there.
+    ``metric_weights`` adds ``weight * metric`` for each pair, ``logs`` and ``depths`` their terms (the
+    log-volume) and ``constant`` what no choice changes, such as the worth of units that are always there.
     """
 
     scales: tuple[Scale, ...] = ()
@@ -254,7 +275,19 @@ class Objective:
     depth_penalty: DepthPenalty | None = None
     metric_weights: tuple[tuple[str, float], ...] = ()
     logs: tuple[LogTerm, ...] = ()
+    depths: tuple[DepthTerm, ...] = ()
     constant: float = 0.0
+
+    def largest_logs(self, stages: tuple[Stage, ...]) -> float:
+        """An upper limit of the absolute sum of ``logs`` and ``depths``."""
+        logs = [abs(t.weight) * math.log(stages[t.stage].domain(t.decision)[-1]) for t in self.logs]
+        return sum(logs) + sum(self.largest_depth(t, stages[t.stage]) for t in self.depths)
+
+    @staticmethod
+    def largest_depth(term: DepthTerm, stage: Stage) -> float:
+        """An upper limit of the absolute value of a term: it rises, so that its ends limit it."""
+        ends = ((stage.domain(DEPTH)[i], stage.domain(WIDTH)[i]) for i in (0, -1))
+        return term.weight * max(abs(math.log(1.0 / d + term.per_block / w)) for d, w in ends)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -343,6 +376,12 @@ class Chain:
             if (log.stage, log.decision) not in self.columns:
                 raise ValueError(f"logarithm of unknown decision {where!r}")
             refuse_infinite(f"weight of ln {where}", log.weight)
+        for depth in objective.depths:
+            where = self.stages[depth.stage].name
+            refuse_infinite(f"weight of the depth of {where}", depth.weight)
+            refuse_infinite(f"channels per block of {where}", depth.per_block)
+            if depth.weight < 0 or depth.per_block < 0:
+                raise ValueError(f"the depth of {where} needs a weight and channels not below 0")
         logs = self._largest_logs()
         terms = [abs(w) * float(self._largest(metric)) for metric, w in objective.metric_weights]
         for scale in objective.scales:
@@ -350,11 +389,8 @@ class Chain:
             width = math.log(max(scale.area, 1) * self.stages[scale.stage].domain(WIDTH)[-1])
             product = objective.combine == "product"
             terms.append(abs(scale.weight) * (width * entropy if product else width + entropy))
-        terms += [
-            abs(log.weight) * math.log(self.stages[log.stage].domain(log.decision)[-1])
-            for log in objective.logs
-        ]
-        refuse_overflow("the objective", sum(terms) + abs(objective.constant))
+        terms += [objective.largest_logs(self.stages), abs(objective.constant)]
+        refuse_overflow("the objective", sum(terms))
 
     def _largest_logs(self) -> list[float]:
         """An upper limit of the absolute log-width up to each stage."""

@@ -156,6 +156,9 @@ def interval_bound(problem: DesignProblem) -> float:
     for log in objective.logs:
         domain = problem.stages[log.stage].domain(log.decision)
         total += log.weight * math.log(domain[-1 if log.weight > 0 else 0])
+    for term in objective.depths:
+        stage = problem.stages[term.stage]
+        total += float(term.at(stage.domain(DEPTH)[-1], stage.domain(WIDTH)[-1]))
     if objective.depth_penalty is not None:
         total -= objective.depth_penalty.weight
     return loosened(total)

@@ -12,6 +12,10 @@ occurs :math:`C^0+C^1(d-1)` times:
   logarithm, for :math:`\omega<0` a variable :math:`D\ge 1+M` stands for it;
 * else the relaxation is no geometric program (:mod:`.relaxation` poses it with exponential cones).
 
+A depth that counts by width, :math:`-\omega\ln(1/d+K/w)`, is :math:`-\omega\ln t` with
+:math:`t\ge 1/d+K/w`, a posynomial; of a depth counted by :math:`M`, :math:`1/d` is at least
+:math:`M^{-\delta}/c` by the chord.
+
 Domains become intervals, rules and derived symbols the convex hulls of their pairs in logarithms:
 :math:`x^ay^b\le e^c`, monomials as well.
 
@@ -26,7 +30,7 @@ import math
 from typing import Any
 
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, DepthTerm
 from mathdesign.solvers.convex.coordinates import HULL_SLACK, merged
 from mathdesign.solvers.convex.hull import hull
 
@@ -35,7 +39,7 @@ def is_geometric(problem: DesignProblem) -> bool:
     """Whether the relaxation of ``problem`` is a geometric program."""
     objective = problem.objective
     plain = (
-        any(log.weight for log in objective.logs)
+        any([t.weight for t in objective.logs] + [t.weight for t in objective.depths])
         and not any(scale.weight for scale in objective.scales)
         and not (objective.depth_penalty and objective.depth_penalty.weight)
         and not any(weight for _, weight in objective.metric_weights)
@@ -79,13 +83,7 @@ class Geometric:
         self.constraints: list[Any] = []
         self.coordinate: dict[tuple[int, str], Any] = {}
         self.constant = problem.objective.constant
-        self.unit = max(
-            1.0,
-            sum(
-                abs(log.weight) * math.log(problem.stages[log.stage].domain(log.decision)[-1])
-                for log in problem.objective.logs
-            ),
-        )
+        self.unit = max(1.0, problem.objective.largest_logs(problem.stages))
         self._symbols: list[dict[str, Any]] = []
         self._counted: list[tuple[bool, Any]] = []
         """Per stage: whether its depth is counted by ``d`` itself, and ``d`` or ``d - 1``."""
@@ -198,16 +196,34 @@ class Geometric:
                 total = total * self._symbols[log.stage][log.decision] ** power
             else:
                 total = total * self._depth_power(log.stage, power)
+        for term in self.problem.objective.depths:
+            if term.weight:
+                total = total * self._depth_by_width(term) ** (-term.weight / self.unit)
         return total
 
-    def _depth_power(self, s: int, power: float) -> Any:
+    def _depth_by_width(self, term: DepthTerm) -> Any:
+        """A variable at least ``1 / depth + per_block / width``."""
+        import cvxpy as cp
+
+        domain = self.problem.stages[term.stage].domain(DEPTH)
+        shares: Any = cp.Constant(1.0 / domain[0])
+        if len(domain) > 1:
+            shares = self._depth_power(term.stage, -1.0, over=True)
+        if term.per_block:
+            shares = shares + term.per_block * self._symbols[term.stage][WIDTH] ** -1.0
+        total = cp.Variable(pos=True)
+        self.constraints.append(shares <= total)
+        return total
+
+    def _depth_power(self, s: int, power: float, *, over: bool = False) -> Any:
+        """A power of a depth, ``over``: of what is never below it."""
         import cvxpy as cp
 
         whole, depth = self._counted[s]
         if whole:
             return depth**power
         least, most = (float(self.problem.stages[s].domain(DEPTH)[i]) for i in (0, -1))
-        if power < 0:
+        if power < 0 and not over:
             total = cp.Variable(pos=True)
             self.constraints.append(1.0 + depth <= total)
             return total**power

@@ -20,6 +20,7 @@ the first jointly convex (the second summand is a perspective: the cone
   :math:`s^2\le(s_l+s_u)s-s_ls_u` for the concave :math:`s\le\sqrt{zW}`;
 * a logarithm :math:`\omega\ln v` of a choice is linear in :math:`x`; of a depth, :math:`\omega\ln(1+M)`
   is concave for :math:`\omega>0` and at most its chord for :math:`\omega<0`;
+* a depth that counts by width, :math:`-\ln(e^{-\ln(1+M)}+Ke^{-x})`, is concave as it stands;
 * the depth penalty above a cap by its tangent, as in :mod:`mathdesign.solvers.minlp.model`.
 
 Effectiveness :math:`D\ln D-D\ln\rho_0\le W` is convex as it stands.
@@ -42,7 +43,7 @@ import numpy as np
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
+from mathdesign.programs.stages import DEPTH, WIDTH, DepthTerm, Monomial, Repeat
 from mathdesign.solvers.convex.coordinates import (
     Box,
     Coordinates,
@@ -243,7 +244,16 @@ class _Relax(Coordinates):
             else:
                 slope = (math.log1p(most) - math.log1p(least)) / (most - least)
                 total = total + log.weight * (math.log1p(least) + slope * (blocks - least))
+        for term in self.problem.objective.depths:
+            total = total + self._depth_by_width(cp, term)
         return total
+
+    def _depth_by_width(self, cp: Any, term: DepthTerm) -> Any:
+        blocks, width = self.blocks[term.stage], self.x[term.stage][WIDTH]
+        parts = [-cp.log1p(expression(blocks))]
+        if term.per_block:
+            parts.append(expression(math.log(term.per_block) - width))
+        return -term.weight * cp.log_sum_exp(cp.hstack(parts))
 
     def _scale(self, cp: Any, stage: int, z: Any, z_range: Range) -> Any:
         """A new variable at most ``z W``, relaxed from above. Both factors are >= 0."""
@@ -286,7 +296,4 @@ class _Relax(Coordinates):
             top = math.log(scale.area) + self.span[scale.stage][WIDTH][1]
             reach = objective.log_factor * self.log_width_range[scale.stage][1]
             largest += scale.weight * reach * max(top, 1.0)
-        for log in objective.logs:
-            ends = self.problem.stages[log.stage].domain(log.decision)
-            largest += abs(log.weight) * math.log(ends[-1])
-        return max(largest, 1.0)
+        return max(largest + objective.largest_logs(self.problem.stages), 1.0)

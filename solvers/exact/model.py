@@ -12,7 +12,8 @@ table; so a step function needs no special case. Then, with :math:`V = M x`,
 
 The first line is jointly convex in (x, M, V) (the second summand is a perspective function), the
 second linear: the only thing left to relax in either is the product :math:`V = M x` itself. A
-logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave.
+logarithm of a choice is linear in x, and :math:`\ln(1 + M)` concave; so is a depth that counts by
+width, :math:`-\ln(1/(1+M) + K e^{-x})`, in (M, x), and it rises with :math:`\ln(1 + M)`.
 
 **Depths apart.** A depth that only costs and logarithms read, under an objective with logarithms,
 is put otherwise: :math:`M = \lambda n` with :math:`\lambda\in\{0,1\}`, whether there is a further
@@ -43,6 +44,8 @@ Arrays = dict[str, Any]
 
 #: Larger than any metric (2^62) and than any budget that can bind.
 UNBOUNDED = 2**62
+#: Stands for no channels per block, whose logarithm does not exist: no depth feels it.
+NOTHING = 1e-100
 
 
 class BoxModel(NamedTuple):
@@ -110,6 +113,11 @@ class BoxModel(NamedTuple):
     """(1 + n + Q,) constant, linear parts of an additive objective: MAE-DET's form, log-volume."""
     log_depth: FloatArray
     """(n,) weight of ln(1 + M) of each depth."""
+    deep: IntArray
+    """(T, 3) depths that count by width: depth variable, width variable, its pair (-1: none)."""
+    deep_weight: FloatArray
+    deep_log: FloatArray
+    """(T,) logarithm of the channels per block."""
     prefix_end: IntArray
     prefix_log: FloatArray
     """(prefixes,) logarithm of the effectiveness limit."""
@@ -217,7 +225,7 @@ def _read_ends(problem: DesignProblem) -> set[int]:
 def _apart(problem: DesignProblem) -> set[int]:
     """The stages whose depth is put as lambda times n."""
     objective, last = problem.objective, max(_read_ends(problem), default=-1)
-    if not objective.logs:
+    if not (objective.logs or objective.depths):
         return set()
     read = set(objective.depth_penalty.stages if objective.depth_penalty else ())
     for rule in problem.rules:
@@ -331,14 +339,26 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
 
 
 def _pairs(problem: DesignProblem, variables: _Variables, products: _Products) -> Arrays:
-    """The depths apart, with the weight of their logarithms."""
+    """The depths apart, with the weight of their logarithms; depths that count by width."""
     found, weights = [], []
+    pair = {s: g for g, s in enumerate(variables.further)}
     for s, n in variables.further.items():
         depth = variables.index[s, DEPTH]
         found.append((depth, n, products(depth, n)))
         logs = [log for log in problem.objective.logs if (log.stage, log.decision) == (s, DEPTH)]
         weights.append(sum(log.weight for log in logs))
-    return {"pair": _table(found, 3), "pair_weight": np.array(weights, dtype=np.float64)}
+    terms = [t for t in problem.objective.depths if t.weight]
+    deep = [
+        (variables.index[t.stage, DEPTH], variables.index[t.stage, WIDTH], pair.get(t.stage, -1))
+        for t in terms
+    ]
+    return {
+        "pair": _table(found, 3),
+        "pair_weight": np.array(weights, dtype=np.float64),
+        "deep": _table(deep, 3),
+        "deep_weight": np.array([t.weight for t in terms], dtype=np.float64),
+        "deep_log": np.array([math.log(max(t.per_block, NOTHING)) for t in terms], np.float64),
+    }
 
 
 def _where_used(n: int, signatures: Arrays) -> IntArray:

@@ -57,6 +57,10 @@ class Scoring:
             )
             for log in objective.logs
         ]
+        self._depths = [
+            (problem.columns[t.stage, DEPTH], problem.columns[t.stage, WIDTH], t)
+            for t in objective.depths
+        ]
         self._rules = [
             (
                 problem.columns[r.first_stage, r.first],
@@ -81,6 +85,9 @@ class Scoring:
         objective = self._entropy(index, log_widths) - self._penalty(index) + self._constant
         for column, gains in self._gains:
             objective += gains[index[column]]
+        for d, w, term in self._depths:
+            depth, width = self.domains[d][index[d]], self.domains[w][index[w]]
+            objective -= term.weight * math.log(1.0 / depth + term.per_block / width)
         for m, weight in self._weights:
             objective += weight * totals[m]
         return objective, self._violation(index, totals, log_widths, layers)

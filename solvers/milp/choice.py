@@ -10,7 +10,9 @@ For stage :math:`s` let :math:`t` run over the allowed combinations of its decis
   :math:`\sum_cE_c=E` and :math:`E_{\min}y_{sc}\le E_c\le E_{\max}y_{sc}`;
 * effectiveness, :math:`W\ge\varphi(D)=D\ln(D/\rho_0)` with convex :math:`\varphi` and integer
   :math:`D`, becomes the secants of :math:`\varphi` between consecutive reachable :math:`D`;
-* a logarithm of a choice, :math:`\omega\ln v`, depends on one stage and is linear as such;
+* a logarithm of a choice, :math:`\omega\ln v`, depends on one stage and is linear as such, and so
+  is a depth that counts by width; where the depth is split off (below), it is
+  :math:`\sum_{dc}T_{dc}u_{dc}` with :math:`\sum_cu_{dc}=z_{sd}`, :math:`\sum_du_{dc}=y_{sc}`, :math:`u\ge 0`;
 * the depth penalty :math:`Q\ge\beta\exp(\mathrm{spread}(L))`, convex in :math:`L`, becomes tangents,
   added where a solution needs them (:mod:`mathdesign.solvers.milp.search`).
 
@@ -45,7 +47,7 @@ from mathdesign.programs.base import (
     IntArray,
 )
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, Stage
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, DepthTerm, Monomial, Repeat, Stage
 from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder, Row
 
 #: A stage with at most this many combinations enumerates its depth as well: tighter.
@@ -225,7 +227,15 @@ class ChoiceMilp:
 
 def columns_needed(problem: DesignProblem) -> int:
     """An upper estimate of the number of columns, without building anything."""
-    return sum(_combinations(stage) * (2 if _splits(stage) else 1) for stage in problem.stages)
+    pairs = sum(
+        len(problem.stages[term.stage].domain(DEPTH))
+        * len(problem.stages[term.stage].domain(WIDTH))
+        for term in problem.objective.depths
+        if _splits(problem.stages[term.stage])
+    )
+    return pairs + sum(
+        _combinations(stage) * (2 if _splits(stage) else 1) for stage in problem.stages
+    )
 
 
 def _combinations(stage: Stage) -> int:
@@ -524,7 +534,25 @@ class _Build:
                     abs(log.weight) * math.log(self.problem.stages[s].domain(log.decision)[-1])
                     for log in terms
                 )
+        for term in objective.depths:
+            self.objective = self.objective + self._depth_by_width(term)
+            self.entropy_limit += objective.largest_depth(term, self.problem.stages[term.stage])
         self.objective = self.objective + Expression(constant=objective.constant)
+
+    def _depth_by_width(self, term: DepthTerm) -> Expression:
+        """A table over the combinations, or over pairs of a depth and a width."""
+        columns, stage = self.stages[term.stage], self.problem.stages[term.stage]
+        if columns.z is None:
+            options = columns.options
+            return Expression(columns.x, term.at(options[DEPTH], options[WIDTH]))
+        depths, widths = np.array(stage.domain(DEPTH)), np.array(stage.domain(WIDTH))
+        pairs = self.out.add(len(depths) * len(widths), 0, 1).reshape(len(depths), len(widths))
+        for one, rows in ((columns.z, pairs), (columns.y, pairs.T)):
+            for column, row in zip(one, rows):
+                self.out.equal(Expression(row, np.ones(len(row))) - Expression.column(column), 0)
+        for column, row in zip(columns.z, pairs):
+            self.filled.append(_Filled(Expression.column(int(column)), row, columns.y))
+        return Expression(pairs.ravel(), term.at(depths[:, None], widths[None, :]).ravel())
 
     def _penalty(self) -> int | None:
         penalty = self.problem.objective.depth_penalty

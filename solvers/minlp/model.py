@@ -13,6 +13,7 @@ rule needs its one-hot. With :math:`M=\mathrm{depth}-1`:
     & \textstyle\sum_k (C^0_k + C^1_k M_k)\exp(p_k^\top\ell) \le \text{budget} \\
     & D_i\ln(D_i/\rho_0) \le W_i,\qquad \textstyle\sum_j (L_j-\bar L)^2\le n\,(t+s)^2
 
+A depth that counts by width adds :math:`-\omega\ln t` with :math:`t\ge 1/d+K/w`.
 A product of symbols of *one* decision is linear in its one-hot and enters as such. A rule is the
 convex hull of its allowed pairs of values where that holds no forbidden pair, and else
 :math:`y_i\le\sum_{j\,\mathrm{allowed}} y'_j`, both ways.
@@ -32,8 +33,8 @@ from typing import Any
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, WIDTH, Monomial, Repeat
-from mathdesign.solvers.minlp.symbols import Symbols
+from mathdesign.programs.stages import DEPTH, WIDTH, DepthTerm, Monomial, Repeat
+from mathdesign.solvers.minlp.symbols import WIDENED, Symbols
 from mathdesign.solvers.minlp.tools import Minlp, Symbol, Toolkit
 
 #: Rows (in units of their limit) are loosened by this, as much as solvers let them be broken: a
@@ -236,7 +237,32 @@ class _Build(Symbols):
                 terms.append(log.weight * self._log_growth(log.stage, 1.0))
             else:
                 terms.append(log.weight * symbol.log)
-        return terms
+        return terms + [self._depth_by_width(term) for term in objective.depths]
+
+    def _depth_by_width(self, term: DepthTerm) -> Any:
+        """``-weight * ln t`` with ``t`` at least ``1 / depth + per_block / width``."""
+        symbols, per = self.symbols[term.stage], term.per_block
+        depth, width = symbols[DEPTH], symbols[WIDTH]
+        if depth.fixed and width.fixed:
+            return float(term.at(depth.values[0], width.values[0]))
+        low, high = (1.0 / depth.values[i] + per / width.values[i] for i in (-1, 0))
+        name = f"depth_by_width{term.stage}"
+        share = self.tools.real(name, low * (1.0 - WIDENED), high * (1.0 + WIDENED))
+        shares = self.total(
+            [self._inverse(term.stage, DEPTH), per * self._inverse(term.stage, WIDTH)]
+        )
+        self.tools.require(f"{name}_is", shares - share <= 0.0)
+        return -term.weight * self.tools.log(share)
+
+    def _inverse(self, s: int, name: str) -> Any:
+        """One over a choice: linear in its one-hot, the exponential of a logarithm without one."""
+        symbol = self.symbols[s][name]
+        if symbol.fixed:
+            return 1.0 / symbol.values[0]
+        if symbol.choice:
+            return self.chosen_of(symbol.choice, [1.0 / v for v in symbol.values])
+        log = self._log_growth(s, 1.0) if name == DEPTH else symbol.log
+        return self.tools.exp(-1.0 * log)
 
     def _scale(self, stage: int, log_area: float, width: Symbol) -> Any:
         """A variable at most ``(ln area + ln w) W``, with a cut that a solver does not find itself.
@@ -293,9 +319,7 @@ class _Build(Symbols):
             top = math.log(scale.area) + self.symbols[scale.stage][WIDTH].log_range[1]
             reach = objective.log_factor * self.log_width_range[scale.stage][1]
             largest += abs(scale.weight) * abs(reach) * max(top, 1.0)
-        for log in objective.logs:
-            top = self.problem.stages[log.stage].domain(log.decision)[-1]
-            largest += abs(log.weight) * math.log(top)
+        largest += objective.largest_logs(self.problem.stages)
         for metric, metric_weight in objective.metric_weights:
             largest += abs(metric_weight) * self._largest(metric)
         return largest or 1.0

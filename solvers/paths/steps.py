@@ -197,6 +197,9 @@ def _step(problem: DesignProblem, rows: tuple[Row, ...], s: int) -> Step:
     for log in problem.objective.logs:
         if log.stage == s:
             gain += log.weight * np.log(symbols[log.decision])
+    for depth in problem.objective.depths:
+        if depth.stage == s:
+            gain += depth.at(symbols[DEPTH], symbols[WIDTH])
     gain += 0.0 if s else problem.objective.constant
     penalty, rule = problem.objective.depth_penalty, problem.effectiveness
     slope, base = _ends(problem, s, np.array(widths, dtype=np.float64))

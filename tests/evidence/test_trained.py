@@ -125,7 +125,7 @@ def test_stages_of_unlike_blocks_have_the_entropy_of_a_stage_a_block():
     # ln of the geometric mean of the blocks' inner widths: what a mean of chains is.
     inner = [np.log(np.prod([72, 144, 96][:d])) / d for d in (3, 2, 1)]
     second = trained.scores["volume"] - np.array(
-        [(np.log(d) + x) / 2 for d, x in zip((3, 2, 1), inner)]
+        [(x - np.log(1 / d + 8 / 24)) / 2 for d, x in zip((3, 2, 1), inner)]
     )
     assert np.ptp(second) < 1e-12
 

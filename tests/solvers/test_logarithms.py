@@ -12,7 +12,15 @@ import pytest
 
 from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import Decision, LogTerm, Objective, Repeat, Stage, term
+from mathdesign.programs.stages import (
+    Decision,
+    DepthTerm,
+    LogTerm,
+    Objective,
+    Repeat,
+    Stage,
+    term,
+)  # fmt: skip
 from mathdesign.solvers import BACKENDS, Ability, SolveOptions, Status, backend
 from mathdesign.solvers.portfolio import cannot
 from tests import points
@@ -37,6 +45,34 @@ def two_links(
     logs = [LogTerm(s, name, w) for (s, name), w in zip(places, weights or (2.0, 1.0, 3.0, -1.0))]
     objective = Objective(logs=tuple(logs), constant=0.25)
     return DesignProblem("links", (first, last), objective, budgets=(Budget("m", 40),))
+
+
+def by_width(program: DesignProblem, *terms: DepthTerm) -> DesignProblem:
+    """The logarithms of widths alone, and depths that count by width."""
+    logs = tuple(log for log in program.objective.logs if log.decision == "width")
+    return replace(program, objective=replace(program.objective, logs=logs, depths=terms))
+
+
+def test_a_depth_that_counts_by_width_by_hand():
+    """3 blocks of width 5 with 10 channels a block count as 1 / (1/3 + 10/5): less than one."""
+    program = by_width(two_links(), DepthTerm(0, 1.0, 10.0), DepthTerm(1, 2.0, 0.0))
+    found = backend("brute").solve(program, SolveOptions(gap=0.0))
+    assert found.point == (5, 3, 5, 1)
+    expected = 0.25 + 5 * math.log(5) - math.log(1 / 3 + 10 / 5)
+    assert found.objective == pytest.approx(expected, rel=1e-15)
+    deep = by_width(two_links(), DepthTerm(1, 9.0, 0.0))
+    assert backend("brute").solve(deep, SolveOptions(gap=0.0)).point[3] == 4
+
+
+def test_it_rises_in_both_and_is_concave_in_their_logarithms():
+    term = DepthTerm(0, 1.5, 8.0)
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        (d, w), (e, v) = np.exp(rng.uniform(0, 7, (2, 2)))
+        middle = float(term.at(math.sqrt(d * e), math.sqrt(w * v)))
+        assert middle >= (float(term.at(d, w)) + float(term.at(e, v))) / 2 - 1e-12
+        assert term.at(2 * d, w) > term.at(d, w) and term.at(d, 2 * w) > term.at(d, w)
+        assert float(term.at(d, w)) < 1.5 * math.log(min(d, w / 8))
 
 
 def test_by_hand():
@@ -86,6 +122,23 @@ def test_the_geometric_program_bounds_every_design(depths, weights):
         pinned = program.pinned(kept)
         best = points.best(pinned)
         assert best is None or solve_relaxation(to_cvxpy(pinned), 10.0)[1] >= best
+
+
+@pytest.mark.parametrize("per_block", [0.0, 3.0, 100.0])
+@pytest.mark.parametrize("depths", [(1, 2, 3, 4), (2, 3, 9), (3,), (1, 5)])
+def test_the_geometric_program_bounds_depths_by_width(depths, per_block):
+    pytest.importorskip("clarabel")
+    from mathdesign.solvers.convex.cvxpy_backend import solve_relaxation
+    from mathdesign.solvers.convex.relaxation import to_cvxpy, whole_box
+
+    terms = DepthTerm(0, 1.0, per_block), DepthTerm(1, 0.5, per_block)
+    program = by_width(two_links(depths), *terms)
+    best, relaxation = points.best(program), to_cvxpy(program)
+    assert relaxation.gp and relaxation.program.is_dgp()
+    _, bound = solve_relaxation(relaxation, 10.0)
+    assert best <= bound <= best + 2.0
+    cone = to_cvxpy(program, whole_box(program))
+    assert not cone.gp and solve_relaxation(cone, 10.0)[1] >= best
 
 
 @pytest.mark.parametrize(
@@ -166,6 +219,10 @@ def test_the_algebra_keeps_the_logarithms():
         (Objective(logs=(LogTerm(0, "width", math.nan),)), "weight of ln a.width"),
         (Objective(logs=(LogTerm(0, "width", 1e308), LogTerm(1, "width", 1e308))), "can exceed"),
         (Objective(constant=math.inf), "constant of the objective"),
+        (Objective(depths=(DepthTerm(0, math.nan, 8.0),)), "weight of the depth of a"),
+        (Objective(depths=(DepthTerm(0, 1.0, math.inf),)), "channels per block of a"),
+        (Objective(depths=(DepthTerm(0, -1.0, 8.0),)), "not below 0"),
+        (Objective(depths=(DepthTerm(0, 1e308, 1e300),)), "can exceed"),
     ],
 )
 def test_what_is_no_objective_is_refused_by_name(objective: Objective, message: str):

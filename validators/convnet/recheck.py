@@ -266,8 +266,8 @@ def _volume(network: Network, options: VolumeOptions) -> float:
         choice = stage.choice
         inner, width = choice.get("bottleneck", choice["width"]), choice["width"]
         blocks = len(stage.block.layers(stage.prev, choice, stage.shape))
-        factors = [
-            (blocks, own(options.depth)),
+        factors: list[tuple[Fraction | float, float]] = [
+            (1 / (Fraction(1, blocks) + Fraction(options.per_block) / width), own(options.depth)),
             (inner, own(options.inner)),
             (Fraction(inner, width), own(options.expansion)),
             (width, own(options.width)),

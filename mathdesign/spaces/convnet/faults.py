@@ -148,6 +148,11 @@ def _volume_faults(spec: Spec, volume: VolumeSpec) -> Iterator[CrossFault]:
         if isinstance(given, tuple) and len(given) != stages:
             accepted = f"{stages} numbers, one per body stage"
             yield ("objective", "volume", name), f"{len(given)} numbers", accepted, ""
+    weights = [volume.weight * w for w in volume.weights or (1.0,)]
+    depths = volume.depth if isinstance(volume.depth, tuple) else (volume.depth,)
+    if volume.per_block and min(w * d for w in weights for d in depths) < 0:
+        accepted = "a weight of depth not below 0, or `per_block: 0` for plain ln(depth)"
+        yield ("objective", "volume", "depth"), "a negative weight of depth", accepted, ""
 
 
 def _entropy_faults(spec: Spec, entropy: EntropySpec) -> Iterator[CrossFault]:

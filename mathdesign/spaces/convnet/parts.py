@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
+from mathdesign.programs.stages import DEPTH, WIDTH
 from mathdesign.spaces.convnet.facts import stage_name
 from mathdesign.spaces.convnet.pose import PosedChain
 from mathdesign.spaces.convnet.volume import SQUEEZE, VolumeOptions, of_stage
@@ -26,6 +27,9 @@ def parts(posed: PosedChain, points: IntArray) -> dict[str, FloatArray]:
         stage = posed.space.stages[term.stage]
         word = "inner" if term.decision == stage.block.inner else term.decision
         found[f"{stage.name}.{word}"] = term.weight * logs[:, columns[term.stage, term.decision]]
+    for depth in posed.program.objective.depths:
+        d, w = (points[:, columns[depth.stage, name]] for name in (DEPTH, WIDTH))
+        found[f"{posed.space.stages[depth.stage].name}.depth"] = depth.at(d, w)
     body = [stage for stage in posed.space.stages if stage.role == "body"]
     for i, stage in enumerate(body):
         if SQUEEZE in stage.shape.options:

@@ -82,8 +82,8 @@ def pose(
         else Objective(metric_weights=metric_weights)
     )
     if volume is not None:
-        logs, constant = volume_terms(space, volume)
-        objective = replace(objective, logs=logs, constant=constant)
+        logs, depths, constant = volume_terms(space, volume)
+        objective = replace(objective, logs=logs, depths=depths, constant=constant)
     return DesignProblem(
         name=name,
         stages=_stages(space, counting),

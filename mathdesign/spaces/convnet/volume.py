@@ -1,12 +1,14 @@
 r"""The log-volume of a chain: logarithms of its choices, weighted more towards the end.
 
-.. math:: V = \omega \sum_{s=1}^{S} \Bigl(\frac{s}{S}\Bigr)^{p} \bigl[a \ln d_s + b \ln m_s
-          + e \ln \tfrac{m_s}{w_s} + u \ln w_s + c \ln k_s + g \ln q_s + \ln \sigma_s\bigr]
+.. math:: V = \omega \sum_{s=1}^{S} \Bigl(\frac{s}{S}\Bigr)^{p} \bigl[a \ln D_s + b \ln m_s
+          + e \ln \tfrac{m_s}{w_s} + u \ln w_s + c \ln k_s + g \ln q_s + \ln \sigma_s\bigr],
+          \qquad D_s = 1 \Big/ \Bigl(\frac{1}{d_s} + \frac{K}{w_s}\Bigr)
 
-over the body stages, with depth :math:`d`, inner width :math:`m` (the bottleneck, or the width of
+over the body stages, with depth :math:`d`, channels per block :math:`K`, inner width :math:`m` (the bottleneck, or the width of
 a family that has none), width :math:`w`, kernel size :math:`k`, group width :math:`q`, and
 :math:`\sigma` for a squeeze-and-excitation unit. With :math:`a = b = 1` a bracket is the logarithm
-of the sum over the stage's blocks of :math:`m k^c \sigma`: its volume. docs/objective.md says why.
+of the sum over the stage's blocks that count of :math:`m k^c \sigma`: its volume.
+docs/objective.md says why.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 
-from mathdesign.programs.stages import DEPTH, WIDTH, LogTerm
+from mathdesign.programs.stages import DEPTH, WIDTH, DepthTerm, LogTerm
 from mathdesign.spaces.convnet.space import Space, StageSpace
 
 PerStage = float | tuple[float, ...]
@@ -35,6 +37,8 @@ class VolumeOptions:
     weights: tuple[float, ...] | None = None
     """One more factor for each body stage."""
     depth: PerStage = 1.0
+    per_block: float = 8.0
+    """K, channels of a stage that one more block needs before it counts in full; 0: all count."""
     inner: PerStage = 1.0
     expansion: PerStage = 0.0
     width: PerStage = 0.0
@@ -49,23 +53,29 @@ class VolumeOptions:
         return found if self.weights is None else found * of_stage(self.weights, index, stages)
 
 
-def volume_terms(space: Space, options: VolumeOptions) -> tuple[tuple[LogTerm, ...], float]:
-    """The terms of the program, one a decision, and what no choice changes.
+def volume_terms(
+    space: Space, options: VolumeOptions
+) -> tuple[tuple[LogTerm, ...], tuple[DepthTerm, ...], float]:
+    """The terms of the program, one a decision; depths that count by width; what no choice changes.
 
-    Raises ``ValueError`` where a list has not one number for each body stage.
+    Raises ``ValueError`` where a list has not one number for each body stage. A depth that counts
+    by width needs a weight not below 0: the program refuses others.
     """
     body = [(s, stage) for s, stage in enumerate(space.stages) if stage.role == "body"]
     terms: list[LogTerm] = []
+    depths: list[DepthTerm] = []
     constant = 0.0
     for i, (s, stage) in enumerate(body):
         factor = options.factor(i, len(body))
         weights: dict[str, float] = {}
         for decision, weight in _weights(stage, options, i, len(body)):
             weights[decision] = weights.get(decision, 0.0) + factor * weight
+        if options.per_block:
+            depths.append(DepthTerm(s, weights.pop(DEPTH), options.per_block))
         terms += [LogTerm(s, decision, w) for decision, w in weights.items() if w]
         if SQUEEZE in stage.shape.options:
             constant += factor * log(of_stage(options.squeeze_excitation, i, len(body)))
-    return tuple(terms), constant
+    return tuple(terms), tuple(d for d in depths if d.weight), constant
 
 
 def of_stage(given: PerStage, index: int, stages: int) -> float:

@@ -208,6 +208,10 @@ class VolumeSpec(Block):
     )  # fmt: skip
     weights: tuple[Exponent, ...] | None = Field(None, description="One factor per body stage.")
     depth: Exponent | tuple[Exponent, ...] = Field(1.0, description=_OF.format("depth"))
+    per_block: float = Field(
+        8.0, ge=0, le=1e9, allow_inf_nan=False,
+        description="Depth d in a stage of width w counts as 1 / (1/d + per_block / w); 0: as d.",
+    )  # fmt: skip
     inner: Exponent | tuple[Exponent, ...] = Field(
         1.0, description=_OF.format("bottleneck, or width where a family has none")
     )

@@ -14,6 +14,8 @@ intervals) is relaxed to: maximise a concave :math:`f` under convex :math:`g_i \
   the incumbent and below what an ancestor's bound allows;
 * logarithms of choices are linear in x, those of depths :math:`\ln(1 + M)`: concave, and for
   negative weights at most the chord over the box;
+* a depth that counts by width, :math:`-\ln(1/d + K/w)`, is concave in (M, x), and rises in
+  :math:`\ln d`: of a depth apart it is taken at the line that is never below :math:`\ln d`;
 * rules become bounds on log-ratios over the box; minimum budgets and positive metric weights
   replace each monomial by its chord in logarithms, which is linear and never below it.
 

@@ -9,6 +9,7 @@ import numpy as np
 from mathdesign.programs.base import FloatArray
 from mathdesign.solvers.compiled import inner
 from mathdesign.solvers.exact.kernels.penalty import penalty_of
+from mathdesign.solvers.exact.kernels.points import share_of_depth
 from mathdesign.solvers.exact.kernels.products import SHIFT
 from mathdesign.solvers.exact.kernels.state import (
     BY_E,
@@ -225,6 +226,38 @@ def evaluate_logs(m: BoxModel, w: Work, scale: float) -> float:
 
 
 @inner
+def evaluate_deep(m: BoxModel, w: Work, active: int, scale: float) -> float:
+    """Depths that count by width: ``l - ln(1 + e^(l + ln K - x))``, concave in (l, x), rises in l.
+
+    ``l`` is ln(1 + M), concave in M, or the line in (lambda, V) that is never below it.
+    """
+    total, last = 0.0, w.deep_lin.shape[1] - 1
+    for t in range(m.deep.shape[0]):
+        j, x, c = m.deep[t, 0], m.deep[t, 1], scale * m.deep_weight[t]
+        apart = m.deep[t, 2] >= 0
+        for a in range(active):
+            w.dy[a] = w.deep_lin[t, a] if apart else 0.0
+        if apart:
+            log_depth = affine(w.deep_lin[t], w.deep_lin[t, last], w, active)
+        else:
+            log_depth = math.log1p(w.y[j])
+            if w.act[j] >= 0:
+                w.dy[w.act[j]] = 1.0 / (1.0 + w.y[j])
+        other = m.deep_log[t] - w.y[x]
+        share = share_of_depth(log_depth, other)
+        total += c * (log_depth - math.log1p(math.exp(log_depth + other)))
+        for a in range(active):
+            w.grad[a] += c * share * w.dy[a]
+        if not apart and w.act[j] >= 0:
+            w.hess[w.act[j], w.act[j]] += c * share / (1.0 + w.y[j]) ** 2
+        if w.act[x] >= 0:
+            w.grad[w.act[x]] += c * (1.0 - share)
+            w.dy[w.act[x]] -= 1.0
+        rank_one(w, w.dy, active, c * share * (1.0 - share))
+    return total
+
+
+@inner
 def evaluate_chords(m: BoxModel, w: Work, active: int, scale: float, full: bool, f: float) -> float:
     """Minimum budgets and positive metric weights; returns ``f`` with the latter."""
     last = w.extra.shape[0] - 1
@@ -277,6 +310,7 @@ def evaluate(
     if full:
         f += evaluate_penalty(m, w, scale, room)
         f += evaluate_logs(m, w, scale)
+        f += evaluate_deep(m, w, active, scale)
         f += scale * affine(w.extra, w.extra[w.extra.shape[0] - 1], w, active)
         for a in range(active):
             w.grad[a] += scale * w.extra[a]

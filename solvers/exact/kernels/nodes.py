@@ -8,6 +8,7 @@ from typing import Any
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.boxes import least_penalty, most_penalty
 from mathdesign.solvers.exact.kernels.planes import build_linear, hull_of
+from mathdesign.solvers.exact.kernels.points import depth_by_width, share_of_depth
 from mathdesign.solvers.exact.kernels.state import (
     BY_E,
     BY_ROOT,
@@ -20,6 +21,7 @@ from mathdesign.solvers.exact.kernels.state import (
 )
 from mathdesign.solvers.exact.kernels.terms import (
     build_chords,
+    build_deep,
     build_dense,
     build_ends,
     build_extra,
@@ -50,6 +52,9 @@ def rest_range(m: BoxModel, w: Work) -> tuple[float, float]:
         most = math.log1p(float(m.value[a, w.ihi[a]] * m.value[b, w.ihi[b]]))
         low += c * (least if c > 0.0 else most)
         high += c * (most if c > 0.0 else least)
+    for t in range(m.deep.shape[0]):
+        low += m.deep_weight[t] * depth_by_width(m, t, w.ilo)
+        high += m.deep_weight[t] * depth_by_width(m, t, w.ihi)
     for q in range(m.product.shape[0]):
         a, b, c = m.product[q, 0], m.product[q, 1], m.additive[1 + n + q]
         low += c * w.lo[a] * w.lo[b]
@@ -102,9 +107,17 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
     for g in range(m.pair.shape[0]):
         a, b = m.pair[g, 0], m.pair[g, 1]
         if w.act[b] >= 0:
-            const, slope = line_of(m, w, g)
+            const, slope = line_of(m, w, g, m.pair_weight[g])
             error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
             w.score[b] += scale * abs(m.pair_weight[g]) * w.y[a] * abs(error)
+    for t in range(m.deep.shape[0]):
+        g = m.deep[t, 2]
+        if g >= 0 and w.act[m.pair[g, 1]] >= 0:
+            a, b = m.pair[g, 0], m.pair[g, 1]
+            const, slope = line_of(m, w, g, 1.0)
+            error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
+            share = share_of_depth(math.log1p(math.exp(w.y[b])), m.deep_log[t] - w.y[m.deep[t, 1]])
+            w.score[b] += scale * m.deep_weight[t] * share * w.y[a] * abs(error)
     for i in range(c, linear):
         r = w.lin_rule[i]
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]
@@ -158,6 +171,7 @@ def relax(m: BoxModel, w: Any) -> ActiveRows:
     w.linear = build_linear(m, w)
     build_chords(m, w)
     build_extra(m, w)
+    build_deep(m, w)
     rest_least, rest_most = rest_range(m, w)
     products = 0.0
     for k in range(m.scale_end.shape[0]):

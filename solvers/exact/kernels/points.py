@@ -59,6 +59,23 @@ def spread_penalty(m: BoxModel, point: IntArray) -> float:
     return penalty_of(m.pen[WEIGHT], spread)
 
 
+@inner
+def share_of_depth(log_depth: float, other: float) -> float:
+    """``1/depth`` over ``1/depth + e^other``."""
+    return 1.0 / (1.0 + math.exp(log_depth + other))
+
+
+@inner
+def depth_by_width(m: BoxModel, t: int, point: IntArray) -> float:
+    """``-ln(1/depth + per_block/width)`` of term ``t``."""
+    j, x, g = m.deep[t, 0], m.deep[t, 1], m.deep[t, 2]
+    further = m.value[j, point[j]]
+    if g >= 0:
+        further *= m.value[m.pair[g, 1], point[m.pair[g, 1]]]
+    log_depth = math.log1p(float(further))
+    return log_depth - math.log1p(math.exp(log_depth + m.deep_log[t] - m.at[x, point[x]]))
+
+
 @kernel
 def judge(m: BoxModel, point: IntArray) -> tuple[float, float]:
     """Violation and objective of a point. Rows are compared in exact integers.
@@ -106,6 +123,8 @@ def judge(m: BoxModel, point: IntArray) -> tuple[float, float]:
         a, b = m.pair[g, 0], m.pair[g, 1]
         further = m.value[a, point[a]] * m.value[b, point[b]]
         objective += m.pair_weight[g] * math.log1p(float(further))
+    for t in range(m.deep.shape[0]):
+        objective += m.deep_weight[t] * depth_by_width(m, t, point)
     for q in range(m.product.shape[0]):
         a, b = m.product[q, 0], m.product[q, 1]
         objective += m.additive[1 + n + q] * m.at[a, point[a]] * m.at[b, point[b]]

@@ -81,6 +81,7 @@ class Work(NamedTuple):
     lay_const: FloatArray
     chord: FloatArray
     extra: FloatArray
+    deep_lin: FloatArray
     form: FloatArray
     span: FloatArray
     lin_var: IntArray
@@ -163,6 +164,7 @@ def workspace(m: BoxModel) -> Work:
         dense_row=i(rows), dense_end=i(len(m.prefix_end)), dense_low=i(rows),
         end_lin=f(ends, every), end_const=f(ends), end_lo=f(ends), end_hi=f(ends),
         lay_lin=f(ends, every), lay_const=f(ends), chord=f(rows, every + 1), extra=f(every + 1),
+        deep_lin=f(len(m.deep), every + 1),
         form=f(scales, 4), span=f(scales, 6),
         lin_var=i(linear, 4), lin_val=f(linear, 4), lin_rhs=f(linear), lin_rule=i(linear),
         grad=f(every), hess=f(every, every), curve=f(every), jac=f(dense, every),

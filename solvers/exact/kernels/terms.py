@@ -128,14 +128,14 @@ def build_chords(m: BoxModel, w: Work) -> None:
 
 
 @inner
-def line_of(m: BoxModel, w: Work, g: int) -> tuple[float, float]:
+def line_of(m: BoxModel, w: Work, g: int, weight: float) -> tuple[float, float]:
     """A line ``const + slope * mu`` never below a multiple of the weight's sign of ln(1 + e^mu).
 
     It is convex: its chord over the box is never below it, its tangent in the middle never above.
     """
     b = m.pair[g, 1]
     low, high = w.lo[b], w.hi[b]
-    if m.pair_weight[g] >= 0.0:
+    if weight >= 0.0:
         least = math.log1p(float(m.value[b, w.ilo[b]]))
         if w.act[b] < 0:
             return least, 0.0
@@ -167,12 +167,29 @@ def build_extra(m: BoxModel, w: Work) -> None:
         const += c * (math.log1p(w.lo[j]) - slope * w.lo[j])
         const += add_linear(m, w, j, c * slope, w.extra)
     for g in range(m.pair.shape[0]):
-        line, slope = line_of(m, w, g)
         c = m.pair_weight[g]
+        line, slope = line_of(m, w, g, c)
         const += add_linear(m, w, m.pair[g, 0], c * line, w.extra)
         const += add_linear(m, w, m.size.shape[0] + m.pair[g, 2], c * slope, w.extra)
         const += ROUNDING * abs(c) * (1.0 + w.hi[m.pair[g, 1]])
+    for t in range(m.deep.shape[0]):
+        a, b = m.deep[t, 0], m.deep[t, 1]
+        const += ROUNDING * m.deep_weight[t] * (2.0 + w.hi[a] + w.hi[b])
     w.extra[w.extra.shape[0] - 1] = const
+
+
+@inner
+def build_deep(m: BoxModel, w: Work) -> None:
+    """w.deep_lin[t]: a line never below the logarithm of a depth apart, its constant last."""
+    last = w.deep_lin.shape[1] - 1
+    for t in range(m.deep.shape[0]):
+        g = m.deep[t, 2]
+        if g >= 0:
+            fill(w.deep_lin[t], 0.0)
+            line, slope = line_of(m, w, g, 1.0)
+            const = add_linear(m, w, m.pair[g, 0], line, w.deep_lin[t])
+            const += add_linear(m, w, m.size.shape[0] + m.pair[g, 2], slope, w.deep_lin[t])
+            w.deep_lin[t, last] = const
 
 
 @inner

@@ -8,7 +8,7 @@ import pytest
 from mathdesign.api import design
 from mathdesign.bench.published import named
 from mathdesign.kinds.load import loads
-from mathdesign.programs.stages import LogTerm
+from mathdesign.programs.stages import DepthTerm, LogTerm
 from mathdesign.report.rows import figure_rows
 from mathdesign.result import Design
 from mathdesign.spaces.convnet.network import Network
@@ -43,19 +43,23 @@ def spec(objective: str, family: str = "inverted_residual", inner: str = "bottle
 def test_the_terms_by_hand():
     objective = to_program(spec("{volume: {rise: 1}}")).program.objective
     assert objective.logs == (
-        LogTerm(1, "depth", 0.5),
         LogTerm(1, "bottleneck", 0.5),
         LogTerm(1, "kernel_size", 0.25),
-        LogTerm(2, "depth", 1.0),
         LogTerm(2, "bottleneck", 1.0),
         LogTerm(2, "kernel_size", 0.5),
     )
+    assert objective.depths == (DepthTerm(1, 0.5, 8.0), DepthTerm(2, 1.0, 8.0))
+    plain = to_program(spec("{volume: {per_block: 0}}")).program.objective
+    assert LogTerm(2, "depth", 1.0) in plain.logs and not plain.depths
     assert objective.constant == pytest.approx(1.5 * math.log(1.35))
     assert not objective.scales and objective.depth_penalty is None
 
 
 def test_an_expansion_is_a_difference_and_a_family_without_inner_width_has_none():
-    words = "{volume: {inner: 0, expansion: 2, kernel_size: 0, depth: [0, 3], rise: 0, weight: 10}}"
+    words = (
+        "{volume: {inner: 0, expansion: 2, kernel_size: 0, depth: [0, 3], per_block: 0, rise: 0, "
+        "weight: 10}}"
+    )
     objective = to_program(spec(words)).program.objective
     assert objective.logs == (
         LogTerm(1, "bottleneck", 20.0),
@@ -71,7 +75,7 @@ def test_an_expansion_is_a_difference_and_a_family_without_inner_width_has_none(
 
 def test_given_weights_do_not_rise_and_survive_being_written():
     words = spec("{volume: {weights: [0.7, 2.4]}}")
-    assert [log.weight for log in to_program(words).program.objective.logs][:4:3] == [0.7, 2.4]
+    assert [term.weight for term in to_program(words).program.objective.depths] == [0.7, 2.4]
     again = loads(words.to_yaml())
     assert again == words and again.objective.volume.rise == 0.0
 
@@ -97,7 +101,7 @@ def test_the_recount_is_its_own_and_the_same(seed: int):
 def test_the_recount_by_hand():
     point = (8, 3, 1, 16, 24, 5, 3, 32, 8, 3, 4, 10, 1)
     network = Network.from_point(two_stages("inverted_residual"), point, "small")
-    first, second = 3 * 24 * 5**0.5 * 1.35, 4 * 8 * 3**0.5 * 1.35
+    first, second = 24 * 5**0.5 * 1.35 / (1 / 3 + 8 / 16), 8 * 3**0.5 * 1.35 / (1 / 4 + 8 / 32)
     expected = 0.5 * math.log(first) + math.log(second)
     assert recheck(network, volume=VolumeOptions()).volume == pytest.approx(expected, rel=1e-14)
 
@@ -117,6 +121,9 @@ def test_a_wrong_claim_is_refused():
     [
         ("{volume: 1}", "objective.volume", "accepted: a mapping"),
         ("{volume: {depht: 1}}", "objective.volume.depht", "did you mean depth?"),
+        ("{volume: {per_block: -8}}", "objective.volume.per_block", "greater than or equal to 0"),
+        ("{volume: {depth: [1, -1]}}", "objective.volume.depth", "or `per_block: 0`"),
+        ("{volume: {weight: -1}}", "objective.volume.depth", "a negative weight of depth"),
         ("{volume: {depth: [1, 2, 3]}}", "objective.volume.depth", "2 numbers, one per body"),
         ("{volume: {weights: [1]}}", "objective.volume.weights", "2 numbers, one per body"),
         ("{volume: {depth: deep}}", "objective.volume.depth", "valid number"),
@@ -163,6 +170,6 @@ def test_the_published_budgets_under_it(name: str):
     problem, plain = named(name), named(name.removesuffix("-volume"))
     assert problem.budgets == plain.budgets and problem.size == plain.size
     assert problem.effectiveness is None and not problem.objective.scales
-    assert [log.weight for log in problem.objective.logs if log.decision == "depth"] == [
+    assert [term.weight for term in problem.objective.depths] == [
         pytest.approx(s / 5) for s in range(1, 6)
     ]
