@@ -61,9 +61,6 @@ RATIOS: Mapping[str, int | float] = {"bottleneck": 0.25, "convnext": 4}
 #: Greatest width over the width before: a stage at half the resolution is about twice as wide.
 GROWTH: Mapping[str, int | float] = {"bottleneck": 4}
 USUAL_GROWTH = 2.5
-#: Greatest depth / width ratio rho: the depthwise blocks of phones are deep and narrow.
-EFFECTIVENESS: Mapping[str, float] = {"inverted_residual": 0.8}
-USUAL_EFFECTIVENESS = 0.3
 STEM: Mapping[str, str] = {"convnext": "16..192/16", "inverted_residual": "8..40/8"}
 USUAL_STEM = "8..64/8"
 HEADS: Mapping[str, list[int]] = {"inverted_residual": [320, 640, 960, 1280]}
@@ -81,7 +78,7 @@ CLASSES = 1000
 def quick_words(
     family: str, image: tuple[int, int] | None, classes: int | None, budgets: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Space, objective and budgets for images of ``(channels, size)``."""
+    """Space and budgets for images of ``(channels, size)``."""
     from mathdesign.spec.quantities import count
 
     channels, size = image or IMAGE
@@ -101,8 +98,7 @@ def quick_words(
     }
     if family in HEADS:
         space["head"] = {"width": HEADS[family]}
-    limits: dict[str, Any] = {"effectiveness": EFFECTIVENESS.get(family, USUAL_EFFECTIVENESS)}
-    limits |= budgets
+    limits = dict(budgets)
     most = budgets.get("params")
     most = most.get("max") if isinstance(most, Mapping) else most
     if most is not None and "macs" not in budgets:
@@ -113,11 +109,7 @@ def quick_words(
             limits["macs"] = int(scale * count(most))
         except ValueError:
             pass  # the limit's own fault is told where it stands
-    return {
-        "space": space,
-        "objective": {"entropy": {"variant": "paper", "depth_penalty": 1}},
-        "budgets": limits,
-    }
+    return {"space": space, "budgets": limits}
 
 
 def strides_for(size: int, stages: int) -> list[int]:

@@ -289,7 +289,7 @@ class Spec(Specification):
     """A whole specification of a chain of convolutional stages, frozen and validated."""
 
     space: SpaceSpec
-    objective: ObjectiveSpec = ObjectiveSpec(entropy=EntropySpec())
+    objective: ObjectiveSpec = ObjectiveSpec(volume=VolumeSpec())
     budgets: BudgetsSpec = BudgetsSpec()
     rows: tuple[RowSpec, ...] | None = Field(
         None, min_length=1, max_length=64, description="Limits of your own."

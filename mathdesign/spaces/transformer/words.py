@@ -184,7 +184,7 @@ class AtSpec(Block):
 class TransformerObjective(Block):
     """What is maximised."""
 
-    metric: str = Field("entropy", description=f"One of {', '.join(OBJECTIVES)}.")
+    metric: str = Field("volume", description=f"One of {', '.join(OBJECTIVES)}.")
     minimise: bool = Field(False, description="The least instead of the greatest.")
 
 
