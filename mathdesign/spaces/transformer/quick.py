@@ -2,8 +2,8 @@
 
 One width for all layers, heads of 64 channels, as many key/value heads as heads, feed-forward parts
 of the usual width: GPT-2, BERT, T5 and ViT lie inside, from a hundredth to a hundred times their
-size. Depth stays below a fortieth (ViT: a thirtieth) of the width; shapes near it cost little
-(arXiv 2001.08361, section 3.2).
+size. The log-volume balances depth and width by itself, near a layer for 24 channels, as the small
+language models of arXiv 2402.14905 do; no table says so of images, where depth stays near the published.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from mathdesign.spaces.transformer.shape import GENERATES, VISION
 from mathdesign.spec.quantities import size_bytes
 
 HEAD_SIZE = 64
-EFFECTIVENESS = 0.025
-#: Vision transformers are deeper for their width: ViT-S has 12 layers of 384 channels.
-DEEPER = {"vit": 0.0334, "hierarchical_vit": 0.0625}
+#: Greatest depth / width of what sees images: ViT-S has 12 layers of 384 channels.
+EFFECTIVENESS = {"vit": 0.0334, "hierarchical_vit": 0.0625}
+#: Layers a channel of width, about, where a cache alone is given.
+LAYERS_A_CHANNEL = 0.025
 #: Feed-forward width / width; three matrices of 3 hold about as much as two of 4.
 GATED, PLAIN = 3, 4
 #: Weights of a layer over width^2: queries, keys, values, output; the feed-forward part.
@@ -60,17 +61,17 @@ def quick_words(
     if family == "hierarchical_vit":
         space["stacks"] = _pooled()
         space["monotone_width"] = True
-    return {
+    limit = {"effectiveness": EFFECTIVENESS[family]} if family in EFFECTIVENESS else {}
+    return limit | {
         "space": space,
-        "effectiveness": DEEPER.get(family, EFFECTIVENESS),
         "budgets": {**_weights_for_cache(budgets, space.get("context", 0)), **budgets},
     }
 
 
 def _weights_for_cache(budgets: Mapping[str, Any], context: int) -> dict[str, Any]:
-    """A cache alone does not say how wide layers are: weights of the deepest shape that it allows.
+    """A cache alone does not say how wide layers are: weights of the usual shape that it allows.
 
-    ``layers * width`` channels are cached, 4 bytes each a token; depth / width is the limit's.
+    ``layers * width`` channels are cached, 4 bytes each a token.
     """
     most = budgets.get("kv_cache_bytes")
     most = most.get("max") if isinstance(most, Mapping) else most
@@ -80,7 +81,7 @@ def _weights_for_cache(budgets: Mapping[str, Any], context: int) -> dict[str, An
         channels = size_bytes(most) // (4 * context)
     except ValueError:
         return {}  # the limit's own fault is told where it stands
-    width = math.sqrt(channels / EFFECTIVENESS)
+    width = math.sqrt(channels / LAYERS_A_CHANNEL)
     return {"non_embedding_params": max(1, int(1.1 * A_LAYER * channels * width))}
 
 
