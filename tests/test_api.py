@@ -89,9 +89,7 @@ def test_the_program_is_handed_out_for_other_solvers(tmp_path: Path):
 
 
 def test_the_cure_of_an_impossible_effectiveness_works():
-    spec = TINY.replace("params: 100k", "params: 1k").replace(
-        "effectiveness: 0.3", "effectiveness: 1e-3"
-    )
+    spec = TINY.replace("params: 100k", "effectiveness: 1e-3, params: 1k")
     with pytest.raises(mathdesign.Infeasible) as caught:
         mathdesign.design(mathdesign.loads(spec))
     (cure,) = [line for line in caught.value.explanation.lines() if line.startswith("this works")]

@@ -18,7 +18,7 @@ A stack's layers may each take their own options (``layers: free``, the default)
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -46,6 +46,7 @@ __all__ = ["METRICS", "PEAKS"]
 #: Objectives that are no metric: real numbers.
 REALS = ("entropy", "volume")
 OBJECTIVES = (*REALS, *SUMS)
+DEFAULT = "default"
 #: What a linear metric may weigh.
 TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
 #: Limits on depth / width are read as fractions of at most this: no rounding excludes a network
@@ -184,7 +185,11 @@ class AtSpec(Block):
 class TransformerObjective(Block):
     """What is maximised."""
 
-    metric: str = Field("volume", description=f"One of {', '.join(OBJECTIVES)}.")
+    metric: str = Field(
+        DEFAULT,
+        description=f"One of {', '.join(OBJECTIVES)}; `default`: volume, or entropy where layers "
+        "choose among kinds of attention, which the volume does not tell apart.",
+    )
     minimise: bool = Field(False, description="The least instead of the greatest.")
 
 
@@ -209,6 +214,16 @@ class TransformerSpec(Specification):
     )  # fmt: skip
 
     training: TextTrainingSpec | None = Field(None, alias="validate")
+
+    @model_validator(mode="after")
+    def _default_metric(self) -> Self:
+        """What is saved says what was maximised, whatever the default will be."""
+        if self.objective.metric == DEFAULT:
+            chooses = any(len(stack.attention) > 1 for stack in self.space.stacks)
+            metric = "entropy" if chooses else "volume"
+            objective = self.objective.model_copy(update={"metric": metric})
+            object.__setattr__(self, "objective", objective)
+        return self
 
     def limits(self) -> dict[str, Limits]:
         """The budgets, by metric."""

@@ -94,7 +94,7 @@ space:
 def test_the_words_read_the_registry():
     assert ("entropy", "volume", *SUMS) == OBJECTIVES and PEAKS == ("activation_bytes",)
     assert set(TERMS) == {"constant", "width", *SUMS, *LAYER_TERMS}
-    spec = mathdesign.loads(TEXT)
+    spec = mathdesign.loads(TEXT + "effectiveness: 1\n")
     assert to_mix_problem(spec).program.metrics == (*SUMS, "effectiveness")
     with pytest.raises(SpecError) as caught:
         mathdesign.loads(TEXT + "budgets: {latency: 3}\n")

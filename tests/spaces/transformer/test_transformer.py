@@ -304,6 +304,7 @@ space:
   stacks:
     - {width: 768, depth: DEPTH, heads: [6, 8, 10, 12], head_size: 64, ffn: [1024, 2048, 3072]}
 at: {length: 128}
+objective: {metric: entropy}
 solve: {gap: 1.0e-7}
 """
 

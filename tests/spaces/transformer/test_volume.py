@@ -98,3 +98,20 @@ def test_of_decoders_of_one_size_it_takes_the_one_that_trained_best(shapes, best
         )
 
     assert max(shapes, key=of) == best
+
+
+@pytest.mark.parametrize(
+    ("attention", "metric"), [("softmax", "volume"), ("[softmax, linear]", "entropy")]
+)
+def test_the_default_sees_all_that_layers_choose(attention: str, metric: str):
+    """The volume does not tell kinds of attention apart; what is saved says what was maximised."""
+    text = (
+        "space: {family: decoder_lm, vocabulary: 256, context: 64, stacks: [{width: [32, 64], "
+        f"depth: 1..4, head_size: 16, ffn_ratio: 4, attention: {attention}}}]}}\n"
+    )
+    spec = mathdesign.loads(text)
+    assert spec.objective.metric == metric and spec.to_dict()["objective"]["metric"] == metric
+    assert mathdesign.loads(spec.to_yaml()) == spec
+    assert (spec.effectiveness_limit() is None) == (metric == "volume")
+    given = mathdesign.loads(text + "objective: {metric: params, minimise: true}\n")
+    assert given.objective.metric == "params" and given.objective.minimise
