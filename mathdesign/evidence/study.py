@@ -66,7 +66,7 @@ class StudyRun:
     """One network, one seed. ``status``: ``done``, ``stopped`` (by halving) or ``failed``.
 
     ``curve`` has one mapping an epoch (:class:`~mathdesign.validators.training.images.Epoch`); accuracies
-    are fractions. ``test_accuracy`` is ``None`` for a failed run.
+    are fractions. ``test_accuracy`` and ``test_loss`` (nats) are ``None`` for a failed run.
     """
 
     candidate: str
@@ -78,6 +78,7 @@ class StudyRun:
     seconds: float
     batch_size: int | None
     device: str
+    test_loss: float | None = None
 
     @property
     def validation_accuracy(self) -> float:
@@ -270,7 +271,7 @@ def run_job(
         reason = "" if result.warning is None else AT_CHANCE
         run = StudyRun(
             job.candidate, job.seed, "done", reason, curve, result.test_accuracy, result.seconds,
-            result.batch_size, result.device,
+            result.batch_size, result.device, result.test_loss,
         )  # fmt: skip
     write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
     if job.until == options.epochs:

@@ -23,7 +23,7 @@ from mathdesign.spaces.transformer.shape import Layer, Stack, Style
 from mathdesign.spec.document import Document, parse
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.reading import read_frame
-from tests.places import SHARED
+from tests.places import ROOT, SHARED
 
 CHAIN = """
 version: 1
@@ -393,8 +393,13 @@ def test_what_has_no_weights_is_told(tmp_path):
     assert CliRunner().invoke(app, ["calibrate"]).exit_code == 2
 
 
+OURS = ROOT / "benchmarks" / "data"
 TABLES = {
     "accel_nasbench": ("accel_nasbench", None),
+    "cifar16_basic": (OURS, "macs"),
+    "cifar16_bottleneck": (OURS, "macs"),
+    "cifar16_convnext": (OURS, "macs"),
+    "cifar16_inverted_residual": (OURS, "macs"),
     "diswot_s1": ("diswot_s1", None),
     "gemstones": ("gemstones", None),
     "hw_gpt_s": ("hw_gpt_bench", "params"),
@@ -413,7 +418,10 @@ def test_every_description_that_comes_along_has_a_table_here():
 def test_descriptions_that_come_along_read_their_tables(name):
     spec, document = read_description(name)
     folder, exact = TABLES[name]
-    table = read_frame(SHARED / "data" / folder / spec.table).iloc[::-1]
+    path = SHARED / "data" / folder / spec.table
+    if folder == OURS and not path.exists():
+        pytest.skip(f"{path.relative_to(ROOT)} is not measured yet")
+    table = read_frame(path).iloc[::-1]
     table = (
         table[[all(row[c] == v for c, v in spec.where.items()) for _, row in table.iterrows()]]
         if spec.where

@@ -124,10 +124,16 @@ def decode(content: bytes, where: str, channels: int, size: int) -> Pixels:
 
 
 def fit(image: Image.Image, channels: int, size: int) -> Pixels:
-    """The middle square of an RGB or grey image, resized; grey is repeated over the channels."""
+    """The middle square of an RGB or grey image, resized; grey is repeated over the channels.
+
+    A square that is a whole multiple of the size is averaged: 2x2 pixels, 3x3 and so on.
+    """
     from PIL import Image, ImageOps
 
-    if image.size != (size, size):
+    factor = image.width // size
+    if image.size == (factor * size, factor * size):
+        image = image.reduce(factor)
+    else:
         image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
     array = np.asarray(image, dtype=np.uint8)
     if array.ndim == 3:

@@ -66,6 +66,14 @@ def test_colours_class_names_and_resizing_of_a_parquet_file(tmp_path):
     assert load(path, channels=1, size=4).pixels.shape == (2, 1, 4, 4)
 
 
+def test_a_whole_multiple_of_the_size_is_averaged_exactly():
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    found = image_files.fit(Image.fromarray(pixels), 3, 4)
+    mean = pixels.reshape(4, 2, 4, 2, 3).mean((1, 3)).transpose(2, 0, 1)
+    assert np.abs(found - mean).max() <= 0.5
+    assert np.array_equal(image_files.fit(Image.fromarray(pixels), 3, 8), pixels.transpose(2, 0, 1))
+
+
 def test_a_limit_takes_rows_from_the_whole_file(tmp_path):
     path = parquet(tmp_path / "sorted.parquet", [png()] * 9, [0, 0, 0, 1, 1, 1, 2, 2, 2])
     assert load(path, channels=3, size=6, limit=3).labels.tolist() == [0, 1, 2]
