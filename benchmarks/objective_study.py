@@ -1,0 +1,174 @@
+"""Do the default's designs train better? Its optimum, DeepMAD's, the scaled classic, random designs.
+
+Two families, two budgets of multiply-adds each, CIFAR-10 averaged to 16x16 pixels, the recipe of
+`cifar_table.py`. Everything is trained with the same seeds; differences are paired by seed, and the
+four against the mean of the random designs are adjusted together (Holm). Resumable.
+
+    python benchmarks/objective_study.py --jobs 2 [--seeds 5] [--minutes 60] [--out runs/objective_study]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from rich.console import Console
+
+from benchmarks.cifar_table import CLASSES, DATA, IMAGES, OPTIONS, SIZE
+from mathdesign import api
+from mathdesign.evidence import texts as shown
+from mathdesign.evidence.baselines import Candidate, candidates
+from mathdesign.evidence.study import Recipe, StudyProgress, StudyRun, run_study
+from mathdesign.evidence.verdict import holm
+from mathdesign.kinds.load import load
+from mathdesign.report.terminal import print_table
+
+#: Three stages, 16, 8 and 4 pixels; what a stage chooses among.
+FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    "basic": {"width": "8..256/8", "kernel_size": [3, 5], "depth": "1..8"},
+    "inverted_residual": {
+        "width": "8..256/8", "expansion": [1, 2, 3, 4, 6], "kernel_size": [3, 5], "depth": "1..8",
+    },
+}  # fmt: skip
+BUDGETS = {
+    f"{family}-{size}M": (family, size * 1_000_000) for family in FAMILIES for size in (4, 12)
+}
+#: DeepMAD's objective, with its limit on effectiveness for each family (tables 2 and 3).
+DEEPMAD = {"entropy": {"variant": "tinynas", "depth_penalty": 10}}
+EFFECTIVENESS = {"basic": 0.3, "inverted_residual": 0.5}
+RIVALS = ("uniform", "random:5")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One budget: what is trained, and what came out."""
+
+    name: str
+    rivals: list[Candidate]
+    runs: list[StudyRun]
+
+
+def specification(family: str, macs: int) -> dict[str, Any]:
+    """The program, whose objective is the default."""
+    stages = [{"stride": stride, **FAMILIES[family]} for stride in (1, 2, 2)]
+    space = {
+        "family": family, "input": {"channels": 3, "size": SIZE}, "classes": CLASSES,
+        "stem": {"width": "8..32/8", "kernel_size": 3, "stride": 1}, "stages": stages,
+        "rules": {"monotone_width": True, "growth": 4},
+    }  # fmt: skip
+    solve = {"gap": 1e-4, "time_limit": "60 s", "seed": 0}
+    return {
+        "version": 1,
+        "name": "study",
+        "space": space,
+        "budgets": {"macs": macs},
+        "solve": solve,
+    }
+
+
+def rivals(family: str, macs: int) -> list[Candidate]:
+    """The default's optimum first."""
+    words = specification(family, macs)
+    found = candidates(api.design(load(words)), RIVALS)
+    theirs = copy.deepcopy(words) | {"objective": DEEPMAD}
+    theirs["budgets"]["effectiveness"] = EFFECTIVENESS[family]
+    answer = api.design(load(theirs))
+    note = f"DeepMAD's objective, {answer.certificate.status}"
+    return [found[0], Candidate("deepmad", "deepmad", answer.network, note), *found[1:]]
+
+
+def train(name: str, words: argparse.Namespace, images: Any, recipe: Recipe, ends: float) -> Study:
+    """All networks of a budget with all seeds, as far as the time reaches."""
+    asked = rivals(*BUDGETS[name])
+    told = -1
+
+    def tell(report: StudyProgress) -> None:
+        nonlocal told
+        if report.done != told:
+            told = report.done
+            print(f"{name}: {report.elapsed_s:6.0f} s  {report.done}/{report.runs}", flush=True)
+        if time.monotonic() > ends:
+            raise KeyboardInterrupt
+
+    runs = run_study(
+        asked, range(words.seeds), recipe, images, words.out / "runs", jobs=words.jobs,
+        on_progress=tell,
+    )  # fmt: skip
+    return Study(name, asked, runs)
+
+
+def show(study: Study, out: Console) -> None:
+    rows = shown.summary(study.rivals, study.runs)
+    print_table(out, study.name, shown.HEADER, shown.table_rows(rows))
+    title = "the default's optimum against each, paired by seed"
+    verdicts = shown.verdict_rows(shown.judge(study.rivals, study.runs))
+    print_table(out, title, shown.VERDICT_HEADER, verdicts)
+
+
+def show_together(studies: list[Study], out: Console) -> None:
+    """Against the mean of the random designs, and against DeepMAD's, over all budgets."""
+    for rival in (shown.TOGETHER, "deepmad"):
+        found = [
+            next(v for v in shown.judge(s.rivals, s.runs) if v.baseline == rival) for s in studies
+        ]
+        plain = [paired_p(s, rival) for s in studies]
+        rows = [
+            replace(v, baseline=f"{s.name}: {rival}", p=p)
+            for s, v, p in zip(studies, found, holm(plain))
+        ]
+        print_table(
+            out, f"over {len(rows)} budgets", shown.VERDICT_HEADER, shown.verdict_rows(rows)
+        )
+
+
+def paired_p(study: Study, rival: str) -> float | None:
+    """Of this comparison alone."""
+    kept = [c for c in study.rivals if c.group in ("design", "random" if "," in rival else rival)]
+    return next(v.p for v in shown.judge(kept, study.runs) if v.baseline == rival)
+
+
+def main() -> None:
+    """Train, print, write a page a budget."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budgets", nargs="+", choices=BUDGETS, default=list(BUDGETS))
+    parser.add_argument("--data", default=str(DATA))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--shapes", action="store_true", help="print the networks, train nothing")
+    parser.add_argument("--out", type=Path, default=Path("runs/objective_study"))
+    words = parser.parse_args()
+    if words.shapes:
+        for name in words.budgets:
+            for c in rivals(*BUDGETS[name]):
+                body = [s.to_dict() for s in c.network.stages if s.role == "body"]
+                shape = "  ".join(
+                    f"{s['depth']} x {s['width']}"
+                    + (f"/{s['bottleneck']}" if "bottleneck" in s else "")
+                    + f" k{s['kernel_size']}"
+                    for s in body
+                )
+                print(f"{name:22}{c.name:14}{shape}")
+        return
+    if not Path(words.data).exists():
+        sys.exit(f"no data at {words.data}")
+    recipe = Recipe(words.data, 3, SIZE, CLASSES, IMAGES, OPTIONS)
+    images, ends = recipe.images(), time.monotonic() + 60 * words.minutes
+    out = Console(width=180, highlight=False)
+    studies = []
+    for name in words.budgets:
+        studies.append(train(name, words, images, recipe, ends))
+        show(studies[-1], out)
+    show_together(studies, out)
+
+
+if __name__ == "__main__":
+    main()
