@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
-from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
+from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, LARGEST_OBJECTIVE
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial
 
@@ -23,8 +23,6 @@ Share = tuple[tuple[int, ...], float, int]
 
 #: Shares kept per stage; a few hundred bytes each.
 CACHE = 1 << 16
-#: Largest exponent of the depth penalty: beyond it, exp() overflows a double.
-LARGEST_SPREAD = 700.0
 
 
 class Scoring:
@@ -137,7 +135,7 @@ class Scoring:
         spread = sum((d - mean) ** 2 for d in depths) / len(depths)
         if penalty.form == "std":
             spread = math.sqrt(spread)
-        return penalty.weight * math.exp(min(spread, LARGEST_SPREAD))
+        return saturating(penalty.weight, spread)
 
     def _violation(
         self, index: Index, totals: list[int], log_widths: list[float], layers: list[int]
@@ -183,6 +181,17 @@ class Scoring:
             return costs, log_width, stage.layers_per_block * depth
 
         return share
+
+
+def saturating(weight: float, spread: float) -> float:
+    """``weight * exp(spread)``, saturated as the program does: the product, not the exponential."""
+    if weight == 0.0:
+        return 0.0
+    try:
+        found = weight * math.exp(spread)
+    except OverflowError:
+        found = math.copysign(math.inf, weight)
+    return min(max(found, -LARGEST_OBJECTIVE), LARGEST_OBJECTIVE)
 
 
 def monomial_value(monomial: Monomial, symbols: dict[str, int]) -> int:
