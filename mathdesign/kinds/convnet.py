@@ -193,8 +193,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return TextTable(network.name, STAGE_HEADER, rows, 2)
 
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Effectiveness, entropy, depth penalty, and the log-volume where it is maximised."""
+        """Effectiveness, entropy and depth penalty, or the log-volume where it is maximised alone."""
         names = [name for name in ("entropy", "depth_penalty", VOLUME) if name in figures]
+        if VOLUME in figures and not (figures["entropy"] or figures["depth_penalty"]):
+            names = [VOLUME]
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
