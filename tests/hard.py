@@ -17,6 +17,7 @@ from mathdesign.programs.slots import PairTable, Slot, SlotObjective, SlotProble
 from mathdesign.programs.stages import (
     Decision,
     DepthPenalty,
+    DepthTerm,
     Derived,
     Effectiveness,
     LogTerm,
@@ -37,6 +38,8 @@ from tests.strategies import random_entropy, random_space
 LARGEST = 400
 UNITS = (1, 1, 7, 1000, 10**6, 10**9, 10**12, 10**15, 2**50)
 WEIGHTS = (0.0, 1e-12, 1e-9, 1e-6, 0.37, 1.0, 1.0, 8.0, 1e6)
+#: Of a width that one more block needs before it counts in full.
+CHANNELS = (0.0, 1e-6, 0.3, 1.0, 8.0, 8.0, 300.0, 1e9)
 EXTREME_DEPTHS = ((1,), (2,), (1, 2), (1, 2, 3), (2, 7, 18), (1, 4, 35), (3, 56), (1, 90))
 FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
 #: Of each hundred programs: networks, bare chains, slots, mixes.
@@ -51,7 +54,7 @@ def hard_program(seed: int, logs: bool = True) -> Program:
     while True:
         try:
             program = _limited(rng, maker(rng))
-            return _voluminous(apart, program) if logs else program
+            return _deep(seed, _voluminous(apart, program)) if logs else program
         except ValueError as error:
             if "can exceed" not in str(error):  # costs that are refused by name: drawn again
                 raise
@@ -115,6 +118,19 @@ def _voluminous(rng: np.random.Generator, program: Program) -> Program:
     logs = random_logs(rng, program)
     constant = float(rng.choice([0.0, 0.0, 1.0, -1e6]))
     return replace(program, objective=replace(objective, logs=logs, constant=constant))
+
+
+def _deep(seed: int, program: Program) -> Program:
+    """Half of the chains with logarithms also have depths that count by width."""
+    rng = np.random.default_rng([seed, 2])
+    if not isinstance(program, DesignProblem) or not program.objective.logs or rng.random() < 0.5:
+        return program
+    terms = [
+        DepthTerm(s, float(rng.choice(WEIGHTS)), float(rng.choice(CHANNELS)))
+        for s in range(len(program.stages))
+        if rng.random() < 0.6
+    ]
+    return replace(program, objective=replace(program.objective, depths=tuple(terms)))
 
 
 def random_logs(rng: np.random.Generator, program: DesignProblem) -> tuple[LogTerm, ...]:
