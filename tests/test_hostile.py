@@ -222,7 +222,7 @@ def test_a_wide_space_of_transformers_is_counted_before_it_is_built():
     text = (
         "space: {family: vit, classes: 10, image: {size: 32, patch: 8}, stacks: ["
         + ", ".join([stack] * 12)
-        + "]}"
+        + "]}\nobjective: {metric: entropy}"
     )
     start = time.process_time()
     with pytest.raises(SpecError, match=r"more than 100,000 choices of widths \(1.38e\+10\)"):

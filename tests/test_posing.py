@@ -44,6 +44,7 @@ space:
   stacks:
     - {width: 64..640/32, depth: 2..6, head_size: 32, ffn_ratio: [2, 4]}
     - {width: 64..640/32, depth: 2..6, head_size: 32, ffn_ratio: [2, 4]}
+objective: {metric: entropy}
 budgets: {params: 5M}
 """
 EVERY = {"chain": CHAIN, "slots": SLOTS, "mixes": PAIR}
@@ -136,9 +137,13 @@ def test_twelve_stacks_of_seven_widths_are_counted_and_not_built():
         "space:\n  family: hierarchical_vit\n  image: {size: 224, patch: 4, channels: 3}\n"
         f"  classes: 10\n  stacks:\n{12 * stack}budgets: {{params: 20M}}\n"
     )
-    spec = mathdesign.loads(text)
-    with pytest.raises(SpecError, match=r"more than 100,000 choices of widths \(1.38e\+10\)"):
-        kind_of_spec(spec).pose(spec)
+    for metric, found in (
+        ("entropy", r"widths \(1.38e\+10\); coarsen them"),
+        ("volume", r"widths and depths \(2.32e\+17\); coarsen them, or `objective"),
+    ):
+        spec = mathdesign.loads(text + f"objective: {{metric: {metric}}}\n")
+        with pytest.raises(SpecError, match=f"more than 100,000 choices of {found}"):
+            kind_of_spec(spec).pose(spec)
 
 
 def test_check_ends_at_the_limit_of_time_and_says_so(tmp_path):

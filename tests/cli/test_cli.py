@@ -137,9 +137,9 @@ def test_export_and_validate(spec: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     "this, that",
     [
-        ("params: 93850", "params: 93849"),
-        ("width: 40", "width: 48"),
-        ("objective: 1817", "objective: 1917"),
+        ("params: 92498", "params: 92497"),
+        ("width: 48", "width: 56"),
+        ("objective: 6.78", "objective: 6.98"),
     ],
 )
 def test_a_forged_design_fails_its_checks(spec: Path, tmp_path: Path, this: str, that: str):
@@ -204,10 +204,10 @@ def test_the_app_is_the_installed_command():
 @pytest.mark.parametrize(
     "this, that",
     [
-        ("params: 93850", "params: .nan"),
-        ("bound: 1817", "bound: much # 1817"),
+        ("params: 92498", "params: .nan"),
+        ("bound: 6.78", "bound: much # 6.78"),
         ("gap: 0", "gap: .inf # 0"),
-        ("width: 40", "width: 99999999999"),
+        ("width: 48", "width: 99999999999"),
         ("used: ", "used: [1] # "),
     ],
 )

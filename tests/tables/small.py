@@ -18,6 +18,7 @@ space:
   stages:
     - {{stride: 1, width: 16..32/8, {inner}kernel_size: 3, depth: 1..3}}
     - {{stride: 2, width: 32..64/8, {inner}kernel_size: 3, depth: 1..3}}
+objective: {{entropy: {{}}}}
 budgets: {{macs: {macs}, params: {params}}}
 counting: macs
 solve: {{backend: auto, gap: 0}}

@@ -225,7 +225,7 @@ def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
             continue
         count += 1
         if count > MOST_FRAMES:
-            raise NoFrame(f"more than {MOST_FRAMES:,} choices of widths; coarsen them")
+            raise NoFrame(f"more than {MOST_FRAMES:,} {_coarsen(spec)}")
         kept = _below_peak(spec, shell, options)
         if kept is not None:
             yield Plan(shell, kept, depths)
@@ -253,6 +253,14 @@ def _widths(
     return found
 
 
+def _coarsen(spec: TransformerSpec, many: str = "") -> str:
+    """What there are too many of, and the way out."""
+    if spec.objective.metric != "volume":
+        return f"choices of widths{many}; coarsen them"
+    out = "`objective: {metric: entropy}` needs no plan for each depth"
+    return f"choices of widths and depths{many}; coarsen them, or {out}"
+
+
 def _refuse_many(
     spec: TransformerSpec, others: int, known: Sequence[Mapping[int, tuple[LayerOption, ...]]]
 ) -> int:
@@ -270,7 +278,7 @@ def _refuse_many(
             ways = dict.fromkeys(usable, sum(ways.values()))
     count = others * sum(ways.values())
     if count > MOST_FRAMES:
-        raise NoFrame(f"more than {MOST_FRAMES:,} choices of widths ({count:.3g}); coarsen them")
+        raise NoFrame(f"more than {MOST_FRAMES:,} {_coarsen(spec, f' ({count:.3g})')}")
     options = sum(max(map(len, of.values()), default=0) for of in known)
     needed = count * options * (len(spec.columns()) + 2) * NUMBER_BYTES
     limit = spec.solve.memory_limit or MOST_BYTES
