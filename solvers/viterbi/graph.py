@@ -1,0 +1,364 @@
+r"""SlotProblem -> layered graph: a layer a slot, a path a point, sums along the path.
+
+Slots are decided one after the other. What later slots may still look at is the *state*: the options
+of those decided slots that share a table or a rule with one not yet decided. So a node is a slot
+boundary and a state, an arc is the option of the next slot, and an arc's share of a sum are the
+tables whose last slot is decided by it. Without pairs there is one node a boundary; with pairs of
+slots :math:`|i-j|\le b` there are at most the products of the options of :math:`b` slots.
+
+**Validity.** Every table of the objective and of the budgets has a slot that is decided last; the
+others are in the state then, so that each table counts once on every path and paths are exactly the
+points that keep the rules. A rule whose table is an outer product is one of two single options; a
+distance to a point :math:`p` is the row :math:`|\{i: x_i=p_i\}| \le n - \text{at least}`. Costs are
+shifted by the least of each layer, in the budgets as well, so that no cost is negative; all are
+integers, at most :data:`LARGEST` in sum, so that int64 holds every sum and difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mathdesign.programs.base import BoolArray, FloatArray, IntArray
+from mathdesign.programs.slots import SlotProblem
+from mathdesign.solvers.milp.possible import Pair, Sums, Table, oriented
+from mathdesign.solvers.viterbi.kernels.sweeps import (
+    NO_PATH,
+    from_start,
+    to_end,
+    whole_ends,
+    whole_starts,
+)
+
+#: Whole numbers that costs may sum up to: what is made of them stays below 2^62.
+LARGEST = 2**58
+#: Bounds of budgets that are absent: above every sum.
+FREE = NO_PATH
+#: Options of the slots in a state, and arcs of the whole graph, beyond which it is not built.
+MOST_STATES, MOST_ARCS = 20_000, 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One budget or distance as tables."""
+
+    name: str
+    sums: Sums
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """In which order slots are decided, and the state before each: the slots that it holds."""
+
+    order: tuple[int, ...]
+    states: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def most_states(self) -> int:
+        """Of one boundary, rules ignored."""
+        return max(math.prod(self.sizes[i] for i in state) for state in self.states)
+
+    @property
+    def arcs(self) -> int:
+        """Of all layers, rules ignored."""
+        steps = zip(self.order, self.states)
+        return sum(math.prod(self.sizes[i] for i in (slot, *state)) for slot, state in steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Arcs by the node that they leave; see :mod:`.kernels.sweeps`."""
+
+    plan: Plan
+    layers: IntArray
+    """(slots + 1,) the first node of each boundary."""
+    first: IntArray
+    head: IntArray
+    option: IntArray
+    gain: FloatArray
+    constant: float
+    costs: IntArray
+    """(arcs, rows)"""
+    lower: IntArray
+    """(rows,) 0 where absent."""
+    upper: IntArray
+    """(rows,) ``FREE`` where absent."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether no path is left."""
+        return not len(self.head)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the arcs, and of what bounds make of them."""
+        return 4 * (self.costs.nbytes + self.gain.nbytes + self.head.nbytes + self.option.nbytes)
+
+    @cached_property
+    def tail(self) -> IntArray:
+        """The node that each arc leaves."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    @cached_property
+    def rest(self) -> tuple[IntArray, IntArray]:
+        """For each node the least and greatest costs that may follow: ``(nodes, rows)``, exact."""
+        least, most = whole_ends(self.first, self.head, self.costs)
+        return least, most
+
+    @cached_property
+    def windows(self) -> tuple[IntArray, IntArray]:
+        """For each node the least and greatest costs so far that may end within the budgets."""
+        least, most = self.rest
+        low = np.where(self.lower > 0, self.lower - most, 0)
+        high = np.where(self.upper < FREE, self.upper - least, FREE)
+        none = most < 0
+        return np.where(none, FREE, low), np.where(none, -1, high)
+
+    def point(self, arcs: Sequence[int] | IntArray) -> tuple[int, ...]:
+        """The point of a path."""
+        point = [0] * len(self.plan.order)
+        for slot, arc in zip(self.plan.order, arcs):
+            point[slot] = int(self.option[arc])
+        return tuple(point)
+
+    def kept(self, which: BoolArray) -> Graph:
+        """Only the arcs named, and of these only what lies on whole paths."""
+        found = self
+        while not which.all():
+            found = found._taken(np.flatnonzero(which))
+            nothing = np.zeros(len(found.head))
+            before = from_start(found.first, found.head, nothing)
+            after = to_end(found.first, found.head, nothing)
+            which = np.isfinite(before[found.tail] + after[found.head])
+        return found
+
+    def within(self) -> Graph:
+        """Without arcs on which no path keeps a budget, and without rows that every path keeps."""
+        found = self
+        while not found.empty:
+            least, most = whole_starts(found.first, found.head, found.costs)
+            low, high = found.windows
+            keeps = least[found.tail] + found.costs <= high[found.head]
+            keeps &= most[found.tail] + found.costs >= low[found.head]
+            which = keeps.all(axis=1)
+            if which.all():
+                return found._bound()
+            found = found.kept(which)
+        return found
+
+    def _bound(self) -> Graph:
+        """Without rows that every path keeps, and sides that every path keeps."""
+        least, most = (ends[0] for ends in self.rest)
+        lower = np.where(least >= self.lower, 0, self.lower)
+        upper = np.where(most <= self.upper, FREE, self.upper)
+        bound = (lower > 0) | (upper < FREE)
+        if bound.all() and (lower == self.lower).all() and (upper == self.upper).all():
+            return self
+        return replace(
+            self, costs=np.ascontiguousarray(self.costs[:, bound]), lower=lower[bound], upper=upper[bound]
+        )  # fmt: skip
+
+    def _taken(self, arcs: IntArray) -> Graph:
+        count = np.bincount(self.tail[arcs], minlength=len(self.first) - 1)
+        return replace(
+            self, first=np.concatenate([[0], np.cumsum(count)]), head=self.head[arcs],
+            option=self.option[arcs], gain=self.gain[arcs], costs=self.costs[arcs],
+        )  # fmt: skip
+
+
+def rows_of(problem: SlotProblem) -> list[Row]:
+    """A row for each metric with a budget, and one for each distance."""
+    sides: dict[str, tuple[float, float]] = {}
+    for budget in problem.budgets:
+        low, high = sides.get(budget.metric, (-math.inf, math.inf))
+        low = low if budget.lower is None else max(low, budget.lower)
+        high = high if budget.upper is None else min(high, budget.upper)
+        sides[budget.metric] = low, high
+    rows = [
+        Row(metric, Sums.of(problem.metrics[metric]), _whole(low, -FREE), _whole(high, FREE))
+        for metric, (low, high) in sides.items()
+    ]
+    sizes = [len(slot.options) for slot in problem.slots]
+    for d, distance in enumerate(problem.distances):
+        unary = [np.zeros(n, dtype=np.int64) for n in sizes]
+        for table, option in zip(unary, distance.point):
+            table[option] = 1
+        rows.append(Row(f"distance {d}", Sums(0, unary, {}), -FREE, len(sizes) - distance.at_least))
+    return rows
+
+
+def plan_of(problem: SlotProblem) -> Plan:
+    """The slots in their own order, or the next that makes the least state where that is too much."""
+    sizes = tuple(len(slot.options) for slot in problem.slots)
+    partners = _partners(problem)
+    own = _plan(range(len(sizes)), partners, sizes)
+    if own.most_states <= MOST_STATES and own.arcs <= MOST_ARCS // 10:
+        return own
+    other = _plan(_greedy(partners, sizes), partners, sizes)
+    return min(own, other, key=lambda plan: plan.arcs)
+
+
+def graph_of(problem: SlotProblem) -> Graph:
+    """The graph of the program. Whether it may be built is asked before: :func:`plan_of`."""
+    return _Build(problem, plan_of(problem)).run()
+
+
+def _whole(bound: float, free: int) -> int:
+    return free if math.isinf(bound) else int(bound)
+
+
+def _coupled(problem: SlotProblem) -> Iterator[Pair]:
+    sums = [problem.objective.tables, *(problem.metrics[b.metric] for b in problem.budgets)]
+    for found in sums:
+        yield from Sums.of(found).pairs
+    for rule in problem.rules:
+        key, table = oriented(rule)
+        if key[0] != key[1] and not _outer(table):
+            yield key
+
+
+def _outer(table: Table) -> bool:
+    """Whether a rule is one of two single options: all of some rows with all of some columns."""
+    allowed = table.astype(bool)
+    return bool((allowed == np.outer(allowed.any(axis=1), allowed.any(axis=0))).all())
+
+
+def _partners(problem: SlotProblem) -> list[set[int]]:
+    found: list[set[int]] = [set() for _ in problem.slots]
+    for i, j in _coupled(problem):
+        found[i].add(j)
+        found[j].add(i)
+    return found
+
+
+def _plan(order: Iterable[int], partners: Sequence[set[int]], sizes: tuple[int, ...]) -> Plan:
+    order = tuple(order)
+    at = {slot: position for position, slot in enumerate(order)}
+    last = {slot: max([at[j] for j in partners[slot]], default=-1) for slot in order}
+    state: tuple[int, ...] = ()
+    states = [state]
+    for position, slot in enumerate(order):
+        state = tuple(i for i in (*state, slot) if last[i] > position)
+        states.append(state)
+    return Plan(order, tuple(states), sizes)
+
+
+def _greedy(partners: Sequence[set[int]], sizes: tuple[int, ...]) -> list[int]:
+    left, state, order = set(range(len(sizes))), set[int](), list[int]()
+
+    def after(slot: int) -> set[int]:
+        rest = left - {slot}
+        return {i for i in (*state, slot) if partners[i] & rest}
+
+    while left:
+        near = [j for i in state for j in partners[i] if j in left] or sorted(left)
+        slot = min(sorted(set(near)), key=lambda s: math.prod(sizes[i] for i in after(s)))
+        state = after(slot)
+        left.remove(slot)
+        order.append(slot)
+    return order
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The arcs of one slot, rules kept: state before, state after, option, gain, costs."""
+
+    before: IntArray
+    after: IntArray
+    option: IntArray
+    gain: FloatArray
+    costs: list[IntArray]
+
+
+class _Build:
+    """All layers, then the graph."""
+
+    def __init__(self, problem: SlotProblem, plan: Plan) -> None:
+        self.plan, self.rows = plan, rows_of(problem)
+        self.objective = Sums.of(problem.objective.tables)
+        treeless = [weight * e.offset for weight, e in problem.objective.ensembles if weight]
+        self.constant = float(self.objective.constant) + sum(treeless)
+        self.masks: list[BoolArray] = [np.ones(n, dtype=np.bool_) for n in plan.sizes]
+        self.allowed: dict[Pair, BoolArray] = {}
+        for rule in problem.rules:
+            self._rule(*oriented(rule))
+
+    def run(self) -> Graph:
+        layers = [self._layer(position) for position in range(len(self.plan.order))]
+        counts = [math.prod(self.plan.sizes[i] for i in state) for state in self.plan.states]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        tail = np.concatenate([layer.before + s for layer, s in zip(layers, starts)])
+        head = np.concatenate([layer.after + s for layer, s in zip(layers, starts[1:])])
+        costs = np.empty((len(tail), len(self.rows)), dtype=np.int64)
+        lower, upper = [], []
+        for r, row in enumerate(self.rows):
+            shift = int(row.sums.constant)
+            parts = []
+            for layer in layers:
+                least = int(layer.costs[r].min(initial=0))
+                parts.append(layer.costs[r] - least)
+                shift += least
+            costs[:, r] = np.concatenate(parts)
+            lower.append(min(max(row.lower - shift, 0), FREE))
+            upper.append(min(max(row.upper - shift, -1), FREE))
+        first = np.concatenate([[0], np.cumsum(np.bincount(tail, minlength=int(starts[-2])))])
+        graph = Graph(
+            self.plan, starts[:-1], first, head, np.concatenate([y.option for y in layers]),
+            np.concatenate([layer.gain for layer in layers]), self.constant, costs,
+            np.array(lower, dtype=np.int64), np.array(upper, dtype=np.int64),
+        )  # fmt: skip
+        nothing = np.zeros(len(head))
+        before, after = from_start(first, head, nothing), to_end(first, head, nothing)
+        return graph.kept(np.isfinite(before[graph.tail] + after[head]))
+
+    def _rule(self, key: Pair, table: Table) -> None:
+        allowed = table.astype(bool)
+        if key[0] == key[1]:
+            self.masks[key[0]] &= np.diagonal(allowed)
+        elif _outer(allowed):
+            self.masks[key[0]] &= allowed.any(axis=1)
+            self.masks[key[1]] &= allowed.any(axis=0)
+        else:
+            self.allowed[key] = self.allowed.get(key, np.True_) & allowed
+
+    def _layer(self, position: int) -> _Layer:
+        slot, state = self.plan.order[position], self.plan.states[position]
+        options = self._digits(state, slot)
+        good = self.masks[slot][options[slot]]
+        for i in state:
+            if (key := (min(i, slot), max(i, slot))) in self.allowed:
+                good = good & self.allowed[key][options[key[0]], options[key[1]]]
+        arcs = np.flatnonzero(good)
+        options = {i: digit[arcs] for i, digit in options.items()}
+        after = np.zeros(len(arcs), dtype=np.int64)
+        for i in self.plan.states[position + 1]:
+            after = after * self.plan.sizes[i] + options[i]
+        before = arcs // self.plan.sizes[slot]
+        gain = self._sum(self.objective, slot, state, options).astype(np.float64)
+        costs = [self._sum(row.sums, slot, state, options) for row in self.rows]
+        return _Layer(before, after, options[slot], gain, costs)
+
+    def _digits(self, state: tuple[int, ...], slot: int) -> dict[int, IntArray]:
+        """The option of each slot, over all states and options of the next slot."""
+        found = {}
+        rest = np.arange(math.prod(self.plan.sizes[i] for i in (*state, slot)))
+        for i in (slot, *reversed(state)):
+            rest, found[i] = np.divmod(rest, self.plan.sizes[i])
+        return found
+
+    def _sum(
+        self, sums: Sums, slot: int, state: tuple[int, ...], options: dict[int, IntArray]
+    ) -> Any:
+        total = sums.unary[slot][options[slot]]
+        for i in state:
+            if (key := (min(i, slot), max(i, slot))) in sums.pairs:
+                total = total + sums.pairs[key][options[key[0]], options[key[1]]]
+        return total

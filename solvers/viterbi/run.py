@@ -1,0 +1,151 @@
+"""Prices, walks with ever more room, and what each of them leaves of the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mathdesign.programs.slots import SlotProblem
+from mathdesign.solvers.base import (
+    OPTIMALITY_TOLERANCE,
+    Clock,
+    Incumbent,
+    SolveOptions,
+    Termination,
+)
+from mathdesign.solvers.viterbi.bound import Completion, without_hopeless
+from mathdesign.solvers.viterbi.graph import Graph, graph_of
+from mathdesign.solvers.viterbi.labels import Labels, Pass
+from mathdesign.solvers.viterbi.prices import prices
+
+#: Room of the first walk, and how it grows.
+FIRST_ROOM, GROWTH = 100, 8
+#: Labels between two slots at most, and bytes for all of them where nobody says how many.
+MOST_LABELS, MEMORY_BYTES = 4_000_000, 2**31
+#: Bytes of a label: its way back, a slot, and all else, before and after dominance.
+WAY_BYTES, LABEL_BYTES = 8, 500
+#: Completions that labels are held to.
+COMPLETIONS = 2
+#: Points of a walk's end that are shown to the program, best first.
+SHOWN = 16
+#: Share of the arcs that must be gone for prices to be found anew.
+SHRUNK = 0.9
+
+
+@dataclass
+class Run:
+    """One solve. ``best.bound`` is valid at any time."""
+
+    problem: SlotProblem
+    options: SolveOptions
+    clock: Clock
+    best: Incumbent = field(init=False)
+    graph: Graph = field(init=False)
+    completions: tuple[Completion, ...] = ()
+    closed: float = -math.inf
+    """The greatest bound of the arcs left out so far."""
+    priced_arcs: int = 0
+
+    def __post_init__(self) -> None:
+        self.best = Incumbent(self.problem)
+
+    def to_the_end(self) -> Termination:
+        """Search until done; returns why it stopped."""
+        self.best.offer(self.options.warm_start)
+        if reason := self.clock.stop():
+            return reason
+        self.graph = graph_of(self.problem).within()
+        for room in self._rooms():
+            self._tighten()
+            if self._done():
+                return Termination.COMPLETED
+            if reason := self.clock.stop():
+                return reason
+            walk = Pass(self.graph, self.completions, self._cut, room, self._stopped)
+            ends = walk.run()
+            self._taken(walk, ends)
+            self._report("walking")
+            if walk.whole or self._done():
+                return Termination.COMPLETED
+            if ends is None:
+                return self.clock.stop() or Termination.TIME_LIMIT
+        return Termination.MEMORY_LIMIT
+
+    @property
+    def _cut(self) -> float:
+        best = self.best.objective
+        gap = max(self.options.gap, 0.5 * OPTIMALITY_TOLERANCE)
+        return -math.inf if best is None else best + gap * max(abs(best), 1.0)
+
+    def _done(self) -> bool:
+        infeasible = self.best.objective is None and self.best.bound == -math.inf
+        return infeasible or self.best.bound <= self._cut
+
+    def _rooms(self) -> Iterator[int]:
+        """Labels that each walk may hold between two slots."""
+        limit = self.options.memory_limit_bytes or MEMORY_BYTES
+        each = LABEL_BYTES + WAY_BYTES * len(self.problem.slots) + 64 * self.graph.costs.shape[1]
+        most = (limit - self.graph.bytes) // each
+        most, room = max(min(most, MOST_LABELS), 1), FIRST_ROOM
+        while room < most:
+            yield room
+            room *= GROWTH
+        yield most
+
+    def _tighten(self) -> None:
+        """Leave out arcs that no better point takes, and find prices anew while that helps."""
+        while True:
+            if self.completions and self._cut > -math.inf:
+                self.graph, left = without_hopeless(self.graph, self.completions, self._cut)
+                self.graph = self.graph.within()
+                self.closed = max(self.closed, left)
+            if self.graph.empty:
+                self.completions = ()
+                self._bound(self.closed)
+                return
+            if self.completions and len(self.graph.head) > SHRUNK * self.priced_arcs:
+                self.completions = tuple(
+                    Completion.of(self.graph, c.prices) for c in self.completions
+                )
+                return
+            self._price()
+            if self._done() or self._stopped():
+                return
+
+    def _price(self) -> None:
+        found = prices(self.graph, COMPLETIONS)
+        self.completions, self.priced_arcs = found.completions, len(self.graph.head)
+        before = self.best.objective
+        for path in found.paths[::-1]:
+            self.best.offer(self.graph.point(path))
+        if self.best.objective != before:
+            self.priced_arcs += 1
+        self._bound(max(self.closed, min(c.bound for c in self.completions)))
+        self._report("pricing")
+
+    def _taken(self, walk: Pass, ends: Labels | None) -> None:
+        """The incumbents at the end of a walk, and the bound that it proves."""
+        self.best.nodes += walk.seen
+        left = max(walk.left, self.closed)
+        if ends is not None and len(ends.node):
+            order = np.argsort(-ends.value, kind="stable")
+            for label in order[:SHOWN]:
+                self.best.offer(walk.point(int(label)))
+            if self.best.objective is None:
+                left = max(left, float(ends.value[order[0]]) + walk.room)
+        found = self.best.objective
+        if walk.whole and found is not None:
+            left = max(left, found + walk.room)
+        self._bound(left if left == -math.inf or found is None else max(left, found))
+
+    def _bound(self, bound: float) -> None:
+        self.best.bound = min(self.best.bound, bound)
+
+    def _stopped(self) -> bool:
+        return self.clock.stop() is not None
+
+    def _report(self, phase: str) -> None:
+        self.clock.report(self.best.objective, self.best.bound, self.best.nodes, phase)
