@@ -65,7 +65,7 @@ class Completion:
         start = graph.constant + float(prices @ bound)
         size = np.abs(graph.gain) + graph.costs @ np.abs(prices)
         sizes = float(to_end(graph.first, graph.head, size)[0])
-        room = ROOM * (abs(graph.constant) + float(np.abs(prices) @ bound) + sizes)
+        room = ROOM * (graph.size + float(np.abs(prices) @ bound) + sizes)
         after = weight + best[graph.head]
         return cls(prices, weight, after, start, room, start + float(best[0]) + room)
 
@@ -74,6 +74,15 @@ class Completion:
         before = from_start(graph.first, graph.head, self.weight)
         found: FloatArray = before[graph.tail] + self.after + (self.start + self.room)
         return found
+
+
+def floor_of(graph: Graph) -> float:
+    """Less than the objective of every point, by more than rounding."""
+    if graph.empty:
+        return -np.inf
+    least = -float(to_end(graph.first, graph.head, -graph.gain)[0])
+    size = graph.size + float(to_end(graph.first, graph.head, np.abs(graph.gain))[0])
+    return graph.constant + least - 2 * ROOM * size - 1e-300
 
 
 def without_hopeless(

@@ -77,14 +77,19 @@ class Plan:
 class Graph:
     """Arcs by the node that they leave; see :mod:`.kernels.sweeps`."""
 
-    plan: Plan
-    layers: IntArray
-    """(slots + 1,) the first node of each boundary."""
+    slots: tuple[int, ...]
+    """The slot that each layer decides."""
+    fixed: tuple[int, ...]
+    """(all slots,) the option of each slot that no layer decides any more, 0 for the others."""
+    layer: IntArray
+    """(nodes,) how many layers lie before."""
     first: IntArray
     head: IntArray
     option: IntArray
     gain: FloatArray
     constant: float
+    size: float
+    """Sum of the absolute values that the constant was summed from."""
     costs: IntArray
     """(arcs, rows)"""
     lower: IntArray
@@ -124,13 +129,21 @@ class Graph:
 
     def point(self, arcs: Sequence[int] | IntArray) -> tuple[int, ...]:
         """The point of a path."""
-        point = [0] * len(self.plan.order)
-        for slot, arc in zip(self.plan.order, arcs):
+        point = list(self.fixed)
+        for slot, arc in zip(self.slots, arcs):
             point[slot] = int(self.option[arc])
         return tuple(point)
 
+    def keeps(self, paths: IntArray) -> BoolArray:
+        """Which paths, shape ``(paths, layers)``, keep the budgets, in exact integers."""
+        sums = self.costs[paths].sum(axis=1)
+        found: BoolArray = ((sums >= self.lower) & (sums <= self.upper)).all(axis=1)
+        return found
+
     def kept(self, which: BoolArray) -> Graph:
         """Only the arcs named, and of these only what lies on whole paths."""
+        if which.all():
+            return self
         found = self
         while not which.all():
             found = found._taken(np.flatnonzero(which))
@@ -138,10 +151,10 @@ class Graph:
             before = from_start(found.first, found.head, nothing)
             after = to_end(found.first, found.head, nothing)
             which = np.isfinite(before[found.tail] + after[found.head])
-        return found
+        return found if found.empty else found._compact()
 
     def within(self) -> Graph:
-        """Without arcs on which no path keeps a budget, and without rows that every path keeps."""
+        """Without arcs on which no path keeps a budget, and without sides that every path keeps."""
         found = self
         while not found.empty:
             least, most = whole_starts(found.first, found.head, found.costs)
@@ -150,27 +163,62 @@ class Graph:
             keeps &= most[found.tail] + found.costs >= low[found.head]
             which = keeps.all(axis=1)
             if which.all():
-                return found._bound()
+                return found._eased()
             found = found.kept(which)
         return found
 
-    def _bound(self) -> Graph:
-        """Without rows that every path keeps, and sides that every path keeps."""
+    def bound(self) -> Graph:
+        """Without rows of which no side is left."""
+        bound = (self.lower > 0) | (self.upper < FREE)
+        costs = np.ascontiguousarray(self.costs[:, bound])
+        return replace(self, costs=costs, lower=self.lower[bound], upper=self.upper[bound])
+
+    def _eased(self) -> Graph:
         least, most = (ends[0] for ends in self.rest)
         lower = np.where(least >= self.lower, 0, self.lower)
         upper = np.where(most <= self.upper, FREE, self.upper)
-        bound = (lower > 0) | (upper < FREE)
-        if bound.all() and (lower == self.lower).all() and (upper == self.upper).all():
+        if (lower == self.lower).all() and (upper == self.upper).all():
             return self
-        return replace(
-            self, costs=np.ascontiguousarray(self.costs[:, bound]), lower=lower[bound], upper=upper[bound]
-        )  # fmt: skip
+        return replace(self, lower=lower, upper=upper)
 
     def _taken(self, arcs: IntArray) -> Graph:
         count = np.bincount(self.tail[arcs], minlength=len(self.first) - 1)
         return replace(
             self, first=np.concatenate([[0], np.cumsum(count)]), head=self.head[arcs],
             option=self.option[arcs], gain=self.gain[arcs], costs=self.costs[arcs],
+        )  # fmt: skip
+
+    def _compact(self) -> Graph:
+        """Without nodes that no path meets, and without layers of a single arc.
+
+        Such an arc is on every path: its gain is a constant, its costs are taken off the budgets,
+        and the nodes at its ends are one.
+        """
+        out = np.diff(self.first)
+        nodes = np.append(out > 0, True)
+        single = np.flatnonzero(np.bincount(self.layer[self.tail]) == 1)
+        if len(single) == len(self.slots):
+            single = single[:-1]
+        arcs = np.flatnonzero(np.isin(self.layer[self.tail], single))
+        nodes[self.head[arcs]] = False
+        number = np.cumsum(nodes) - 1
+        rest = np.ones(len(self.head), dtype=np.bool_)
+        rest[arcs] = False
+        fixed = list(self.fixed)
+        for arc in arcs:
+            fixed[self.slots[self.layer[self.tail[arc]]]] = int(self.option[arc])
+        paid = self.costs[arcs].sum(axis=0)
+        count = np.bincount(number[self.tail[rest]], minlength=int(nodes.sum()) - 1)
+        gone = np.zeros(len(self.slots) + 1, dtype=np.int64)
+        gone[single + 1] = 1
+        layer = self.layer - np.cumsum(gone)[self.layer]
+        return Graph(
+            tuple(s for k, s in enumerate(self.slots) if not gone[k + 1]), tuple(fixed), layer[nodes],
+            np.concatenate([[0], np.cumsum(count)]), number[self.head[rest]], self.option[rest],
+            self.gain[rest], self.constant + float(self.gain[arcs].sum()),
+            self.size + float(np.abs(self.gain[arcs]).sum()), self.costs[rest],
+            np.where(self.lower > 0, np.maximum(self.lower - paid, 0), 0),
+            np.where(self.upper < FREE, np.maximum(self.upper - paid, -1), FREE),
         )  # fmt: skip
 
 
@@ -285,7 +333,7 @@ class _Build:
         self.plan, self.rows = plan, rows_of(problem)
         self.objective = Sums.of(problem.objective.tables)
         treeless = [weight * e.offset for weight, e in problem.objective.ensembles if weight]
-        self.constant = float(self.objective.constant) + sum(treeless)
+        self.constants = [float(self.objective.constant), *treeless]
         self.masks: list[BoolArray] = [np.ones(n, dtype=np.bool_) for n in plan.sizes]
         self.allowed: dict[Pair, BoolArray] = {}
         for rule in problem.rules:
@@ -310,9 +358,11 @@ class _Build:
             lower.append(min(max(row.lower - shift, 0), FREE))
             upper.append(min(max(row.upper - shift, -1), FREE))
         first = np.concatenate([[0], np.cumsum(np.bincount(tail, minlength=int(starts[-2])))])
+        layer = np.repeat(np.arange(len(counts)), counts)
         graph = Graph(
-            self.plan, starts[:-1], first, head, np.concatenate([y.option for y in layers]),
-            np.concatenate([layer.gain for layer in layers]), self.constant, costs,
+            self.plan.order, (0,) * len(self.plan.order), layer, first, head, np.concatenate([y.option for y in layers]),
+            np.concatenate([layer.gain for layer in layers]), sum(self.constants), sum(map(abs, self.constants)),
+            costs,
             np.array(lower, dtype=np.int64), np.array(upper, dtype=np.int64),
         )  # fmt: skip
         nothing = np.zeros(len(head))

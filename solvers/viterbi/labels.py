@@ -111,7 +111,7 @@ class Pass:
     def run(self) -> Labels | None:
         """The labels at the end, ``None`` if it was stopped; what was open then is in ``left``."""
         labels = self._first()
-        for _ in self.graph.plan.order:
+        for _ in self.graph.slots:
             if self.stop():
                 self.left = max(self.left, float(labels.bound.max(initial=-math.inf)))
                 self.whole = False

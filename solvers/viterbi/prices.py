@@ -30,16 +30,18 @@ class Priced:
 
     completions: tuple[Completion, ...]
     paths: IntArray
-    """(paths, slots) arcs."""
+    """(paths, layers) arcs."""
+    mix: FloatArray
+    """(paths,) how much of each the best mix takes."""
 
 
 def prices(graph: Graph, kept: int, rounds: int = ROUNDS) -> Priced:
     """Completions under the ``kept`` best prices found."""
     scale, row_scale = _ranges(graph)
     side_row, side_sign, side_bound = _sides(graph, row_scale)
-    found, bounds, paths = priced(
+    found, bounds, paths, mix = priced(
         graph.first, graph.head, graph.gain / scale, graph.costs / row_scale, side_row, side_sign,
-        side_bound, len(graph.plan.order), rounds, BROKEN, CLOSE, kept,
+        side_bound, len(graph.slots), rounds, BROKEN, CLOSE, kept,
     )  # fmt: skip
     tried = [Completion.of(graph, np.zeros(len(row_scale)))]
     for own in found[np.isfinite(bounds)]:
@@ -47,7 +49,14 @@ def prices(graph: Graph, kept: int, rounds: int = ROUNDS) -> Priced:
         if np.isfinite(real).all() and real.any():
             tried.append(Completion.of(graph, real))
     tried = sorted((c for c in tried if np.isfinite(c.bound)), key=lambda c: c.bound)
-    return Priced(tuple(tried[:kept]), paths)
+    return Priced(tuple(tried[:kept]), paths, mix)
+
+
+def best_of(graph: Graph, paths: IntArray) -> tuple[int, ...] | None:
+    """The point of the best of some paths that keep the budgets, if any does."""
+    value = np.where(graph.keeps(paths), graph.gain[paths].sum(axis=1), -np.inf)
+    best = int(np.argmax(value))
+    return graph.point(paths[best]) if np.isfinite(value[best]) else None
 
 
 def _ranges(graph: Graph) -> tuple[float, FloatArray]:

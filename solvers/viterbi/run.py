@@ -16,10 +16,11 @@ from mathdesign.solvers.base import (
     SolveOptions,
     Termination,
 )
-from mathdesign.solvers.viterbi.bound import Completion, without_hopeless
+from mathdesign.solvers.viterbi.bound import Completion, floor_of, without_hopeless
+from mathdesign.solvers.viterbi.boxes import Boxes
 from mathdesign.solvers.viterbi.graph import Graph, graph_of
 from mathdesign.solvers.viterbi.labels import Labels, Pass
-from mathdesign.solvers.viterbi.prices import prices
+from mathdesign.solvers.viterbi.prices import best_of, prices
 
 #: Room of the first walk, and how it grows.
 FIRST_ROOM, GROWTH = 100, 8
@@ -27,6 +28,8 @@ FIRST_ROOM, GROWTH = 100, 8
 MOST_LABELS, MEMORY_BYTES = 4_000_000, 2**31
 #: Bytes of a label: its way back, a slot, and all else, before and after dominance.
 WAY_BYTES, LABEL_BYTES = 8, 500
+#: Steps of branch and bound for each label that a walk had room for, and between two reports.
+STEPS, SLICE = 1_000, 1_000_000
 #: Completions that labels are held to.
 COMPLETIONS = 2
 #: Points of a walk's end that are shown to the program, best first.
@@ -48,6 +51,14 @@ class Run:
     closed: float = -math.inf
     """The greatest bound of the arcs left out so far."""
     priced_arcs: int = 0
+    floor: float = -math.inf
+    """Below the objective of every point: what is bounded by it holds no feasible point."""
+    boxes: Boxes | None = None
+
+    @property
+    def room(self) -> float:
+        """Room for the rounding of the objective along a path."""
+        return max((completion.room for completion in self.completions), default=0.0)
 
     def __post_init__(self) -> None:
         self.best = Incumbent(self.problem)
@@ -57,7 +68,9 @@ class Run:
         self.best.offer(self.options.warm_start)
         if reason := self.clock.stop():
             return reason
-        self.graph = graph_of(self.problem).within()
+        graph = graph_of(self.problem)
+        self.floor = floor_of(graph)
+        self.graph = graph.within().bound()
         for room in self._rooms():
             self._tighten()
             if self._done():
@@ -70,15 +83,45 @@ class Run:
             self._report("walking")
             if walk.whole or self._done():
                 return Termination.COMPLETED
-            if ends is None:
-                return self.clock.stop() or Termination.TIME_LIMIT
-        return Termination.MEMORY_LIMIT
+            if room > FIRST_ROOM:
+                self._split(STEPS * room)
+                if self._done():
+                    return Termination.COMPLETED
+            if reason := self.clock.stop():
+                return reason
+        while not self._done():
+            if reason := self.clock.stop():
+                return reason
+            self._split(SLICE)
+        return Termination.COMPLETED
+
+    def _split(self, steps: int) -> None:
+        """Go on with parts of the graph for so many steps."""
+        if self.boxes is None:
+            self.boxes = Boxes(lambda: self._cut, self._offer, self._stopped)
+            self.boxes.closed = self.closed
+            self.boxes.add(self.graph, self.best.bound)
+        end = self.boxes.seen + steps
+        while self.boxes.heap and self.boxes.seen < end and not self._stopped():
+            before = self.boxes.seen
+            self.boxes.run(min(SLICE, end - before))
+            self.best.nodes += self.boxes.seen - before
+            self._bound(self.boxes.bound if self.boxes.heap else self._ended(self.boxes.closed))
+            self._report("splitting")
+
+    def _ended(self, left: float) -> float:
+        """The bound of all, when nothing is open and no more than ``left`` was dropped."""
+        found = self.best.objective
+        return left if found is None else max(left, found + self.room)
+
+    def _offer(self, point: tuple[int, ...]) -> bool:
+        return self.best.offer(point)
 
     @property
     def _cut(self) -> float:
         best = self.best.objective
         gap = max(self.options.gap, 0.5 * OPTIMALITY_TOLERANCE)
-        return -math.inf if best is None else best + gap * max(abs(best), 1.0)
+        return self.floor if best is None else best + gap * max(abs(best), 1.0)
 
     def _done(self) -> bool:
         infeasible = self.best.objective is None and self.best.bound == -math.inf
@@ -98,7 +141,7 @@ class Run:
     def _tighten(self) -> None:
         """Leave out arcs that no better point takes, and find prices anew while that helps."""
         while True:
-            if self.completions and self._cut > -math.inf:
+            if self.completions:
                 self.graph, left = without_hopeless(self.graph, self.completions, self._cut)
                 self.graph = self.graph.within()
                 self.closed = max(self.closed, left)
@@ -118,11 +161,7 @@ class Run:
     def _price(self) -> None:
         found = prices(self.graph, COMPLETIONS)
         self.completions, self.priced_arcs = found.completions, len(self.graph.head)
-        before = self.best.objective
-        for path in found.paths[::-1]:
-            self.best.offer(self.graph.point(path))
-        if self.best.objective != before:
-            self.priced_arcs += 1
+        self.best.offer(best_of(self.graph, found.paths))
         self._bound(max(self.closed, min(c.bound for c in self.completions)))
         self._report("pricing")
 
@@ -136,12 +175,13 @@ class Run:
                 self.best.offer(walk.point(int(label)))
             if self.best.objective is None:
                 left = max(left, float(ends.value[order[0]]) + walk.room)
-        found = self.best.objective
-        if walk.whole and found is not None:
-            left = max(left, found + walk.room)
-        self._bound(left if left == -math.inf or found is None else max(left, found))
+        if walk.whole:
+            left = self._ended(left)
+        self._bound(max(left, self.best.cutoff))
 
     def _bound(self, bound: float) -> None:
+        if bound <= self.floor:
+            bound = -math.inf
         self.best.bound = min(self.best.bound, bound)
 
     def _stopped(self) -> bool:

@@ -54,8 +54,8 @@ def priced(
     big: float,
     close: float,
     kept: int,
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """The ``kept`` last prices that improved the bound, best last, their bounds, and paths found.
+) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
+    """The ``kept`` last prices that improved the bound, best last, their bounds, paths and their mix.
 
     ``costs`` (arcs, rows) and ``side_bound`` are in units of each row, ``gain`` in its own. A side
     ``sign * cost[row] <= bound``. Paths are listed as found, the arcs of each in a row.
@@ -68,7 +68,8 @@ def priced(
     worth = np.zeros(sides + 1)
     column, entering = np.zeros(sides + 1), np.zeros(sides + 1)
     price, total = np.zeros(rows), np.zeros(rows)
-    known, exact = 0, 0
+    known = 0
+    basis = np.full(sides + 1, -1)
     for turn in range(rounds * (sides + 2)):
         if known == rounds:
             break
@@ -118,6 +119,7 @@ def priced(
                     worth[j] = 0.0 if room >= 0.0 else -big
                 held[sides] = 1.0
                 worth[sides] = value
+                basis[sides] = 0
                 continue
             mixed = 0.0
             for i in range(sides + 1):
@@ -125,12 +127,15 @@ def priced(
             if bounds[kept - 1] - mixed <= close:
                 break
             if value - (dual[:sides] * entering[:sides]).sum() - dual[sides] <= TINY:
-                exact += 1
-                if exact > 1:
-                    break
+                break
         column[:] = inverse @ entering
         left = pivot(inverse, held, column)
         if left < 0:
             break
         worth[left] = value
-    return found, bounds, paths[:known]
+        basis[left] = known - 1 if slack < 0 else -1
+    mix = np.zeros(known)
+    for i in range(sides + 1):
+        if basis[i] >= 0:
+            mix[basis[i]] += held[i]
+    return found, bounds, paths[:known], mix
