@@ -94,3 +94,16 @@ def without_hopeless(
         np.minimum(bound, completion.through(graph), out=bound)
     stays = bound > cut
     return graph.kept(stays), float(bound[~stays].max(initial=-np.inf))
+
+
+def fewest_first(graph: Graph, completion: Completion, cut: float) -> Graph:
+    """Layers on which little is open first, where any order will do: a path is cut off sooner.
+
+    What is open on a layer is counted in arcs, one whose bound is near the cut as next to nothing.
+    """
+    over = completion.bound - cut
+    if not graph.free or not 0.0 < over < np.inf:
+        return graph
+    share = (completion.through(graph) - cut) / over
+    open_arcs = np.add.reduceat(np.maximum(share, 0.0), graph.first[:-1])
+    return graph.ordered(np.argsort(open_arcs, kind="stable"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
-from mathdesign.solvers.viterbi.bound import Completion, without_hopeless
+from mathdesign.solvers.viterbi.bound import Completion, fewest_first, without_hopeless
 from mathdesign.solvers.viterbi.graph import Graph
 from mathdesign.solvers.viterbi.prices import Priced, best_of, prices
 from mathdesign.solvers.viterbi.search import Depth
@@ -25,7 +25,7 @@ from mathdesign.solvers.viterbi.search import Depth
 #: Completions that paths are held to, rounds of prices of a part.
 COMPLETIONS, ROUNDS = 8, 60
 #: Steps of a search through a part before it is split, and what finding its prices counts as.
-STEPS, PRICING = 30_000, 30_000
+STEPS, PRICING = 100_000, 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Boxes:
         graph = part.graph
         found = prices(graph, COMPLETIONS, ROUNDS)
         bound = min(part.bound, found.completions[0].bound)
-        if (point := best_of(graph, found.paths)) is not None:
+        if (point := best_of(graph, found.paths, self.cut())) is not None:
             self.offer(point)
         self.seen += PRICING
         if bound <= self.cut():
@@ -89,6 +89,7 @@ class Boxes:
             return []
         if len(small.head) < 0.8 * len(graph.head):
             return [(small, bound)]
+        small = fewest_first(small, Completion.of(small, found.completions[0].prices), self.cut())
         completions = tuple(Completion.of(small, c.prices) for c in found.completions)
         search = Depth(small, completions, self.cut, self.offer, self.stop)
         done = search.run(STEPS)

@@ -173,6 +173,22 @@ class Graph:
         costs = np.ascontiguousarray(self.costs[:, bound])
         return replace(self, costs=costs, lower=self.lower[bound], upper=self.upper[bound])
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing couples two layers, so that they may come in any order."""
+        return len(self.first) == len(self.slots) + 1
+
+    def ordered(self, layers: IntArray) -> Graph:
+        """The same with the layers in another order, of a graph that is :attr:`free`."""
+        arcs = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in layers])
+        count = np.diff(self.first)[layers]
+        return replace(
+            self, slots=tuple(self.slots[k] for k in layers),
+            first=np.concatenate([[0], np.cumsum(count)]),
+            head=np.repeat(np.arange(1, len(layers) + 1), count), option=self.option[arcs],
+            gain=self.gain[arcs], costs=self.costs[arcs],
+        )  # fmt: skip
+
     def _eased(self) -> Graph:
         least, most = (ends[0] for ends in self.rest)
         lower = np.where(least >= self.lower, 0, self.lower)

@@ -52,11 +52,11 @@ def prices(graph: Graph, kept: int, rounds: int = ROUNDS) -> Priced:
     return Priced(tuple(tried[:kept]), paths, mix)
 
 
-def best_of(graph: Graph, paths: IntArray) -> tuple[int, ...] | None:
-    """The point of the best of some paths that keep the budgets, if any does."""
+def best_of(graph: Graph, paths: IntArray, least: float) -> tuple[int, ...] | None:
+    """The point of the best of some paths that keep the budgets, if it is worth ``least``."""
     value = np.where(graph.keeps(paths), graph.gain[paths].sum(axis=1), -np.inf)
     best = int(np.argmax(value))
-    return graph.point(paths[best]) if np.isfinite(value[best]) else None
+    return graph.point(paths[best]) if graph.constant + value[best] > least else None
 
 
 def _ranges(graph: Graph) -> tuple[float, FloatArray]:

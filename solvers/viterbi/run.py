@@ -29,11 +29,9 @@ MOST_LABELS, MEMORY_BYTES = 4_000_000, 2**31
 #: Bytes of a label: its way back, a slot, and all else, before and after dominance.
 WAY_BYTES, LABEL_BYTES = 8, 500
 #: Steps of branch and bound for each label that a walk had room for, and between two reports.
-STEPS, SLICE = 1_000, 1_000_000
+STEPS, SLICE = 10_000, 1_000_000
 #: Completions that labels are held to.
 COMPLETIONS = 2
-#: Points of a walk's end that are shown to the program, best first.
-SHOWN = 16
 #: Share of the arcs that must be gone for prices to be found anew.
 SHRUNK = 0.9
 
@@ -83,10 +81,9 @@ class Run:
             self._report("walking")
             if walk.whole or self._done():
                 return Termination.COMPLETED
-            if room > FIRST_ROOM:
-                self._split(STEPS * room)
-                if self._done():
-                    return Termination.COMPLETED
+            self._split(STEPS * room)
+            if self._done():
+                return Termination.COMPLETED
             if reason := self.clock.stop():
                 return reason
         while not self._done():
@@ -161,7 +158,7 @@ class Run:
     def _price(self) -> None:
         found = prices(self.graph, COMPLETIONS)
         self.completions, self.priced_arcs = found.completions, len(self.graph.head)
-        self.best.offer(best_of(self.graph, found.paths))
+        self.best.offer(best_of(self.graph, found.paths, self.best.cutoff))
         self._bound(max(self.closed, min(c.bound for c in self.completions)))
         self._report("pricing")
 
@@ -171,9 +168,8 @@ class Run:
         left = max(walk.left, self.closed)
         if ends is not None and len(ends.node):
             order = np.argsort(-ends.value, kind="stable")
-            for label in order[:SHOWN]:
-                self.best.offer(walk.point(int(label)))
-            if self.best.objective is None:
+            self.best.offer(walk.point(int(order[0])))
+            if self.best.objective is None:  # what the program does not confirm stays open
                 left = max(left, float(ends.value[order[0]]) + walk.room)
         if walk.whole:
             left = self._ended(left)

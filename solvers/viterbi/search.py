@@ -38,13 +38,14 @@ class Depth:
         """Whether the search ended within so many steps."""
         self.sorted = Sorted.of(self.graph, self.completions)
         stack, depth = self._stack(), 0
+        room = max(completion.room for completion in self.completions)
         graph, own = self.sorted.graph, self.sorted
         low, high = self.graph.windows
         while True:
             allowed = min(SLICE, steps - self.seen)
             why, depth, done, left = searched(
                 stack, depth, graph.first, graph.head, graph.gain, graph.costs, own.weight, own.after,
-                low, high, self.cut(), allowed,
+                low, high, self.cut(), room, allowed,
             )  # fmt: skip
             self.seen += done
             self.left = max(self.left, left)

@@ -34,7 +34,7 @@ class Stack(NamedTuple):
 def searched(
     stack: Stack, depth: int, first: IntArray, head: IntArray, gain: FloatArray,
     arc_costs: IntArray, weight: FloatArray, after: FloatArray, low: IntArray, high: IntArray,
-    cut: float, steps: int,
+    cut: float, room: float, steps: int,
 ) -> tuple[int, int, int, float]:  # fmt: skip
     """Go on from ``depth``: why it came back, the depth, the steps, the greatest bound dropped.
 
@@ -67,6 +67,10 @@ def searched(
         for r in range(stack.costs.shape[1]):
             stack.costs[below, r] = stack.costs[depth, r] + arc_costs[a, r]
         if below == slots:
+            bound = stack.value[below] + room
+            if bound <= cut:
+                left = max(left, bound)
+                continue
             return POINT, depth, done + 1, left
         stack.arc[below] = first[head[a]]
         depth = below
