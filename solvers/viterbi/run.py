@@ -16,7 +16,7 @@ from mathdesign.solvers.base import (
     SolveOptions,
     Termination,
 )
-from mathdesign.solvers.viterbi.bound import Completion, floor_of, without_hopeless
+from mathdesign.solvers.viterbi.bound import Completion, fewest_first, floor_of, without_hopeless
 from mathdesign.solvers.viterbi.boxes import Boxes
 from mathdesign.solvers.viterbi.graph import Graph, graph_of
 from mathdesign.solvers.viterbi.labels import Labels, Pass
@@ -75,6 +75,7 @@ class Run:
                 return Termination.COMPLETED
             if reason := self.clock.stop():
                 return reason
+            self._order()
             walk = Pass(self.graph, self.completions, self._cut, room, self._stopped)
             ends = walk.run()
             self._taken(walk, ends)
@@ -154,6 +155,13 @@ class Run:
             self._price()
             if self._done() or self._stopped():
                 return
+
+    def _order(self) -> None:
+        """Layers in the order in which labels are fewest."""
+        graph = fewest_first(self.graph, self.completions[0], self._cut)
+        if graph is not self.graph:
+            self.graph = graph
+            self.completions = tuple(Completion.of(graph, c.prices) for c in self.completions)
 
     def _price(self) -> None:
         found = prices(self.graph, COMPLETIONS)
