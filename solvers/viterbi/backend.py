@@ -9,6 +9,7 @@ from __future__ import annotations
 from mathdesign.programs.counts import rough
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions, Termination
+from mathdesign.solvers.viterbi.plan import LARGEST, MOST_ARCS, MOST_STATES, plan_of
 
 
 class Viterbi(Backend[SlotProblem]):
@@ -24,9 +25,7 @@ class Viterbi(Backend[SlotProblem]):
 
     def refuses(self, problem: SlotProblem) -> str | None:
         """Trees, pairs of slots too far apart, and integers too large to be added."""
-        from mathdesign.solvers.viterbi.graph import LARGEST, MOST_ARCS, MOST_STATES, plan_of
-
-        if not additive(problem):
+        if not problem.objective.additive:
             return "a predictor's trees are no sum over slots and pairs of slots"
         for metric in {budget.metric for budget in problem.budgets}:
             if problem.metrics[metric].largest > LARGEST:
@@ -44,7 +43,7 @@ class Viterbi(Backend[SlotProblem]):
 
     def suits(self, problem: SlotProblem) -> bool:
         """Programs with trees are somebody else's."""
-        return additive(problem)
+        return problem.objective.additive
 
     def because(self, problem: SlotProblem) -> str:
         """The number of slots."""
@@ -61,10 +60,3 @@ class Viterbi(Backend[SlotProblem]):
         except KeyboardInterrupt:
             reason = Termination.INTERRUPTED
         return run.best.solution(self.name, reason, run.clock, options.gap)
-
-
-def additive(problem: SlotProblem) -> bool:
-    """Whether the objective is a sum of tables alone."""
-    objective = problem.objective
-    trees = any(weight and ensemble.trees for weight, ensemble in objective.ensembles)
-    return not trees and not (objective.spread_weight and len(objective.spread) > 1)

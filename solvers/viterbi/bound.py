@@ -31,8 +31,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mathdesign.programs.base import FloatArray
-from mathdesign.solvers.viterbi.graph import FREE, Graph
+from mathdesign.solvers.viterbi.graph import Graph
 from mathdesign.solvers.viterbi.kernels.sweeps import from_start, to_end
+from mathdesign.solvers.viterbi.plan import FREE
 
 #: Room for the rounding of sums, relative to the sum of absolute values.
 ROOM = 1e-12
@@ -63,7 +64,7 @@ class Completion:
         weight = graph.gain - paid
         best = to_end(graph.first, graph.head, weight)
         start = graph.constant + float(prices @ bound)
-        size = np.abs(graph.gain) + graph.costs @ np.abs(prices)
+        size: FloatArray = np.abs(graph.gain) + graph.costs @ np.abs(prices)
         sizes = float(to_end(graph.first, graph.head, size)[0])
         room = ROOM * (graph.size + float(np.abs(prices) @ bound) + sizes)
         after = weight + best[graph.head]

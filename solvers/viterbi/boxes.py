@@ -117,7 +117,7 @@ def _mixed(small: Graph, graph: Graph, found: Priced) -> tuple[int, int]:
     """
     share: dict[int, FloatArray] = {}
     for k, slot in enumerate(graph.slots):
-        share[slot] = np.bincount(graph.option[found.paths[:, k]], found.mix)
+        share[slot] = np.bincount(graph.option[found.paths[:, k]], found.mix).astype(np.float64)
     layers = small.layer[small.tail]
     best: tuple[float, int, int, int] | None = None
     for k, slot in enumerate(small.slots):

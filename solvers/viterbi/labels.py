@@ -28,8 +28,9 @@ import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
 from mathdesign.solvers.viterbi.bound import Completion
-from mathdesign.solvers.viterbi.graph import FREE, Graph
+from mathdesign.solvers.viterbi.graph import Graph
 from mathdesign.solvers.viterbi.kernels.walk import counted, followed, undominated
+from mathdesign.solvers.viterbi.plan import FREE
 
 #: Labels before dominance, in units of those that stay.
 CROWD = 4

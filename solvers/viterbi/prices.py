@@ -14,9 +14,10 @@ import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.solvers.viterbi.bound import Completion
-from mathdesign.solvers.viterbi.graph import FREE, Graph
-from mathdesign.solvers.viterbi.kernels.master import priced
+from mathdesign.solvers.viterbi.graph import Graph
+from mathdesign.solvers.viterbi.kernels.master import Sides, priced
 from mathdesign.solvers.viterbi.kernels.sweeps import to_end
+from mathdesign.solvers.viterbi.plan import FREE
 
 #: Rounds of column generation, and how close (relative to the range) the mix must come to stop.
 ROUNDS, CLOSE = 300, 1e-9
@@ -38,10 +39,9 @@ class Priced:
 def prices(graph: Graph, kept: int, rounds: int = ROUNDS) -> Priced:
     """Completions under the ``kept`` best prices found."""
     scale, row_scale = _ranges(graph)
-    side_row, side_sign, side_bound = _sides(graph, row_scale)
     found, bounds, paths, mix = priced(
-        graph.first, graph.head, graph.gain / scale, graph.costs / row_scale, side_row, side_sign,
-        side_bound, len(graph.slots), rounds, BROKEN, CLOSE, kept,
+        graph.first, graph.head, graph.gain / scale, graph.costs / row_scale,
+        _sides(graph, row_scale), len(graph.slots), rounds, BROKEN, CLOSE, kept,
     )  # fmt: skip
     tried = [Completion.of(graph, np.zeros(len(row_scale)))]
     for own in found[np.isfinite(bounds)]:
@@ -68,8 +68,8 @@ def _ranges(graph: Graph) -> tuple[float, FloatArray]:
     return scale, np.maximum((most - least).astype(np.float64), 1.0)
 
 
-def _sides(graph: Graph, scale: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Rows, signs and bounds of all sides ``sign * cost <= bound``."""
+def _sides(graph: Graph, scale: FloatArray) -> Sides:
+    """All sides, in units of their rows."""
     found = [
         (r, sign, sign * float(bound) / scale[r])
         for r in range(len(scale))
@@ -77,4 +77,4 @@ def _sides(graph: Graph, scale: FloatArray) -> tuple[IntArray, FloatArray, Float
         if (bound < FREE if sign > 0 else bound > 0)
     ]
     rows, signs, bounds = zip(*found) if found else ((), (), ())
-    return np.array(rows, dtype=np.int64), np.array(signs), np.array(bounds)
+    return Sides(np.array(rows, dtype=np.int64), np.array(signs), np.array(bounds))

@@ -55,7 +55,9 @@ def searched(
                 return DONE, depth, done + 1, left
             continue
         stack.arc[depth] = a + 1
-        bound = worth(a, head[a], stack.priced[depth], stack.costs[depth], arc_costs, after, low, high)
+        bound = worth(
+            a, head[a], stack.priced[depth], stack.costs[depth], arc_costs, after, low, high
+        )
         if bound <= cut:
             left = max(left, bound)
             continue

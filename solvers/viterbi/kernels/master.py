@@ -10,6 +10,8 @@ prices to try, and any prices are valid, so that nothing here has to be exact.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mathdesign.programs.base import FloatArray, IntArray
@@ -18,6 +20,14 @@ from mathdesign.solvers.viterbi.kernels.sweeps import best_path, to_end
 
 #: Multipliers and columns below this count as zero; all is scaled to units of one.
 TINY = 1e-11
+
+
+class Sides(NamedTuple):
+    """The sides of the budgets, ``sign * cost[row] <= bound``."""
+
+    row: IntArray
+    sign: FloatArray
+    bound: FloatArray
 
 
 @inner
@@ -40,102 +50,114 @@ def pivot(inverse: FloatArray, held: FloatArray, column: FloatArray) -> int:
     return row
 
 
+@inner
+def steepest(dual: FloatArray, sides: int) -> int:
+    """The side whose slack would raise the mix most by entering; -1: none would."""
+    found, least = -1, -TINY
+    for j in range(sides):
+        if dual[j] < least:
+            found, least = j, dual[j]
+    return found
+
+
+@inner
+def prices_of(dual: FloatArray, sides: Sides, price: FloatArray) -> float:
+    """Write the net price of each row; returns what the bounds of the sides are worth."""
+    price[:] = 0.0
+    at = 0.0
+    for j in range(len(sides.row)):
+        price[sides.row[j]] += sides.sign[j] * max(dual[j], 0.0)
+        at += sides.bound[j] * max(dual[j], 0.0)
+    return at
+
+
+@inner
+def paid(gain: FloatArray, costs: FloatArray, price: FloatArray, weight: FloatArray) -> None:
+    """Write what each arc gains less what its costs are priced at."""
+    for a in range(len(gain)):
+        weight[a] = gain[a]
+        for r in range(len(price)):
+            weight[a] -= price[r] * costs[a, r]
+
+
+@inner
+def column_of(
+    path: IntArray, gain: FloatArray, costs: FloatArray, sides: Sides, column: FloatArray
+) -> float:
+    """Write the column of a path; returns its gain."""
+    value = 0.0
+    column[:] = 0.0
+    for a in path:
+        value += gain[a]
+        for j in range(len(sides.row)):
+            column[j] += sides.sign[j] * costs[a, sides.row[j]]
+    column[len(sides.row)] = 1.0
+    return value
+
+
+@inner
+def begun(
+    column: FloatArray, value: float, sides: Sides, big: float, inverse: FloatArray,
+    held: FloatArray, worth: FloatArray,
+) -> None:  # fmt: skip
+    """The first basis: one path, and for each side its slack, or what it is broken by."""
+    last = len(sides.row)
+    for j in range(last):
+        room = sides.bound[j] - column[j]
+        sign = 1.0 if room >= 0.0 else -1.0
+        inverse[j, j], inverse[j, last] = sign, -sign * column[j]
+        held[j], worth[j] = sign * room, 0.0 if room >= 0.0 else -big
+    held[last], worth[last] = 1.0, value
+
+
 @kernel
 def priced(
-    first: IntArray,
-    head: IntArray,
-    gain: FloatArray,
-    costs: FloatArray,
-    side_row: IntArray,
-    side_sign: FloatArray,
-    side_bound: FloatArray,
-    steps: int,
-    rounds: int,
-    big: float,
-    close: float,
-    kept: int,
-) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
+    first: IntArray, head: IntArray, gain: FloatArray, costs: FloatArray, sides: Sides, layers: int,
+    rounds: int, big: float, close: float, kept: int,
+) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:  # fmt: skip
     """The ``kept`` last prices that improved the bound, best last, their bounds, paths and their mix.
 
-    ``costs`` (arcs, rows) and ``side_bound`` are in units of each row, ``gain`` in its own. A side
-    ``sign * cost[row] <= bound``. Paths are listed as found, the arcs of each in a row.
+    ``costs`` (arcs, rows) and bounds in units of each row, ``gain`` in its own. Paths are listed as
+    found, the arcs of each in a row.
     """
-    sides, rows = len(side_row), costs.shape[1]
-    found, bounds = np.zeros((kept, rows)), np.full(kept, np.inf)
-    paths = np.zeros((rounds, steps), dtype=np.int64)
-    weight = gain.copy()
-    inverse, held = np.eye(sides + 1), np.zeros(sides + 1)
-    worth = np.zeros(sides + 1)
-    column, entering = np.zeros(sides + 1), np.zeros(sides + 1)
-    price, total = np.zeros(rows), np.zeros(rows)
-    known = 0
-    basis = np.full(sides + 1, -1)
-    for turn in range(rounds * (sides + 2)):
-        if known == rounds:
-            break
+    last, known = len(sides.row), 0
+    found, bounds = np.zeros((kept, costs.shape[1])), np.full(kept, np.inf)
+    paths, mix = np.zeros((rounds, layers), dtype=np.int64), np.zeros(rounds)
+    inverse, held, worth = np.eye(last + 1), np.zeros(last + 1), np.zeros(last + 1)
+    basis, entering = np.full(last + 1, -1), np.zeros(last + 1)
+    weight, price = gain.copy(), np.zeros(costs.shape[1])
+    for _ in range(rounds * (last + 2)):
         dual = worth @ inverse
-        slack = -1
-        if known:
-            for j in range(sides):
-                if dual[j] < -TINY and (slack < 0 or dual[j] < dual[slack]):
-                    slack = j
+        slack = steepest(dual, last) if known else -1
         if slack >= 0:
             entering[:] = 0.0
             entering[slack] = 1.0
             value = 0.0
+        elif known == rounds:
+            break
         else:
-            price[:] = 0.0
-            at = 0.0
-            for j in range(sides):
-                price[side_row[j]] += side_sign[j] * max(dual[j], 0.0)
-                at += side_bound[j] * max(dual[j], 0.0)
-            for a in range(len(gain)):
-                paid = 0.0
-                for r in range(rows):
-                    paid += price[r] * costs[a, r]
-                weight[a] = gain[a] - paid
+            at = prices_of(dual, sides, price)
+            paid(gain, costs, price, weight)
             best = to_end(first, head, weight)
             if best[0] + at < bounds[kept - 1]:
-                found[:-1] = found[1:].copy()
-                bounds[:-1] = bounds[1:].copy()
-                found[kept - 1] = price
-                bounds[kept - 1] = best[0] + at
+                found[:-1], bounds[:-1] = found[1:].copy(), bounds[1:].copy()
+                found[kept - 1], bounds[kept - 1] = price, best[0] + at
             best_path(first, head, weight, best, paths[known])
-            value, total[:] = 0.0, 0.0
-            for a in paths[known]:
-                value += gain[a]
-                total += costs[a]
+            value = column_of(paths[known], gain, costs, sides, entering)
             known += 1
-            for j in range(sides):
-                entering[j] = side_sign[j] * total[side_row[j]]
-            entering[sides] = 1.0
-            if known == 1:  # the first basis: this path, and slack or what is broken of each side
-                for j in range(sides):
-                    room = side_bound[j] - entering[j]
-                    sign = 1.0 if room >= 0.0 else -1.0
-                    inverse[j, j] = sign
-                    inverse[j, sides] = -sign * entering[j]
-                    held[j] = sign * room
-                    worth[j] = 0.0 if room >= 0.0 else -big
-                held[sides] = 1.0
-                worth[sides] = value
-                basis[sides] = 0
+            if known == 1:
+                begun(entering, value, sides, big, inverse, held, worth)
+                basis[last] = 0
                 continue
-            mixed = 0.0
-            for i in range(sides + 1):
-                mixed += worth[i] * held[i]
-            if bounds[kept - 1] - mixed <= close:
+            mixed = (worth * held).sum()
+            if bounds[kept - 1] - mixed <= close or value - (dual * entering).sum() <= TINY:
                 break
-            if value - (dual[:sides] * entering[:sides]).sum() - dual[sides] <= TINY:
-                break
-        column[:] = inverse @ entering
-        left = pivot(inverse, held, column)
+        left = pivot(inverse, held, inverse @ entering)
         if left < 0:
             break
         worth[left] = value
         basis[left] = known - 1 if slack < 0 else -1
-    mix = np.zeros(known)
-    for i in range(sides + 1):
+    for i in range(last + 1):
         if basis[i] >= 0:
             mix[basis[i]] += held[i]
-    return found, bounds, paths[:known], mix
+    return found, bounds, paths[:known], mix[:known]

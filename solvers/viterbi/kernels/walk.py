@@ -29,7 +29,7 @@ def worth(
         cost = costs[r] + arc_costs[a, r]
         if cost > high[to, r] or cost < low[to, r]:
             return -np.inf
-    bound = priced[0] + after[a, 0]
+    bound = float(priced[0] + after[a, 0])
     for c in range(1, len(priced)):
         bound = min(bound, priced[c] + after[a, c])
     return bound
