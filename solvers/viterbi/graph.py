@@ -242,7 +242,7 @@ class _Build:
             shift = int(row.sums.constant)
             parts = []
             for layer in layers:
-                least = int(layer.costs[r].min(initial=0))
+                least = int(layer.costs[r].min()) if len(layer.costs[r]) else 0
                 parts.append(layer.costs[r] - least)
                 shift += least
             costs[:, r] = np.concatenate(parts)
