@@ -30,7 +30,7 @@ STEPS, PRICING = 100_000, 20_000
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Arcs that are left, the prices of the part it is half of, and its bound."""
+    """Arcs that are left, and a bound of their points."""
 
     graph: Graph
     bound: float
@@ -46,11 +46,14 @@ class Boxes:
     closed: float = -math.inf
     """The greatest bound of what was dropped."""
     seen: int = 0
+    bytes: int = 0
+    """Memory of the open parts."""
     heap: list[tuple[float, int, Part]] = field(default_factory=list)
     number: itertools.count[int] = field(default_factory=itertools.count)
 
     def add(self, graph: Graph, bound: float) -> None:
         """Open a part."""
+        self.bytes += graph.bytes
         heapq.heappush(self.heap, (-bound, next(self.number), Part(graph, bound)))
 
     @property
@@ -69,6 +72,7 @@ class Boxes:
                 return
             halves = self._halves(part)
             heapq.heappop(self.heap)  # only now: until then it is open
+            self.bytes -= part.graph.bytes
             for half, bound in halves:
                 self.add(half, bound)
 

@@ -19,7 +19,7 @@ LARGEST = 2**58
 #: Bounds of budgets that are absent: above every sum. The kernels' ``NO_PATH``.
 FREE = 2**62 + 1
 #: Options of the slots in a state, and arcs of the whole graph, beyond which it is not built.
-MOST_STATES, MOST_ARCS = 20_000, 2_000_000
+MOST_STATES, MOST_ARCS = 20_000, 1_000_000
 
 
 @dataclass(frozen=True, eq=False)

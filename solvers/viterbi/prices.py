@@ -19,8 +19,9 @@ from mathdesign.solvers.viterbi.kernels.master import Sides, priced
 from mathdesign.solvers.viterbi.kernels.sweeps import to_end
 from mathdesign.solvers.viterbi.plan import FREE
 
-#: Rounds of column generation, and how close (relative to the range) the mix must come to stop.
-ROUNDS, CLOSE = 300, 1e-9
+#: Rounds of column generation, arcs looked at in all of them (about a second), and how close
+#: (relative to the range) the mix must come to stop.
+ROUNDS, ARCS, CLOSE = 300, 20_000_000, 1e-9
 #: What breaking a whole range costs in the master program, in ranges of the objective.
 BROKEN = 1e4
 
@@ -39,6 +40,7 @@ class Priced:
 def prices(graph: Graph, kept: int, rounds: int = ROUNDS) -> Priced:
     """Completions under the ``kept`` best prices found."""
     scale, row_scale = _ranges(graph)
+    rounds = max(min(rounds, ARCS // len(graph.head)), 20)
     found, bounds, paths, mix = priced(
         graph.first, graph.head, graph.gain / scale, graph.costs / row_scale,
         _sides(graph, row_scale), len(graph.slots), rounds, BROKEN, CLOSE, kept,
@@ -64,7 +66,9 @@ def _ranges(graph: Graph) -> tuple[float, FloatArray]:
     high = to_end(graph.first, graph.head, graph.gain)[0]
     low = -to_end(graph.first, graph.head, -graph.gain)[0]
     least, most = (ends[0] for ends in graph.rest)
-    scale = max(float(high - low), 1e-300)
+    scale = float(high - low)
+    if scale <= 1e-12 * float(np.abs(graph.gain).max()):
+        scale = 1.0  # nothing to choose from
     return scale, np.maximum((most - least).astype(np.float64), 1.0)
 
 

@@ -25,7 +25,7 @@ from mathdesign.solvers.viterbi.prices import best_of, prices
 #: Room of the first walk, and how it grows.
 FIRST_ROOM, GROWTH = 100, 8
 #: Labels between two slots at most, and bytes for all of them where nobody says how many.
-MOST_LABELS, MEMORY_BYTES = 4_000_000, 2**31
+MOST_LABELS, MEMORY_BYTES = 500_000, 2**31
 #: Bytes of a label: its way back, a slot, and all else, before and after dominance.
 WAY_BYTES, LABEL_BYTES = 8, 500
 #: Steps of branch and bound for each label that a walk had room for, and between two reports.
@@ -73,7 +73,7 @@ class Run:
             self._tighten()
             if self._done():
                 return Termination.COMPLETED
-            if reason := self.clock.stop():
+            if reason := self._why_stop():
                 return reason
             self._order()
             walk = Pass(self.graph, self.completions, self._cut, room, self._stopped)
@@ -83,15 +83,19 @@ class Run:
             if walk.whole or self._done():
                 return Termination.COMPLETED
             self._split(STEPS * room)
-            if self._done():
-                return Termination.COMPLETED
-            if reason := self.clock.stop():
-                return reason
         while not self._done():
-            if reason := self.clock.stop():
+            if reason := self._why_stop():
                 return reason
             self._split(SLICE)
         return Termination.COMPLETED
+
+    def _why_stop(self) -> Termination | None:
+        full = self.boxes is not None and self.boxes.bytes > self._memory
+        return Termination.MEMORY_LIMIT if full else self.clock.stop()
+
+    @property
+    def _memory(self) -> int:
+        return self.options.memory_limit_bytes or MEMORY_BYTES
 
     def _split(self, steps: int) -> None:
         """Go on with parts of the graph for so many steps."""
@@ -100,7 +104,7 @@ class Run:
             self.boxes.closed = self.closed
             self.boxes.add(self.graph, self.best.bound)
         end = self.boxes.seen + steps
-        while self.boxes.heap and self.boxes.seen < end and not self._stopped():
+        while self.boxes.heap and self.boxes.seen < end and self._why_stop() is None:
             before = self.boxes.seen
             self.boxes.run(min(SLICE, end - before))
             self.best.nodes += self.boxes.seen - before
@@ -127,9 +131,8 @@ class Run:
 
     def _rooms(self) -> Iterator[int]:
         """Labels that each walk may hold between two slots."""
-        limit = self.options.memory_limit_bytes or MEMORY_BYTES
         each = LABEL_BYTES + WAY_BYTES * len(self.problem.slots) + 64 * self.graph.costs.shape[1]
-        most = (limit - self.graph.bytes) // each
+        most = (self._memory - self.graph.bytes) // each
         most, room = max(min(most, MOST_LABELS), 1), FIRST_ROOM
         while room < most:
             yield room
