@@ -18,6 +18,10 @@ greatest sum from node :math:`i` to the end, found by one sweep,
 :math:`y` with a positive part where there is no upper side, or a negative one where there is no
 lower, are set to 0 there. No other property of the prices is used: they may come from anywhere.
 
+**Without an incumbent** the cut is :func:`floor_of`, less than the objective of every path, feasible or
+not. A bound at or below it is a proof that nothing it bounds is feasible: a feasible point would be
+worth more than the floor and no more than the bound.
+
 **Rounding.** Sums of doubles of :math:`n` terms err by at most :math:`n 2^{-53}` of the sum of absolute
 values; :attr:`Completion.room` is :data:`ROOM` times that sum at its greatest, and is part of every
 bound that is used. Budgets are not decided here: labels count in exact integers.
