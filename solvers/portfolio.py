@@ -24,6 +24,7 @@ BACKENDS: dict[str, str] = {
     "scan": "mathdesign.solvers.scan.enumeration:Scan",
     "paths": "mathdesign.solvers.paths.backend:Paths",
     "exact": "mathdesign.solvers.exact.engine:Exact",
+    "viterbi": "mathdesign.solvers.viterbi.backend:Viterbi",
     "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",
     "highs": "mathdesign.solvers.milp.highs:Highs",

@@ -234,6 +234,12 @@ class SlotObjective:
         weighted += [abs(self.spread_weight) * 2 * e.largest for e in self.spread]
         refuse_overflow("the objective", tables.largest_real + sum(weighted))
 
+    @property
+    def additive(self) -> bool:
+        """Whether it is a sum over slots and pairs of slots: no tree in it, no deviation."""
+        trees = any(weight and ensemble.trees for weight, ensemble in self.ensembles)
+        return not trees and not (self.spread_weight and len(self.spread) > 1)
+
     def at(self, points: IntArray) -> FloatArray:
         """Objective values at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
         total = self.tables.at(points)

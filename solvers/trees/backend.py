@@ -5,6 +5,8 @@ Apart from the search itself, so that asking costs no compiler: numba is importe
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Ability, Backend, Clock, Solution, SolveOptions
 
@@ -19,6 +21,14 @@ class Branch(Backend[SlotProblem]):
         {Ability.PROVES, Ability.WARM_START, Ability.INTERRUPTIBLE, Ability.COMPILES, Ability.APART}
     )
     needs = "numba"
+
+    def passes(self, problem: SlotProblem) -> str | None:
+        """Sums without trees are left to the MILP, whose bounds they suit, where it takes them."""
+        from mathdesign.solvers.milp.slots import refuses
+
+        if not problem.objective.additive or find_spec("highspy") is None or refuses(problem):
+            return None
+        return "nothing but sums couples the slots"
 
     def because(self, problem: SlotProblem) -> str:
         """The number of designs."""

@@ -1,0 +1,1 @@
+"""Additive programs of slots: a dynamic program along the slots, and labels below its bounds."""

@@ -1,0 +1,1 @@
+"""What is compiled: sweeps over the graph, prices, labels from one layer to the next."""
