@@ -49,16 +49,15 @@ def study(
         if recipe is None:
             reason = "--against: accepted for networks that read images or generate text"
             return session.fail(EXIT_BAD_INPUT, reason), {"error": reason}
-        from mathdesign.evidence.baselines import BaselineError
+        from mathdesign.evidence.baselines import BaselineError, refuse_unknown
         from mathdesign.evidence.study import Study, run_study
         from mathdesign.validators.training.checkpoint import CheckpointError
         from mathdesign.validators.training.data import DataError
 
-        rivals = _rivals(session, design, asked, recipe.options.seed)
-        seeds = range(recipe.options.seed, recipe.options.seed + asked.seeds)
-        found = Study(
-            design.kind, rivals.candidates, seeds, recipe, recipe.load(), folder / "study"
-        )
+        refuse_unknown(design, asked.rivals)
+        first, data = recipe.options.seed, recipe.load()
+        rivals, seeds = _rivals(session, design, asked, first), range(first, first + asked.seeds)
+        found = Study(design.kind, rivals.candidates, seeds, recipe, data, folder / "study")
         session.say(_plan(found, asked))
         with session.interruptible(), session.study_progress() as on_progress:
             runs = run_study(

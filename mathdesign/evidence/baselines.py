@@ -76,8 +76,8 @@ class Rivals:
 
 def rivals_of(design: Design, words: Sequence[str], seed: int = 0) -> Rivals:
     """The design and what ``words`` ask for. Raises :class:`BaselineError` with every unknown word."""
+    refuse_unknown(design, words)
     field = _Field(design, seed)
-    _refuse_unknown(field, words)
     entered = [Candidate(OURS, OURS, design.network, "the design itself")]
     skipped = []
     for word in dict.fromkeys(words):
@@ -148,14 +148,15 @@ def accepted(design: Design) -> tuple[str, ...]:
     return ("random:N", *field.objectives, *field.ladders)
 
 
-def _refuse_unknown(field: _Field, words: Sequence[str]) -> None:
-    faults = []
+def refuse_unknown(design: Design, words: Sequence[str]) -> None:
+    """Raise :class:`BaselineError` with every word that asks for no rival; nothing is solved."""
+    field, faults = _Field(design, 0), []
     for word in words:
         match = RANDOM.fullmatch(word)
         if match and not 1 <= int(match[1]) <= MOST_RANDOM:
             faults.append(f"{word}: accepted: random:1 to random:{MOST_RANDOM}")
         elif not match and word not in field.objectives and word not in field.ladders:
-            known = accepted(field.design)
+            known = accepted(design)
             cure = did_you_mean(word, known)
             faults.append(f"{word}: no such rival; accepted: {', '.join(known)}{cure}")
     if len(drawn := {word for word in words if RANDOM.fullmatch(word)}) > 1:
