@@ -208,11 +208,11 @@ def test_without_a_limit_on_size_the_designs_own_is_the_limit():
 
 def test_what_cannot_be_had_is_told_and_the_others_stay():
     """The least rung is too large; a limit from below is above the largest within the budgets."""
-    design = decoder(**{"params: 60k": "params: 12k"})
+    design = decoder(**{"params: 60k": "params: 4k", "16..64/16": "8..64/8"})
     found = rivals_of(design, ["llama", "params"])
     (skipped,) = found.skipped
     assert skipped.rival == "llama" and "exceeds params" in skipped.reason
-    assert "llama by hand: 1 layer of 32" in skipped.reason
+    assert "llama by hand: 1 layer of 16" in skipped.reason
     assert [c.name for c in found.candidates] == [OURS, "params"]
     design = decoder(**{"min: 200k": "min: 1.9M"})
     (skipped,) = rivals_of(design, ["gpt2"]).skipped

@@ -4,7 +4,7 @@ A family fixes how many channels a head has, how wide the feed-forward part is a
 with width: through the published members, by a straight line between two of them, and below the
 least and above the greatest with that member's ratio. A rung is one layer more, until the depth of
 the next width is reached, and then that width, so that a budget is met to a layer or so. Narrow
-networks go in quarters of a head's channels; their heads are as near to the family's as divides the
+networks go in eighths of a head's channels; their heads are as near to the family's as divides the
 width.
 
 Only the shape is the family's. Positions, gates, norms, vocabulary, tying, image and patch are the
@@ -24,8 +24,8 @@ from mathdesign.spaces.transformer.shape import Layer, Stack
 
 #: Wider networks than this are not scaled to, channels.
 MOST_WIDTH = 16384
-#: Up to so many heads, widths go in quarters of a head; from there on in whole ones.
-NARROW = 8
+#: Up to so many heads, widths go in such a share of a head; from there on in whole ones.
+NARROW, SHARE = 8, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ OF_KIND = {"decoder_lm": (GPT2, LLAMA), "prefix_lm": (GPT2, LLAMA), "vit": (VIT,
 def rungs(family: Family) -> tuple[tuple[int, int], ...]:
     """Width and layers of every rung: neither falls on the way up."""
     size, narrow = family.head_size, NARROW * family.head_size
-    widths = [*range(size // 4, narrow, size // 4), *range(narrow, MOST_WIDTH + 1, size)]
+    fine = size // SHARE
+    widths = [*range(fine, narrow, fine), *range(narrow, MOST_WIDTH + 1, size)]
     found = [(widths[0], layers) for layers in range(1, family.layers(widths[0]))]
     for width, wider in itertools.pairwise(widths):
         layers = range(family.layers(width), family.layers(wider) + 1)
