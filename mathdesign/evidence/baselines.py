@@ -1,7 +1,8 @@
 """Fair rivals of a design: what someone without a solver would take under the same budgets.
 
 * ``random:N``: designs of the same space, rules and budgets, drawn by a seed, that use at least 90%
-  of every budget that the design itself uses to 90% (:mod:`mathdesign.solvers.heuristic.draws`).
+  of every budget that the design itself uses to 90%, or where it uses none so far, 90% of what it
+  uses of the one that it uses most (:mod:`mathdesign.solvers.heuristic.draws`).
 * ``params``, ``macs``: the proven design that maximises only that.
 * The objectives of the kind (``volume``, ``entropy``, ...): the proven design that maximises that,
   unless the design itself does.
@@ -23,6 +24,7 @@ from random import Random
 from typing import Any
 
 from mathdesign.kinds import AnyKind
+from mathdesign.programs.base import Budget
 from mathdesign.result import Design
 from mathdesign.spaces.kind import Ladder, NamedNetwork, Posed
 from mathdesign.spec.blocks import Specification
@@ -184,8 +186,9 @@ def _random(field: _Field, count: int) -> Iterator[Candidate]:
     from mathdesign.solvers.heuristic.draws import ATTEMPTS, draws
 
     kind, posed = field.kind, field.posed
+    program, note = _filled(field)
     try:
-        draw = draws(_filled(field))
+        draw = draws(program)
     except UnsupportedProblem as error:
         raise NoRival(str(error)) from None
     seen = {plain_words(kind, field.design.network)}
@@ -198,26 +201,36 @@ def _random(field: _Field, count: int) -> Iterator[Candidate]:
                 continue
             seen.add(words)
             _recheck(posed, kind, network, point)
-            note = f"random, at least {LEAST_USE:.0%} of the budgets"
             yield Candidate(f"random{number}", RANDOMS, network, note)
             break
         else:
             raise NoRival(f"only {number - 1} different designs found")
 
 
-def _filled(field: _Field) -> Any:
-    """The program with the least use of each budget that the design itself uses so far."""
+def _filled(field: _Field) -> tuple[Any, str]:
+    """The program in which budgets are used that far, and which ones, in words."""
     program = field.posed.program
-    used = {b.metric: b.used for b in field.design.budgets}
-    budgets = []
-    for b in program.budgets:
-        if b.inherent:
-            continue
-        floor = b.lower or 0
-        if b.upper is not None and used[b.metric] >= LEAST_USE * b.upper:
-            floor = max(floor, math.ceil(LEAST_USE * b.upper))
-        budgets.append(replace(b, lower=floor))
-    return program.with_budgets(budgets)
+    budgets = [b for b in program.budgets if not b.inherent]
+    floors, note = _floors(budgets, {b.metric: b.used for b in field.design.budgets})
+    filled = []
+    for b in budgets:
+        lowers = [low for low in (b.lower, floors.get(b.metric)) if low is not None]
+        filled.append(replace(b, lower=max(lowers, default=None)))
+    return program.with_budgets(filled), note
+
+
+def _floors(budgets: Sequence[Budget], used: Mapping[str, float]) -> tuple[dict[str, int], str]:
+    """The least use by metric, and in words. Where a design fills no budget, what it uses counts."""
+    uppers = {b.metric: b.upper for b in budgets if b.upper}
+    full = [metric for metric, upper in uppers.items() if used[metric] >= LEAST_USE * upper]
+    note = f"random, at least {LEAST_USE:.0%} of"
+    if full:
+        words = "the budgets" if len(full) == len(uppers) else " and ".join(full)
+        return {m: math.ceil(LEAST_USE * uppers[m]) for m in full}, f"{note} {words}"
+    if not uppers:
+        return {}, "random"
+    most = max(uppers, key=lambda metric: used[metric] / uppers[metric])
+    return {most: math.ceil(LEAST_USE * used[most])}, f"{note} the design's {most}"
 
 
 def _recheck(posed: Posed[Any], kind: AnyKind, network: Any, point: Any) -> None:

@@ -15,6 +15,7 @@ from mathdesign.evidence.baselines import (
     rivals_of,
 )
 from mathdesign.kinds.load import load, loads
+from mathdesign.programs.base import Budget
 from mathdesign.result import Design
 from mathdesign.spaces.convnet.pose import to_program
 from mathdesign.validators.convnet.recheck import count, verify
@@ -220,8 +221,25 @@ def test_what_cannot_be_had_is_told_and_the_others_stay():
     assert "is the largest within the budgets: macs" in skipped.reason
 
 
+@pytest.mark.parametrize(
+    ("budgets", "used", "floors", "words"),
+    [
+        ([("params", 100), ("macs", 100)], (95, 90), {"params": 90, "macs": 90}, "the budgets"),
+        ([("params", 100), ("macs", 100)], (95, 89), {"params": 90}, "params"),
+        ([("params", 100), ("macs", 100)], (50, 70), {"macs": 63}, "the design's macs"),
+    ],
+)
+def test_random_designs_spend_what_the_design_spends(budgets, used, floors, words):
+    asked = [Budget(metric, upper) for metric, upper in budgets]
+    found = baselines._floors(asked, dict(zip(("params", "macs"), used)))
+    assert found == (floors, f"random, at least 90% of {words}")
+    assert baselines._floors([Budget("params", lower=3)], {"params": 5}) == ({}, "random")
+
+
 def test_fewer_random_designs_than_asked_for_are_kept_and_told():
-    words = VIT.replace("FAMILY", "vit").replace("16..48/8", "16").replace("1..4,", "1,")
+    words = (
+        VIT.replace("FAMILY", "vit").replace("16..48/8", "16").replace("params: 40k", "layers: 1")
+    )
     design = api.design(loads(words))  # seven feed-forward parts, one of them the design's
     found = rivals_of(design, ["random:9"])
     assert found.skipped == (Skipped("random:9", "only 6 different designs found"),)
