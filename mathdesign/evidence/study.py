@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mathdesign.validators.training.images import TrainingProgress
 
-FORMAT = 2
+FORMAT = 1
 
 
 #: The reason of a run that is done and no better than guessing.
@@ -72,6 +72,12 @@ class StudyRun:
         """For files: the score by its name."""
         return {measure.name if k == "score" else k: v for k, v in asdict(self).items()}
 
+    @classmethod
+    def read(cls, words: Mapping[str, Any], measure: Measure) -> StudyRun:
+        """Inverse of :meth:`words`. Raises ``TypeError``, ``KeyError`` for what is no run."""
+        named = {"score" if k == measure.name else k: v for k, v in words.items()}
+        return cls(**{**named, "curve": tuple(named["curve"])})
+
 
 @dataclass(frozen=True, slots=True)
 class StudyProgress:
@@ -101,7 +107,8 @@ class Job:
     def key(self) -> str:
         """Names the run's files: SHA-256 of what decides its result, shortened."""
         options = asdict(self.recipe.seeded(self.seed))
-        made_of = [FORMAT, unnamed(self.kind.words_of(self.network)), options, self.data_mark]
+        (network,) = unnamed(self.kind.words_of(self.network)).values()
+        made_of = [FORMAT, *network.values(), options, self.data_mark]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
@@ -113,6 +120,12 @@ class Job:
     def checkpoint(self) -> Path:
         """Where it is kept while it runs."""
         return Path(self.folder) / "checkpoints" / f"{self.key}.pt"
+
+    def keep(self, run: StudyRun) -> StudyRun:
+        """Write the run down; gives it back."""
+        words = run.words(self.recipe.measure)
+        write_atomic(self.record, json.dumps(words, indent=1) + "\n")
+        return run
 
     def module(self) -> nn.Module:
         """The network as it is before training, by the run's seed. Raises ``CannotBuild``."""
@@ -239,8 +252,7 @@ def _work(
 
 def run_job(job: Job, data: Any, on_progress: OnProgress | None = None) -> StudyRun:
     """One run, from its checkpoint if it has one; its record is on disk when this returns."""
-    run = _trained(job, data, on_progress)
-    write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
+    run = job.keep(_trained(job, data, on_progress))
     if job.until == job.recipe.rounds:
         job.checkpoint.unlink(missing_ok=True)
     return run
@@ -269,9 +281,8 @@ def read_record(job: Job) -> StudyRun | None:
     """A finished run on disk; ``None`` where there is none, or it failed for lack of memory."""
     try:
         words = json.loads(job.record.read_text(encoding="utf-8"))
-        words["curve"] = tuple(words["curve"])
-        run = replace(StudyRun(**words), candidate=job.candidate)
-    except (OSError, ValueError, TypeError, KeyError):
+        run = replace(StudyRun.read(words, job.recipe.measure), candidate=job.candidate)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return None if run.status == "failed" and "diverged" not in run.reason else run
 
@@ -311,9 +322,7 @@ def _in_processes(
             if workers == 1:
                 job = left.pop(0)
                 reason = "its process was killed: out of memory, most likely"
-                run = StudyRun.failed(job, reason)
-                write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
-                yield job, run
+                yield job, job.keep(StudyRun.failed(job, reason))
             workers = 1
         finally:
             pool.close()

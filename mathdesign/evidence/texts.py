@@ -58,10 +58,13 @@ def summary(design: Design, study: Study, runs: Sequence[StudyRun]) -> list[dict
 
 
 def judge(study: Study, runs: Sequence[StudyRun]) -> list[Verdict]:
-    """The design against each baseline, and against the mean of the random designs."""
+    """The design against each baseline, and against the mean of the random designs.
+
+    Runs of networks that are not among the study's say nothing.
+    """
     reached: dict[str, dict[int, float]] = {c.name: {} for c in study.rivals}
     for run in runs:
-        if run.status == "done" and run.score is not None:
+        if run.status == "done" and run.score is not None and run.candidate in reached:
             reached[run.candidate][run.seed] = run.score
     others = {c.name: reached[c.name] for c in study.rivals if c.group not in (OURS, RANDOMS)}
     drawn = [reached[c.name] for c in study.rivals if c.group == RANDOMS]

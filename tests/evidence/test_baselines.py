@@ -104,6 +104,7 @@ space:
   classes: 10
   image: {channels: 1, size: 8, patch: 2}
   stacks: [{width: 16..48/8, depth: 1..4, head_size: 8, ffn_ratio: 1..4/0.5}]
+objective: {metric: entropy}
 budgets: {params: 40k, activation_bytes: 20k}
 """
 

@@ -81,6 +81,19 @@ def test_a_study_killed_in_the_middle_goes_on_to_the_same_result(study, tmp_path
     assert not again  # nothing was left to do
 
 
+def test_what_is_written_down_is_read_again(study):
+    """By the measure's name, so that a study of images that was begun long ago goes on."""
+    runs = run_study(replace(study, rivals=study.rivals[:1], seeds=[0]))
+    (file,) = (study.folder / "runs").iterdir()
+    words = json.loads(file.read_text())
+    assert words["test_accuracy"] == runs[0].score and "score" not in words
+    assert StudyRun.read(words, ACCURACY) == runs[0]
+    older = {key: value for key, value in words.items() if key != "test_loss"}
+    assert StudyRun.read(older, ACCURACY).test_loss is None
+    file.write_text("[1, 2]")  # no run: it is done again
+    assert plain(run_study(replace(study, rivals=study.rivals[:1], seeds=[0]))) == plain(runs)
+
+
 def test_two_processes_give_the_same_as_one(study, tmp_path):
     one = replace(study, rivals=study.rivals[:2], seeds=[0])
     two = replace(one, folder=tmp_path / "two")
