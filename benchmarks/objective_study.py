@@ -26,7 +26,8 @@ from benchmarks.cifar_table import CLASSES, DATA, IMAGES, OPTIONS, SIZE
 from mathdesign import api
 from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import Candidate, rivals_of
-from mathdesign.evidence.recipes import ACCURACY, ImageRecipe
+from mathdesign.evidence.measure import ACCURACY
+from mathdesign.evidence.recipes import ImageRecipe
 from mathdesign.evidence.study import Study, StudyProgress, StudyRun, run_study
 from mathdesign.evidence.verdict import holm
 from mathdesign.kinds.load import load

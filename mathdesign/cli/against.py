@@ -21,7 +21,8 @@ from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from mathdesign.evidence.baselines import Rivals
-    from mathdesign.evidence.recipes import Measure, Recipe
+    from mathdesign.evidence.measure import Measure
+    from mathdesign.evidence.recipes import Recipe
     from mathdesign.evidence.study import Study
     from mathdesign.evidence.verdict import Verdict
 

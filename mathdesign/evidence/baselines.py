@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 from typing import Any
 
+from mathdesign.evidence.scaled import SIZES, NoRival, highest_rung
 from mathdesign.kinds import AnyKind
 from mathdesign.programs.base import Budget
 from mathdesign.result import Design
@@ -38,16 +39,10 @@ RANDOM = re.compile(r"random:(\d{1,4})")
 OURS = "design"
 #: The group of random designs, which are also judged together.
 RANDOMS = "random"
-#: What is maximised alone, whatever the kind.
-SIZES = ("params", "macs")
 
 
 class BaselineError(ValueError):
     """Words that ask for no rival of this kind; the message says what is accepted."""
-
-
-class NoRival(Exception):
-    """A rival that is known and cannot be had here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +167,9 @@ def _asked(field: _Field, word: str) -> Iterator[Candidate]:
     if match := RANDOM.fullmatch(word):
         yield from _random(field, int(match[1]))
     elif word in field.ladders:
-        yield _scaled(field, word)
+        ladder = field.ladders[word]
+        rung = highest_rung(field.design, field.spec, ladder)
+        yield Candidate(ladder.name, word, ladder.rung(rung), ladder.told(rung))
     else:
         yield _greatest(field, word)
 
@@ -270,57 +267,3 @@ def _greatest(field: _Field, word: str) -> Candidate:
 def _name(word: str) -> str:
     """A name that a request may have."""
     return "most-" + re.sub(r"[^A-Za-z0-9]+", "-", word).strip("-")
-
-
-# ---- scaled by hand ------------------------------------------------------------------------------
-
-
-def _scaled(field: _Field, word: str) -> Candidate:
-    """The highest rung that keeps the budgets; none where even the first one exceeds one."""
-    ladder, limits = field.ladders[word], _limits(field)
-
-    def counts(rung: int) -> Mapping[str, int]:
-        found: Mapping[str, int] = field.kind.counts(field.spec, ladder.rung(rung))
-        return found
-
-    def excess(rung: int) -> list[str]:
-        counted = counts(rung)
-        return [
-            f"{metric} {counted[metric]:,} of {int(high):,}"
-            for metric, (_, high) in limits.items()
-            if high is not None and counted[metric] > high
-        ]
-
-    best = _highest(ladder.rungs, lambda rung: not excess(rung))
-    if best == 0:
-        raise NoRival(f"even {ladder.told(1)} exceeds {', '.join(excess(1))}")
-    counted = counts(best)
-    for metric, (low, _) in limits.items():
-        if low is not None and counted[metric] < low:
-            short = f"{metric} {counted[metric]:,}, at least {int(low):,}"
-            raise NoRival(f"{ladder.told(best)} is the largest within the budgets: {short}")
-    return Candidate(ladder.name, word, ladder.rung(best), ladder.told(best))
-
-
-def _limits(field: _Field) -> dict[str, tuple[float | None, float | None]]:
-    """Both sides of every budget that is counted; the design's own size where none limits it."""
-    design, kind = field.design, field.kind
-    counted = kind.counts(field.spec, design.network)
-    limits = {b.metric: (b.lower, b.upper) for b in design.budgets if b.metric in counted}
-    if not any(high is not None for metric, (_, high) in limits.items() if metric in kind.sizes):
-        for metric in SIZES:
-            low, _ = limits.get(metric, (None, None))
-            limits[metric] = (low, float(counted[metric]))
-    return limits
-
-
-def _highest(rungs: int, keeps: Callable[[int], bool]) -> int:
-    """The highest rung that ``keeps``, 0 if none does: what a rung exceeds, higher ones do too."""
-    low, high = 0, rungs + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if keeps(middle):
-            low = middle
-        else:
-            high = middle
-    return low

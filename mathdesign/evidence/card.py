@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.evidence.baselines import OURS
-from mathdesign.evidence.recipes import Measure
+from mathdesign.evidence.measure import Measure
 from mathdesign.files import write_atomic
 from mathdesign.report.web import document, html_table
 from mathdesign.result import Design

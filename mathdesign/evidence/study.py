@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.evidence.baselines import OURS, Candidate, unnamed
-from mathdesign.evidence.recipes import Measure, OnProgress, Recipe
+from mathdesign.evidence.measure import Measure
+from mathdesign.evidence.recipes import OnProgress, Recipe
 from mathdesign.files import write_atomic
 from mathdesign.kinds import AnyKind
 from mathdesign.spaces.kind import CannotBuild, NamedNetwork

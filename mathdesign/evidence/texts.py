@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.evidence.baselines import OURS, RANDOMS, Skipped
-from mathdesign.evidence.recipes import Measure
+from mathdesign.evidence.measure import Measure
 from mathdesign.evidence.study import Study, StudyRun
 from mathdesign.evidence.verdict import Verdict, verdicts
 from mathdesign.files import png, write_atomic

@@ -11,7 +11,8 @@ from mathdesign import api
 from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import OURS, rivals_of
 from mathdesign.evidence.card import card
-from mathdesign.evidence.recipes import ACCURACY, BITS, ImageRecipe, TextRecipe
+from mathdesign.evidence.measure import ACCURACY, BITS
+from mathdesign.evidence.recipes import ImageRecipe, TextRecipe
 from mathdesign.evidence.study import Study, run_study
 from mathdesign.kinds.load import loads
 from mathdesign.validators.training.images import initialised

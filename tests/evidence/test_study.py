@@ -12,7 +12,8 @@ from mathdesign import api
 from mathdesign.evidence import texts as shown
 from mathdesign.evidence.baselines import OURS, rivals_of
 from mathdesign.evidence.card import card, write_card
-from mathdesign.evidence.recipes import ACCURACY, BITS, ImageRecipe
+from mathdesign.evidence.measure import ACCURACY, BITS
+from mathdesign.evidence.recipes import ImageRecipe
 from mathdesign.evidence.study import AT_CHANCE, Study, StudyRun, run_study, survivors
 from mathdesign.evidence.verdict import Verdict, holm, verdicts
 from mathdesign.kinds.load import load
