@@ -21,8 +21,9 @@ from rich.console import Console
 
 from mathdesign import api
 from mathdesign.evidence import texts as shown
-from mathdesign.evidence.baselines import Candidate, candidates
-from mathdesign.evidence.study import Recipe, StudyProgress, estimate_s, run_study
+from mathdesign.evidence.baselines import Candidate, rivals_of
+from mathdesign.evidence.recipes import ImageRecipe
+from mathdesign.evidence.study import Study, StudyProgress, run_study
 from mathdesign.kinds.load import load
 from mathdesign.report.terminal import print_table
 from mathdesign.spaces.convnet.words import Spec
@@ -86,7 +87,10 @@ def main() -> None:
     spec = load(ROOT / file)
     assert isinstance(spec, Spec)
     design = api.design(spec)
-    rivals = candidates(design, words.split(","))
+    drawn = rivals_of(design, words.split(","))
+    for skipped in drawn.skipped:
+        print(f"{skipped.rival}: {skipped.reason}")
+    rivals = list(drawn.candidates)
     for term in filter(None, options.terms.split(",")):
         try:
             answer = api.design(changed(spec, term))
@@ -103,9 +107,10 @@ def main() -> None:
         )
         print(f"{rival.name:12} {shape}")
     recipe_options = TrainingOptions(epochs=options.epochs, learning_rate=options.learning_rate)
-    recipe = Recipe(options.data, 3, 32, 10, options.limit, recipe_options)
-    images = recipe.images()
-    seconds = estimate_s(rivals, recipe, len(images), options.seeds) / options.jobs
+    recipe = ImageRecipe(options.data, 3, 32, 10, options.limit, recipe_options)
+    seeds, folder = range(options.seeds), options.out / "study"
+    study = Study(design.kind, rivals, seeds, recipe, recipe.load(), folder)
+    seconds = study.estimate_s() / options.jobs
     print(
         f"{len(rivals)} networks x {options.seeds} seeds: about {seconds / 60:.0f} min", flush=True
     )
@@ -118,16 +123,16 @@ def main() -> None:
             told = report.done
             print(f"{time.monotonic() - start:6.0f} s  {report.done}/{report.runs}", flush=True)
 
-    runs = run_study(
-        rivals, range(options.seeds), recipe, images, options.out / "study", jobs=options.jobs,
-        on_progress=tell,
-    )  # fmt: skip
-    found = shown.document(design.name, recipe, range(options.seeds), rivals, runs)
+    runs = run_study(study, jobs=options.jobs, on_progress=tell)
+    found = shown.document(design, study, runs, drawn.skipped)
     shown.write_study(options.out / options.budget, found, f"CIFAR-10, budget of {options.budget}")
     out = Console(width=200, highlight=False)
-    print_table(out, options.budget, shown.HEADER, shown.table_rows(found["rows"]))
+    measure = recipe.measure
+    rows = shown.table_rows(found["rows"], measure)
+    print_table(out, options.budget, shown.header(measure), rows)
+    judged = shown.verdict_rows(shown.judge(study, runs), measure)
     title = "the design against each, paired by seed"
-    print_table(out, title, shown.VERDICT_HEADER, shown.verdict_rows(shown.judge(rivals, runs)))
+    print_table(out, title, shown.verdict_header(measure), judged)
     print(json.dumps({"seconds": round(time.monotonic() - start)}))
 
 

@@ -24,8 +24,10 @@ from random import Random
 from typing import Any
 
 from mathdesign.evidence.baselines import LEAST_USE, Candidate
-from mathdesign.evidence.study import Recipe, StudyProgress, StudyRun, run_study
+from mathdesign.evidence.recipes import ImageRecipe
+from mathdesign.evidence.study import Study, StudyProgress, StudyRun, run_study
 from mathdesign.files import write_atomic
+from mathdesign.kinds.convnet import Convnet
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.errors import NetworkError
 from mathdesign.validators.convnet.recheck import count
@@ -187,12 +189,12 @@ def plan(drawn: Sequence[Candidate]) -> Iterator[tuple[Sequence[Candidate], int]
 
 
 def trained(
-    drawn: Sequence[Candidate], recipe: Recipe, folder: Path, *, jobs: int = 1,
+    drawn: Sequence[Candidate], recipe: ImageRecipe, folder: Path, *, jobs: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[StudyRun]:  # fmt: skip
     """Every run, those in the log first read; ``tell`` hears how many of how many have ended."""
-    images, steps, before = recipe.images(), list(plan(drawn)), 0
+    images, steps, before = recipe.load(), list(plan(drawn)), 0
     total = sum(len(part) for part, _ in steps)
     found: list[StudyRun] = []
     for part, seed in steps:
@@ -200,10 +202,8 @@ def trained(
         def heard(report: StudyProgress, before: int = before) -> None:
             tell(before + report.done, total)
 
-        found += run_study(
-            part, [seed], recipe, images, folder, jobs=jobs, on_progress=heard,
-            should_stop=should_stop,
-        )  # fmt: skip
+        study = Study(Convnet(), part, [seed], recipe, images, folder)
+        found += run_study(study, jobs=jobs, on_progress=heard, should_stop=should_stop)
         before += len(part)
     return found
 
@@ -211,9 +211,9 @@ def trained(
 def held_out(run: StudyRun) -> tuple[float, float]:
     """Accuracy in percent and loss in nats on all held-out images: 2 of 3 are the test part."""
     last = run.curve[-1]
-    if run.test_accuracy is None or run.test_loss is None:
+    if run.score is None or run.test_loss is None:
         raise ValueError(f"{run.candidate} seed {run.seed}: {run.reason}")
-    accuracy = (last["validation_accuracy"] + 2 * run.test_accuracy) / 3
+    accuracy = (last["validation_accuracy"] + 2 * run.score) / 3
     return 100 * accuracy, (last["validation_loss"] + 2 * run.test_loss) / 3
 
 
@@ -353,7 +353,7 @@ def main() -> None:
     options = parser.parse_args()
     if not Path(options.data).exists():
         sys.exit(f"skipped: no data at {options.data}")
-    recipe = Recipe(options.data, 3, SIZE, CLASSES, IMAGES, OPTIONS)
+    recipe = ImageRecipe(options.data, 3, SIZE, CLASSES, IMAGES, OPTIONS)
     drawn = list(networks(options.count, options.seed))
     if options.csv is None:
         told = Told(options.minutes)

@@ -25,11 +25,14 @@ from rich.console import Console
 from benchmarks.cifar_table import CLASSES, DATA, IMAGES, OPTIONS, SIZE
 from mathdesign import api
 from mathdesign.evidence import texts as shown
-from mathdesign.evidence.baselines import Candidate, candidates
-from mathdesign.evidence.study import Recipe, StudyProgress, StudyRun, run_study
+from mathdesign.evidence.baselines import Candidate, rivals_of
+from mathdesign.evidence.measure import ACCURACY
+from mathdesign.evidence.recipes import ImageRecipe
+from mathdesign.evidence.study import Study, StudyProgress, StudyRun, run_study
 from mathdesign.evidence.verdict import holm
 from mathdesign.kinds.load import load
 from mathdesign.report.terminal import print_table
+from mathdesign.result import Design
 
 #: Three stages, 16, 8 and 4 pixels; what a stage chooses among.
 FAMILIES: Mapping[str, Mapping[str, Any]] = {
@@ -48,11 +51,12 @@ RIVALS = ("uniform", "random:5")
 
 
 @dataclass(frozen=True)
-class Study:
-    """One budget: what is trained, and what came out."""
+class Done:
+    """One budget: what was trained, and what came out."""
 
     name: str
-    rivals: list[Candidate]
+    design: Design
+    study: Study
     runs: list[StudyRun]
 
 
@@ -74,20 +78,25 @@ def specification(family: str, macs: int) -> dict[str, Any]:
     }
 
 
-def rivals(family: str, macs: int) -> list[Candidate]:
-    """The default's optimum first."""
+def rivals(family: str, macs: int) -> tuple[Design, list[Candidate]]:
+    """The default's optimum, and who takes part, it first."""
     words = specification(family, macs)
-    found = candidates(api.design(load(words)), RIVALS)
+    design = api.design(load(words))
+    found = rivals_of(design, RIVALS).candidates
     theirs = copy.deepcopy(words) | {"objective": DEEPMAD}
     theirs["budgets"]["effectiveness"] = EFFECTIVENESS[family]
     answer = api.design(load(theirs))
     note = f"DeepMAD's objective, {answer.certificate.status}"
-    return [found[0], Candidate("deepmad", "deepmad", answer.network, note), *found[1:]]
+    theirs_too = Candidate("deepmad", "deepmad", answer.network, note)
+    return design, [found[0], theirs_too, *found[1:]]
 
 
-def train(name: str, words: argparse.Namespace, images: Any, recipe: Recipe, ends: float) -> Study:
+def train(
+    name: str, words: argparse.Namespace, images: Any, recipe: ImageRecipe, ends: float
+) -> Done:
     """All networks of a budget with all seeds, as far as the time reaches."""
-    asked = rivals(*BUDGETS[name])
+    design, asked = rivals(*BUDGETS[name])
+    study = Study(design.kind, asked, range(words.seeds), recipe, images, words.out / "runs")
     told = -1
 
     def tell(report: StudyProgress) -> None:
@@ -98,41 +107,38 @@ def train(name: str, words: argparse.Namespace, images: Any, recipe: Recipe, end
         if time.monotonic() > ends:
             raise KeyboardInterrupt
 
-    runs = run_study(
-        asked, range(words.seeds), recipe, images, words.out / "runs", jobs=words.jobs,
-        on_progress=tell,
-    )  # fmt: skip
-    return Study(name, asked, runs)
+    return Done(name, design, study, run_study(study, jobs=words.jobs, on_progress=tell))
 
 
-def show(study: Study, out: Console) -> None:
-    rows = shown.summary(study.rivals, study.runs)
-    print_table(out, study.name, shown.HEADER, shown.table_rows(rows))
+def show(done: Done, out: Console) -> None:
+    rows = shown.summary(done.design, done.study, done.runs)
+    print_table(out, done.name, shown.header(ACCURACY), shown.table_rows(rows, ACCURACY))
     title = "the default's optimum against each, paired by seed"
-    verdicts = shown.verdict_rows(shown.judge(study.rivals, study.runs))
-    print_table(out, title, shown.VERDICT_HEADER, verdicts)
+    verdicts = shown.verdict_rows(shown.judge(done.study, done.runs), ACCURACY)
+    print_table(out, title, shown.verdict_header(ACCURACY), verdicts)
 
 
-def show_together(studies: list[Study], out: Console) -> None:
+def show_together(studies: list[Done], out: Console) -> None:
     """Against the mean of the random designs, and against DeepMAD's, over all budgets."""
     for rival in (shown.TOGETHER, "deepmad"):
         found = [
-            next(v for v in shown.judge(s.rivals, s.runs) if v.baseline == rival) for s in studies
+            next(v for v in shown.judge(s.study, s.runs) if v.baseline == rival) for s in studies
         ]
         plain = [paired_p(s, rival) for s in studies]
         rows = [
             replace(v, baseline=f"{s.name}: {rival}", p=p)
             for s, v, p in zip(studies, found, holm(plain))
         ]
-        print_table(
-            out, f"over {len(rows)} budgets", shown.VERDICT_HEADER, shown.verdict_rows(rows)
-        )
+        over = f"over {len(rows)} budgets"
+        judged = shown.verdict_rows(rows, ACCURACY)
+        print_table(out, over, shown.verdict_header(ACCURACY), judged)
 
 
-def paired_p(study: Study, rival: str) -> float | None:
+def paired_p(done: Done, rival: str) -> float | None:
     """Of this comparison alone."""
-    kept = [c for c in study.rivals if c.group in ("design", "random" if "," in rival else rival)]
-    return next(v.p for v in shown.judge(kept, study.runs) if v.baseline == rival)
+    groups = ("design", "random" if "," in rival else rival)
+    kept = replace(done.study, rivals=[c for c in done.study.rivals if c.group in groups])
+    return next(v.p for v in shown.judge(kept, done.runs) if v.baseline == rival)
 
 
 def main() -> None:
@@ -148,7 +154,7 @@ def main() -> None:
     words = parser.parse_args()
     if words.shapes:
         for name in words.budgets:
-            for c in rivals(*BUDGETS[name]):
+            for c in rivals(*BUDGETS[name])[1]:
                 body = [s.to_dict() for s in c.network.stages if s.role == "body"]
                 shape = "  ".join(
                     f"{s['depth']} x {s['width']}"
@@ -160,8 +166,8 @@ def main() -> None:
         return
     if not Path(words.data).exists():
         sys.exit(f"no data at {words.data}")
-    recipe = Recipe(words.data, 3, SIZE, CLASSES, IMAGES, OPTIONS)
-    images, ends = recipe.images(), time.monotonic() + 60 * words.minutes
+    recipe = ImageRecipe(words.data, 3, SIZE, CLASSES, IMAGES, OPTIONS)
+    images, ends = recipe.load(), time.monotonic() + 60 * words.minutes
     out = Console(width=180, highlight=False)
     studies = []
     for name in words.budgets:

@@ -549,16 +549,20 @@ def validate(
     ] = None,
     size: Annotated[int | None, typer.Option("--size", help="Image size in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Text: batches in all.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training run.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="At most so many images.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Images or sequences a step.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
     against: Annotated[
         str | None,
         typer.Option(
             "--against",
-            help="Rivals: random:N, uniform, published, params, macs, or names; commas between.",
+            help="Rivals: random:N, params, macs, volume, ...; uniform, published or names of "
+            "networks; decoders: gpt2, llama; vit: vit. Commas between.",
         ),
     ] = None,
     seeds: Annotated[
@@ -586,13 +590,15 @@ def validate(
     Example: mathdesign validate runs/resnet18-budget/design.yaml --data digits --epochs 5
 
     Example: mathdesign validate design.yaml --data cifar10.parquet --against random:5,uniform
+
+    Example: mathdesign validate decoder.yaml --steps 300 --against random:3,entropy,gpt2,llama
     """
     from mathdesign.cli import validate as validating
     from mathdesign.cli.against import Against
 
     session = Session(json, quiet)
     changes = {
-        "data": data, "size": size, "epochs": epochs, "seed": seed, "limit": limit,
+        "data": data, "size": size, "epochs": epochs, "steps": steps, "seed": seed, "limit": limit,
         "batch_size": batch_size, "learning_rate": learning_rate, "device": device,
     }  # fmt: skip
     rivals = tuple(word.strip() for word in (against or "").split(",") if word.strip())

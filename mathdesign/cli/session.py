@@ -190,12 +190,10 @@ def plain_output() -> None:
 
 
 def training_line(report: TrainingProgress) -> str:
-    """Steps, loss, the last epoch's validation accuracy and the time left."""
+    """Steps, loss, what the last look at data held out gave, and the time left."""
     left = report.elapsed_s / max(report.step, 1) * (report.steps - report.step)
-    accuracy = (
-        f"validation {report.last_epoch.validation_accuracy:.2%}  " if report.last_epoch else ""
-    )
-    return f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {accuracy}{left:.0f} s left"
+    last = "" if report.last is None else f"{report.last.words}  "
+    return f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {last}{left:.0f} s left"
 
 
 def study_line(report: StudyProgress) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,11 @@ from mathdesign.spec.faults import SpecError
 
 if TYPE_CHECKING:
     from mathdesign.validators.training.recipe import TrainingOptions
+    from mathdesign.validators.training.text import TextOptions
+
+
+#: A vocabulary of this many tokens are the bytes themselves.
+BYTES = 256
 
 
 def require_for_images(data: str, *more: str) -> None:
@@ -29,6 +33,12 @@ def require_for_images(data: str, *more: str) -> None:
     require("validate", "torch", "matplotlib", *readers, *more)
 
 
+def require_for_text(vocabulary: int, *more: str) -> None:
+    """Raise ``MissingPackage`` unless a run on text that is cut into such tokens can end."""
+    require("text", "torch", *(() if vocabulary == BYTES else ("tokenizers",)))
+    require("table", *more)
+
+
 def training_recipe(words: TrainingSpec) -> TrainingOptions:
     """The recipe of a ``validate:`` block; what it does not name is as the recipe has it."""
     from mathdesign.validators.training.recipe import TrainingOptions
@@ -37,6 +47,16 @@ def training_recipe(words: TrainingSpec) -> TrainingOptions:
              "label_smoothing", "warm_up", "device", "compile")  # fmt: skip
     given = {name: getattr(words, name) for name in names}
     return TrainingOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def text_recipe(words: TextTrainingSpec, reads: ReadsText) -> TextOptions:
+    """The recipe of a ``validate:`` block for models of such text."""
+    from mathdesign.validators.training.text import TextOptions
+
+    return TextOptions(
+        steps=words.steps, batch_size=words.batch_size, learning_rate=words.learning_rate,
+        length=min(words.length or reads.context, reads.context), seed=words.seed,
+    )  # fmt: skip
 
 
 def refuse_training(spec: Specification) -> None:
@@ -66,8 +86,8 @@ def train_briefly(
     images, text = kind.images(network), kind.text(network)
     if images is not None and isinstance(words, TrainingSpec):
         return train_on_images(session, design, images, words, folder)
-    if text is not None:
-        return train_on_text(session, design, text, {}, folder)
+    if text is not None and isinstance(words, TextTrainingSpec):
+        return train_on_text(session, design, text, words, folder)
     session.say("not trained: `validate:` says nothing that this network can learn from")
     return 0, {}
 
@@ -125,36 +145,21 @@ def train_on_images(
 
 
 def train_on_text(
-    session: Session,
-    design: Design,
-    given_text: ReadsText,
-    changes: Mapping[str, Any],
-    folder: Path,
+    session: Session, design: Design, reads: ReadsText, words: TextTrainingSpec, folder: Path
 ) -> tuple[int, dict[str, Any]]:
-    """Train on text as the request's ``validate:`` says; (exit code, document).
-
-    Of ``changes``, ``data`` (a file or folder) and ``seed`` overrule it; runs are counted in steps.
-    """
-    spec: Any = design.specification()
-    given = {k: v for k, v in changes.items() if v is not None and k in ("data", "seed")}
-    words = (spec.training or TextTrainingSpec()).model_copy(update=given)
-    length = min(words.length or given_text.context, given_text.context)
+    """Train on text as ``words`` say; write the figures; (exit code, document)."""
     try:
-        require("text", "torch")
+        require_for_text(reads.vocabulary)
         from mathdesign.validators.training.data import DataError
         from mathdesign.validators.training.images import TrainingDiverged, initialised
-        from mathdesign.validators.training.text import TextOptions, train_text
+        from mathdesign.validators.training.text import train_text
         from mathdesign.validators.training.text_data import encoding, load_text
 
         text = load_text(words.data)
-        how = encoding(text, given_text.vocabulary)
+        how = encoding(text, reads.vocabulary)
         session.say(f"training {words.steps} steps on {text.name} ...")
-        options = TextOptions(
-            steps=words.steps, batch_size=words.batch_size, length=length,
-            learning_rate=words.learning_rate, seed=words.seed,
-        )  # fmt: skip
         result = train_text(
-            initialised(design.build, words.seed), text, how, options,
+            initialised(design.build, words.seed), text, how, text_recipe(words, reads),
             lambda c: session.say(f"step {c.step}: {c.bits_per_byte:.4f} bits per byte held out"),
         )  # fmt: skip
         document = asdict(result)

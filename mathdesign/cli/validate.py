@@ -16,8 +16,11 @@ from mathdesign.files import refuse_folder
 from mathdesign.kinds.load import reworded
 from mathdesign.result import Design
 from mathdesign.spaces.kind import ReadsImages
-from mathdesign.spec.blocks import TrainingSpec
+from mathdesign.spec.blocks import Block, TextTrainingSpec, TrainingSpec
 from mathdesign.spec.faults import Fault, SpecError, quoted
+
+#: What networks read that are trained by a block.
+READS: Mapping[type[Block], str] = {TrainingSpec: "images", TextTrainingSpec: "text"}
 
 
 def validate(
@@ -33,7 +36,8 @@ def validate(
         design = read_design(path)
         kind, network = design.kind, design.network
         images, text = kind.images(network), kind.text(network)
-        options = training_options({} if text else design.to_dict()["request"], changes)
+        block = TrainingSpec if text is None else TextTrainingSpec
+        words = training_words(block, design.to_dict()["request"], changes)
         checks = independent_checks(design)
     except Unreadable as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
@@ -52,31 +56,38 @@ def validate(
         found = "--measure: accepted for networks that read images"
         return session.fail(EXIT_BAD_INPUT, found)
     if measured and images is not None:
-        document["latency"] = latency(session, design, images, options)
+        document["latency"] = latency(session, design, images, words.device or "auto")
+    if train and images is not None and images.fixed and words.size not in (None, images.size):
+        found = f"--size {words.size}: this network reads {images.size} pixels only"
+        return session.fail(EXIT_BAD_INPUT, found)
     if train and against is not None:
         found = document["checks"]
-        code, document["study"] = study(session, design, options, against, folder, found)
+        code, document["study"] = study(session, design, words, against, folder, found)
     elif train and images is not None:
-        if images.fixed and options.size not in (None, images.size):
-            found = f"--size {options.size}: this network reads {images.size} pixels only"
-            return session.fail(EXIT_BAD_INPUT, found)
-        code, document["training"] = train_on_images(session, design, images, options, folder)
+        code, document["training"] = train_on_images(session, design, images, words, folder)
     elif train and text is not None:
-        code, document["training"] = train_on_text(session, design, text, changes, folder)
+        code, document["training"] = train_on_text(session, design, text, words, folder)
     session.result(document)
     return code
 
 
-def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> TrainingSpec:
-    """What the design's request says under ``validate:``, with ``changes`` that are not None."""
+def training_words(
+    block: type[Block], request: Mapping[str, Any], changes: Mapping[str, Any]
+) -> Any:
+    """What the design's request says under ``validate:``, with ``changes`` that are not None.
+
+    ``block`` is that of networks that read what this one reads. Raises :class:`Unreadable`.
+    """
     from pydantic import ValidationError
 
     given = {key: value for key, value in changes.items() if value is not None}
+    if alien := [f"--{key.replace('_', '-')}" for key in given if key not in block.model_fields]:
+        raise Unreadable(f"{', '.join(alien)}: not accepted for networks that read {READS[block]}")
     asked = request.get("validate")
     # What is no mapping is told with the other faults of the request.
     words = dict(asked) if isinstance(asked, Mapping) else {}
     try:
-        return TrainingSpec(**{**words, **given})
+        return block(**{**words, **given})
     except ValidationError as error:
         faults = []
         for item in error.errors(include_url=False):
@@ -86,15 +97,13 @@ def training_options(request: Mapping[str, Any], changes: Mapping[str, Any]) -> 
         raise Unreadable("\n".join(faults)) from None
 
 
-def latency(
-    session: Session, design: Design, images: ReadsImages, words: TrainingSpec
-) -> dict[str, Any]:
+def latency(session: Session, design: Design, images: ReadsImages, device: str) -> dict[str, Any]:
     """What one image takes on this machine, beside what was counted."""
     from mathdesign.validators.convnet.recount import recount
     from mathdesign.validators.training.latency import measure
 
     module = design.build()
-    found = measure(module, images.channels, images.size, device=words.device or "auto")
+    found = measure(module, images.channels, images.size, device=device)
     counted = recount(module, images.channels, images.size)
     low, high = found.quartiles_ms
     session.say(

@@ -1,49 +1,48 @@
 """Fair rivals of a design: what someone without a solver would take under the same budgets.
 
 * ``random:N``: designs of the same space, rules and budgets, drawn by a seed, that use at least 90%
-  of every budget that the design itself uses to 90%: a random walk by the published mutator
-  (DeepMAD's), then random moves that never increase the violation.
-* ``uniform``: the family's well-known network, every width scaled by one factor to the budgets.
-* ``published``, or a network's name: the same with a published structure.
+  of every budget that the design itself uses to 90%, or where it uses none so far, 90% of what it
+  uses of the one that it uses most (:mod:`mathdesign.solvers.heuristic.draws`).
 * ``params``, ``macs``: the proven design that maximises only that.
+* The objectives of the kind (``volume``, ``entropy``, ...): the proven design that maximises that,
+  unless the design itself does.
+* What people scale by hand (the kind's ladders: ``uniform``, ``published``, ``gpt2``, ...): the
+  largest one that keeps the budgets, as counted by the code that rechecks answers.
 
-Scaled networks keep the budgets on params, macs and blocks; rules, effectiveness and rows are the
+Scaled networks may lie outside of the space: its domains, rules, effectiveness and rows are the
 program's own idea of a good network and are not imposed on them.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import Any
 
-from mathdesign.evidence.networks import (
-    DEFAULT_PUBLISHED,
-    HAND_SCALED,
-    PUBLISHED,
-    UNIFORM,
-    Known,
-    KnownStage,
-)
+from mathdesign.evidence.scaled import SIZES, NoRival, highest_rung
+from mathdesign.kinds import AnyKind
+from mathdesign.programs.base import Budget
 from mathdesign.result import Design
-from mathdesign.spaces.convnet.network import Network
+from mathdesign.spaces.kind import Ladder, NamedNetwork, Posed
+from mathdesign.spec.blocks import Specification
+from mathdesign.spec.faults import did_you_mean
 
 #: Of each budget that the design itself uses that far.
 LEAST_USE = 0.9
-#: Mutations before the walk towards the budgets; attempts for one random design.
-MIXING, ATTEMPTS = 300, 20
-#: Factors of width are searched to this fraction.
-FACTOR_STEPS = 400
 MOST_RANDOM = 1000
 RANDOM = re.compile(r"random:(\d{1,4})")
 #: The design itself, in every study.
 OURS = "design"
+#: The group of random designs, which are also judged together.
+RANDOMS = "random"
 
 
 class BaselineError(ValueError):
-    """A baseline that cannot be had; the message says why and what is accepted."""
+    """Words that ask for no rival of this kind; the message says what is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,179 +51,219 @@ class Candidate:
 
     name: str
     group: str
-    network: Network
+    network: NamedNetwork
     note: str = ""
 
 
-def candidates(design: Design, words: Sequence[str], seed: int = 0) -> list[Candidate]:
-    """The design, then what ``words`` ask for. Raises :class:`BaselineError` with every fault."""
-    found = [Candidate(OURS, OURS, design.network, "the design itself")]
-    faults = []
-    for word in words:
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A rival that cannot be had, and why."""
+
+    rival: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Who takes part, the design first, and who could not."""
+
+    candidates: tuple[Candidate, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+def rivals_of(design: Design, words: Sequence[str], seed: int = 0) -> Rivals:
+    """The design and what ``words`` ask for. Raises :class:`BaselineError` with every unknown word."""
+    refuse_unknown(design, words)
+    field = _Field(design, seed)
+    entered = [Candidate(OURS, OURS, design.network, "the design itself")]
+    skipped = []
+    for word in dict.fromkeys(words):
         try:
-            found += _asked(design, word, seed)
-        except BaselineError as error:
-            faults.append(str(error))
+            for found in _asked(field, word):
+                _refuse_twin(design.kind, found, entered)
+                entered.append(found)
+        except NoRival as error:
+            skipped.append(Skipped(word, str(error)))
+    return Rivals(tuple(entered), tuple(skipped))
+
+
+def _refuse_twin(kind: AnyKind, found: Candidate, others: Sequence[Candidate]) -> None:
+    """Raise :class:`NoRival` for a network that takes part already; what is random is all its own."""
+    words = plain_words(kind, found.network)
+    for other in others:
+        if RANDOMS not in (found.group, other.group) and plain_words(kind, other.network) == words:
+            raise NoRival(f"the same network as {other.group}")
+
+
+def plain_words(kind: AnyKind, network: NamedNetwork) -> str:
+    """What a network is made of, as text: equal for networks that differ in name alone."""
+    return repr(unnamed(kind.words_of(network)))
+
+
+def unnamed(words: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping without what is called ``name`` in it and in the mappings that it holds."""
+    return {
+        key: unnamed(value) if isinstance(value, Mapping) else value
+        for key, value in words.items()
+        if key != "name"
+    }
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A design with all that rivals are made of."""
+
+    design: Design
+    seed: int
+
+    @property
+    def kind(self) -> AnyKind:
+        return self.design.kind
+
+    @cached_property
+    def spec(self) -> Specification:
+        return self.design.specification()
+
+    @cached_property
+    def posed(self) -> Posed[Any]:
+        posed: Posed[Any] = self.kind.pose(self.spec)
+        return posed
+
+    @cached_property
+    def objectives(self) -> Mapping[str, Mapping[str, Any]]:
+        """By the word that asks for them, as ``objective:`` says them."""
+        return {m: {"metric": m} for m in SIZES} | dict(self.kind.rival_objectives(self.spec))
+
+    @cached_property
+    def ladders(self) -> Mapping[str, Ladder[Any]]:
+        return self.kind.ladders(self.design.network)
+
+
+def accepted(design: Design) -> tuple[str, ...]:
+    """Every word that asks for a rival of this design."""
+    field = _Field(design, 0)
+    return ("random:N", *field.objectives, *field.ladders)
+
+
+def refuse_unknown(design: Design, words: Sequence[str]) -> None:
+    """Raise :class:`BaselineError` with every word that asks for no rival; nothing is solved."""
+    field, faults = _Field(design, 0), []
+    for word in words:
+        match = RANDOM.fullmatch(word)
+        if match and not 1 <= int(match[1]) <= MOST_RANDOM:
+            faults.append(f"{word}: accepted: random:1 to random:{MOST_RANDOM}")
+        elif not match and word not in field.objectives and word not in field.ladders:
+            known = accepted(design)
+            cure = did_you_mean(word, known)
+            faults.append(f"{word}: no such rival; accepted: {', '.join(known)}{cure}")
+    if len(drawn := {word for word in words if RANDOM.fullmatch(word)}) > 1:
+        faults.append(f"{', '.join(sorted(drawn))}: accepted: one number of random designs")
     if faults:
         raise BaselineError("\n".join(faults))
-    return found
 
 
-def _asked(design: Design, word: str, seed: int) -> list[Candidate]:
-    family = next(s.family for s in design.network.stages if s.role == "body")
+def _asked(field: _Field, word: str) -> Iterator[Candidate]:
+    """What one known word asks for. Raises :class:`NoRival`, perhaps after some were given."""
     if match := RANDOM.fullmatch(word):
-        count = int(match[1])
-        if not 1 <= count <= MOST_RANDOM:
-            raise BaselineError(f"{word}: accepted: random:1 to random:{MOST_RANDOM}")
-        return list(_random(design, count, seed))
-    if word in ("params", "macs"):
-        return [_greatest(design, word)]
-    name = {"uniform": UNIFORM, "published": DEFAULT_PUBLISHED}.get(word, {}).get(family, word)
-    known = {**HAND_SCALED, **PUBLISHED}.get(name)
-    if known is None:
-        accepted = "random:N, uniform, published, params, macs"
-        names = ", ".join([*HAND_SCALED, *PUBLISHED])
-        raise BaselineError(f"{word}: no such baseline; accepted: {accepted}, or one of {names}")
-    return [scaled(design, known, word)]
+        yield from _random(field, int(match[1]))
+    elif word in field.ladders:
+        ladder = field.ladders[word]
+        rung = highest_rung(field.design, field.spec, ladder)
+        yield Candidate(ladder.name, word, ladder.rung(rung), ladder.told(rung))
+    else:
+        yield _greatest(field, word)
 
 
-def _random(design: Design, count: int, seed: int) -> Iterator[Candidate]:
-    """``count`` different feasible designs."""
-    from mathdesign.solvers.heuristic.construct import STEPS, WidthChain, descend
-    from mathdesign.solvers.heuristic.moves import Moves
-    from mathdesign.solvers.heuristic.scoring import Scoring
-    from mathdesign.spaces.convnet.pose import to_program
-    from mathdesign.spaces.convnet.words import Spec
+# ---- random --------------------------------------------------------------------------------------
 
-    program = to_program(Spec.model_validate(dict(design.request)))
-    used = {b.metric: b.used for b in design.budgets}
-    budgets = []
-    for b in program.budgets:
-        floor = b.lower or 0
-        if b.upper is not None and used[b.metric] >= LEAST_USE * b.upper:
-            floor = max(floor, -int(-LEAST_USE * b.upper // 1))
-        budgets.append(replace(b, lower=floor))
-    problem = replace(program.program, budgets=tuple(budgets))
-    scoring, moves = Scoring(problem), Moves(problem)
-    chain, seen = WidthChain(moves), {design.network.point}
+
+def _random(field: _Field, count: int) -> Iterator[Candidate]:
+    """``count`` different feasible designs, counted again one by one."""
+    from mathdesign.solvers.base import UnsupportedProblem
+    from mathdesign.solvers.heuristic.draws import ATTEMPTS, draws
+
+    kind, posed = field.kind, field.posed
+    program, note = _filled(field)
+    try:
+        draw = draws(program)
+    except UnsupportedProblem as error:
+        raise NoRival(str(error)) from None
+    seen = {plain_words(kind, field.design.network)}
     for number in range(1, count + 1):
-        rng = Random(f"{seed} {number}")
+        rng = Random(f"{field.seed} {number}")
         for _ in range(ATTEMPTS):
-            index = chain.random(rng)
-            if index is None or moves.frozen:
-                break
-            for _ in range(MIXING):
-                index = moves.mutate(index, rng)
-            end = descend(scoring, moves, index, rng, STEPS, lambda: None)
-            if end.violation == 0.0 and end.index is not None:
-                point = scoring.point(end.index)
-                if point not in seen:
-                    seen.add(point)
-                    network = Network.from_point(program.space, point, f"random{number}")
-                    note = f"random, at least {LEAST_USE:.0%} of the budgets"
-                    yield Candidate(f"random{number}", "random", network, note)
-                    break
+            point = draw(rng)
+            network = None if point is None else kind.network(posed, point)
+            if network is None or (words := plain_words(kind, network)) in seen:
+                continue
+            seen.add(words)
+            _recheck(posed, kind, network, point)
+            yield Candidate(f"random{number}", RANDOMS, network, note)
+            break
         else:
-            raise BaselineError(f"random:{count}: only {number - 1} different designs found")
+            raise NoRival(f"only {number - 1} different designs found")
 
 
-def _greatest(design: Design, metric: str) -> Candidate:
-    """The design that maximises only ``metric`` under the same budgets, to the same gap."""
+def _filled(field: _Field) -> tuple[Any, str]:
+    """The program in which budgets are used that far, and which ones, in words."""
+    program = field.posed.program
+    budgets = [b for b in program.budgets if not b.inherent]
+    floors, note = _floors(budgets, {b.metric: b.used for b in field.design.budgets})
+    filled = []
+    for b in budgets:
+        lowers = [low for low in (b.lower, floors.get(b.metric)) if low is not None]
+        filled.append(replace(b, lower=max(lowers, default=None)))
+    return program.with_budgets(filled), note
+
+
+def _floors(budgets: Sequence[Budget], used: Mapping[str, float]) -> tuple[dict[str, int], str]:
+    """The least use by metric, and in words. Where a design fills no budget, what it uses counts."""
+    uppers = {b.metric: b.upper for b in budgets if b.upper}
+    full = [metric for metric, upper in uppers.items() if used[metric] >= LEAST_USE * upper]
+    note = f"random, at least {LEAST_USE:.0%} of"
+    if full:
+        words = "the budgets" if len(full) == len(uppers) else " and ".join(full)
+        return {m: math.ceil(LEAST_USE * uppers[m]) for m in full}, f"{note} {words}"
+    if not uppers:
+        return {}, "random"
+    most = max(uppers, key=lambda metric: used[metric] / uppers[metric])
+    return {most: math.ceil(LEAST_USE * used[most])}, f"{note} the design's {most}"
+
+
+def _recheck(posed: Posed[Any], kind: AnyKind, network: Any, point: Any) -> None:
+    """Raise ``RecheckError`` unless the independent recount agrees that budgets are kept."""
+    from mathdesign.solvers.base import Solution, Status, Termination
+
+    drawn = Solution(
+        "random", Status.FEASIBLE, Termination.COMPLETED, point, posed.program.value(point)
+    )
+    kind.recheck(posed, network, drawn)
+
+
+# ---- the best by something else ------------------------------------------------------------------
+
+
+def _greatest(field: _Field, word: str) -> Candidate:
+    """The design that maximises only that under the same budgets, to the same gap."""
     from mathdesign.api import Infeasible, NoDesignFound
     from mathdesign.api import design as solve
-    from mathdesign.spaces.convnet.words import Spec
+    from mathdesign.kinds.load import validated
+    from mathdesign.solvers.base import UnsupportedProblem
+    from mathdesign.spec.document import Document
+    from mathdesign.spec.faults import SpecError
 
-    request = {**dict(design.request), "objective": {"metric": metric}, "name": f"most-{metric}"}
+    request = field.kind.restated(field.spec, field.objectives[word])
     try:
-        answer = solve(Spec.model_validate(request))
-    except (Infeasible, NoDesignFound) as error:
-        raise BaselineError(f"{metric}: {error}") from None
-    return Candidate(
-        metric, metric, answer.network, f"maximises {metric} ({answer.certificate.status})"
-    )
+        spec = validated(Document("request", {**request, "name": _name(word)}))
+        if spec.to_dict()["objective"] == field.spec.to_dict()["objective"]:
+            raise NoRival("the design itself maximises it")
+        answer = solve(spec)
+    except (Infeasible, NoDesignFound, SpecError, UnsupportedProblem) as error:
+        raise NoRival("; ".join(str(error).splitlines())) from None
+    note = f"maximises {word} ({answer.certificate.status})"
+    return Candidate(word, word, answer.network, note)
 
 
-def scaled(design: Design, known: Known, word: str) -> Candidate:
-    """``known`` at the design's input and classes, widths scaled by one factor to its budgets.
-
-    Raises :class:`BaselineError` where even the narrowest exceeds a budget.
-    """
-    strides = _strides(design.network, known)
-    limits = {b.metric: b.upper for b in design.budgets if b.upper is not None}
-    limits = {m: u for m, u in limits.items() if m in ("params", "macs", "blocks")}
-    if not limits.keys() & {"params", "macs"}:
-        limits = {m: float(design.metrics[m]) for m in ("params", "macs")}
-    counting = design.request.get("counting", "macs")
-    low, high = 0.0, 8.0
-    best: tuple[float, Network] | None = None
-    while high - low > 1 / FACTOR_STEPS:
-        factor = (low + high) / 2
-        network = _at(design.network, known, strides, factor)
-        if _keeps(network, limits, counting):
-            best, low = (factor, network), factor
-        else:
-            high = factor
-    if best is None:
-        raise BaselineError(f"{word}: even the narrowest {known.name} exceeds a budget")
-    note = f"{known.name}, widths x {best[0]:.3f}"
-    return Candidate(known.name, word, best[1], note)
-
-
-def _keeps(network: Network, limits: Mapping[str, float], counting: Any) -> bool:
-    from mathdesign.validators.convnet.recheck import count
-
-    counted = count(network, counting)
-    return all(counted[metric] <= limit for metric, limit in limits.items())
-
-
-def _strides(ours: Network, known: Known) -> list[int]:
-    """Of stem and stages, so that the last stage sees the design's resolution.
-
-    Too much downsampling is taken away from the front, as people do for small images; too little
-    is added there.
-    """
-    strides = [2, *(s.stride for s in known.stages)]
-    wanted = sum(s.shape.stride == 2 for s in ours.stages if s.role != "classifier")
-    for i in range(len(strides)):
-        if strides.count(2) > wanted and strides[i] == 2:
-            strides[i] = 1
-        elif strides.count(2) < wanted and strides[i] == 1:
-            strides[i] = 2
-    return strides
-
-
-def _at(ours: Network, known: Known, strides: Sequence[int], factor: float) -> Network:
-    """The network with every width times ``factor``, rounded to multiples of 8."""
-    document = ours.to_dict()
-    stages = [_conv("stem", known.stem, 3, strides[0], factor)]
-    for i, (stage, stride) in enumerate(zip(known.stages, strides[1:]), 1):
-        stages.append(_body(f"stage{i}", known, stage, stride, factor))
-    if known.head:
-        stages.append(_conv("head", known.head, 1, 1, factor))
-    document |= {"name": known.name, "stages": [*stages, document["stages"][-1]]}
-    return Network.from_dict(document)
-
-
-def _body(name: str, known: Known, stage: KnownStage, stride: int, factor: float) -> dict[str, Any]:
-    width = _eights(stage.width * factor)
-    words: dict[str, Any] = {
-        "name": name, "role": "body", "family": known.family, "stride": stride, "width": width,
-        "kernel_size": stage.kernel_size, "depth": stage.depth,
-    }  # fmt: skip
-    if stage.inner:
-        # The ratio is kept exactly where the width was rounded.
-        words["bottleneck"] = _eights(width * stage.inner / stage.width)
-    if known.squeeze_excitation:
-        words["squeeze_excitation"] = True
-    return words
-
-
-def _conv(role: str, width: int, kernel: int, stride: int, factor: float) -> dict[str, Any]:
-    return {
-        "name": role, "role": role, "family": "conv", "stride": stride,
-        "width": _eights(width * factor), "kernel_size": kernel, "depth": 1,
-    }  # fmt: skip
-
-
-def _eights(value: float) -> int:
-    return max(8, int(value / 8 + 0.5) * 8)
+def _name(word: str) -> str:
+    """A name that a request may have."""
+    return "most-" + re.sub(r"[^A-Za-z0-9]+", "-", word).strip("-")

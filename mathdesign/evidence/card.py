@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.evidence.baselines import OURS
+from mathdesign.evidence.measure import Measure
 from mathdesign.files import write_atomic
 from mathdesign.report.web import document, html_table
 from mathdesign.result import Design
@@ -28,19 +29,22 @@ def card(design: Design, study: Mapping[str, Any]) -> list[dict[str, str]]:
     runs: Sequence[Mapping[str, Any]] = study["runs"]
     seconds = sum(run["seconds"] for run in runs)
     proven = "proven" if c.proven else "not proven"
-    accuracy, deviation = ours["test_accuracy"], ours["test_accuracy_sd"]
-    rest = [row for row in rows if row["network"] != OURS and row["test_accuracy"] is not None]
-    beaten = sum(row["test_accuracy"] < accuracy for row in rest) if accuracy is not None else 0
+    measure = Measure(**study["measure"])
+    reached, deviation = ours[measure.name], ours[f"{measure.name}_sd"]
+    rest = [row for row in rows if row["network"] != OURS and row[measure.name] is not None]
+    beaten = 0
+    if reached is not None:
+        beaten = sum(measure.gain(row[measure.name]) < measure.gain(reached) for row in rest)
     found = {
         "solution quality": (f"{c.status}, {gap} ({proven})", "certificate of the program"),
         "efficiency": (
-            f"{100 * accuracy:.2f}% with {ours['macs']:,} multiply-adds; above {beaten} of {len(rest)} rivals"
-            if accuracy is not None and rest else "",
-            "test accuracy under one recipe; see study.json for the verdicts",
+            f"{_told(measure, reached)} with {ours['macs']:,} multiply-adds; "
+            f"better than {beaten} of {len(rest)} rivals" if reached is not None and rest else "",
+            f"{measure.what} under one recipe; see study.json for the verdicts",
         ),
         "stability over seeds": (
-            f"sd {100 * deviation:.2f} points over {ours['done']} seeds" if deviation is not None else "",
-            "test accuracy of the design",
+            f"sd {measure.text(deviation)} over {ours['done']} seeds" if deviation is not None else "",
+            f"{measure.what} of the design",
         ),
         "interpretability": ("", ""),
         "reproducibility": ("", ""),
@@ -61,6 +65,11 @@ def card(design: Design, study: Mapping[str, Any]) -> list[dict[str, str]]:
         {"criterion": name, "measured": measured, "how": how if measured else ""}
         for name, (measured, how) in found.items()
     ]
+
+
+def _told(measure: Measure, value: float) -> str:
+    """With its unit, where the number does not show it."""
+    return measure.text(value) if measure.suffix else f"{measure.text(value)} {measure.unit}"
 
 
 def write_card(folder: Path, design: Design, study: Mapping[str, Any]) -> list[Path]:

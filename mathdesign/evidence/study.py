@@ -1,8 +1,8 @@
 """Training a design and its rivals under one recipe: resumable, and no failure takes the others.
 
 Every run is a file named by what it is made of (network, data, recipe, seed). A finished one is
-never run again; one that was killed goes on from its last epoch's checkpoint. ``halving``: all start,
-and at a quarter and at half of the epochs the worse half by validation accuracy stops (successive
+never run again; one that was killed goes on from its last round's checkpoint. ``halving``: all start,
+and at a quarter and at half of the rounds the worse half by what is held out stops (successive
 halving, arXiv 1502.07943); the design itself always goes on.
 """
 
@@ -20,44 +20,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.evidence.baselines import OURS, Candidate
+from mathdesign.evidence.baselines import OURS, Candidate, unnamed
+from mathdesign.evidence.measure import Measure
+from mathdesign.evidence.recipes import OnProgress, Recipe
 from mathdesign.files import write_atomic
-from mathdesign.spaces.convnet.network import Network
+from mathdesign.kinds import AnyKind
+from mathdesign.spaces.kind import CannotBuild, NamedNetwork
 from mathdesign.tables.workers import LocalWorkers
 
 if TYPE_CHECKING:
-    from mathdesign.validators.training.data import Images
+    from torch import nn
+
     from mathdesign.validators.training.images import TrainingProgress
-    from mathdesign.validators.training.recipe import TrainingOptions
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What all runs share. ``options.seed`` is replaced by each run's own; so is the split's."""
-
-    data: str
-    channels: int
-    size: int
-    classes: int
-    limit: int | None
-    options: TrainingOptions
-
-    def images(self) -> Images:
-        """The data, decoded. Raises ``DataError``."""
-        from mathdesign.validators.training import data
-
-        return data.load(
-            self.data,
-            channels=self.channels,
-            size=self.size,
-            classes=self.classes,
-            limit=self.limit,
-        )
-
-
-#: The reason of a run that is done and whose accuracy guessing may well reach.
+#: The reason of a run that is done and no better than guessing.
 AT_CHANCE = "at chance"
 
 
@@ -65,8 +44,8 @@ AT_CHANCE = "at chance"
 class StudyRun:
     """One network, one seed. ``status``: ``done``, ``stopped`` (by halving) or ``failed``.
 
-    ``curve`` has one mapping an epoch (:class:`~mathdesign.validators.training.images.Epoch`); accuracies
-    are fractions. ``test_accuracy`` and ``test_loss`` (nats) are ``None`` for a failed run.
+    ``curve`` has one mapping a round (an epoch; a look at the text held out). ``score`` is what the
+    recipe's measure says of it, ``None`` for a failed run; ``test_loss`` (nats) is known of images.
     """
 
     candidate: str
@@ -74,16 +53,31 @@ class StudyRun:
     status: str
     reason: str
     curve: tuple[Mapping[str, Any], ...]
-    test_accuracy: float | None
+    score: float | None
     seconds: float
     batch_size: int | None
     device: str
     test_loss: float | None = None
 
-    @property
-    def validation_accuracy(self) -> float:
-        """After the last epoch; -inf for a run without one."""
-        return self.curve[-1]["validation_accuracy"] if self.curve else -math.inf
+    @classmethod
+    def failed(cls, job: Job, reason: str, curve: tuple[Mapping[str, Any], ...] = ()) -> StudyRun:
+        """A run that came to nothing."""
+        device = job.recipe.device
+        return cls(job.candidate, job.seed, "failed", reason, curve, None, 0.0, None, device)
+
+    def held_out(self, measure: Measure) -> float:
+        """What the last round showed, more is better; -inf for a run without one."""
+        return measure.gain(self.curve[-1][measure.watched]) if self.curve else -math.inf
+
+    def words(self, measure: Measure) -> dict[str, Any]:
+        """For files: the score by its name."""
+        return {measure.name if k == "score" else k: v for k, v in asdict(self).items()}
+
+    @classmethod
+    def read(cls, words: Mapping[str, Any], measure: Measure) -> StudyRun:
+        """Inverse of :meth:`words`. Raises ``TypeError``, ``KeyError`` for what is no run."""
+        named = {"score" if k == measure.name else k: v for k, v in words.items()}
+        return cls(**{**named, "curve": tuple(named["curve"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +93,23 @@ class StudyProgress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run up to an epoch, with all that a process needs to do it."""
+    """One run up to a round, with all that a process needs to do it."""
 
     candidate: str
-    network: Mapping[str, Any]
+    kind: AnyKind
+    network: NamedNetwork
     seed: int
     until: int
-    recipe: Recipe
+    recipe: Recipe[Any]
     folder: str
     data_mark: str
 
     @property
     def key(self) -> str:
         """Names the run's files: SHA-256 of what decides its result, shortened."""
-        options = asdict(replace(self.recipe.options, seed=self.seed))
-        made_of = [FORMAT, self.network["input"], self.network["stages"], options, self.data_mark]
+        options = asdict(self.recipe.seeded(self.seed))
+        (network,) = unnamed(self.kind.words_of(self.network)).values()
+        made_of = [FORMAT, *network.values(), options, self.data_mark]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
@@ -126,65 +122,88 @@ class Job:
         """Where it is kept while it runs."""
         return Path(self.folder) / "checkpoints" / f"{self.key}.pt"
 
+    def keep(self, run: StudyRun) -> StudyRun:
+        """Write the run down; gives it back."""
+        words = run.words(self.recipe.measure)
+        write_atomic(self.record, json.dumps(words, indent=1) + "\n")
+        return run
 
-def data_mark(images: Images, size: int) -> str:
-    """SHA-256 of the decoded images and labels."""
-    digest = hashlib.sha256(f"{images.name} {size} {images.mirrored}".encode())
-    digest.update(images.pixels.tobytes())
-    digest.update(images.labels.tobytes())
-    return digest.hexdigest()
+    def module(self) -> nn.Module:
+        """The network as it is before training, by the run's seed. Raises ``CannotBuild``."""
+        from mathdesign.validators.training.images import initialised
+
+        return initialised(lambda: self.kind.build(self.network), self.seed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """Networks of a kind, a recipe with its data, and the folder that keeps the runs."""
+
+    kind: AnyKind
+    rivals: Sequence[Candidate]
+    seeds: Sequence[int]
+    recipe: Recipe[Any]
+    data: Any
+    folder: Path
+
+    def jobs(self, rivals: Sequence[Candidate], until: int) -> list[Job]:
+        """One a network and seed, up to a round."""
+        mark, folder = self.recipe.mark(self.data), str(self.folder)
+        return [
+            Job(c.name, self.kind, c.network, seed, until, self.recipe, folder, mark)
+            for c in rivals
+            for seed in self.seeds
+        ]
+
+    def estimate_s(self) -> float:
+        """Seconds of training in all."""
+        once = self.jobs(self.rivals, 0)[:: max(1, len(self.seeds))]
+        each = (self.recipe.estimate_s(job.module(), self.data) for job in once)
+        return sum(each) * len(self.seeds)
 
 
 def run_study(
-    rivals: Sequence[Candidate],
-    seeds: Sequence[int],
-    recipe: Recipe,
-    images: Images,
-    folder: Path,
+    study: Study,
     *,
     jobs: int = 1,
     halving: bool = False,
     on_progress: Callable[[StudyProgress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[StudyRun]:
-    """Every run, in the order of ``rivals`` and ``seeds``; those not reached when stopped are absent."""
-    mark = data_mark(images, recipe.size)
-    epochs = recipe.options.epochs
-    rungs = sorted({math.ceil(epochs / 4), math.ceil(epochs / 2), epochs}) if halving else [epochs]
-    alive = list(rivals)
+    """Every run, in the order of networks and seeds; those not reached when stopped are absent."""
+    rounds = study.recipe.rounds
+    rungs = sorted({math.ceil(rounds / 4), math.ceil(rounds / 2), rounds}) if halving else [rounds]
+    alive = list(study.rivals)
     found: dict[tuple[str, int], StudyRun] = {}
     for rung in rungs:
-        wanted = [
-            Job(c.name, c.network.to_dict(), seed, rung, recipe, str(folder), mark)
-            for c in alive
-            for seed in seeds
-        ]
-        for run in _work(wanted, images, jobs, on_progress, should_stop):
+        for run in _work(study.jobs(alive, rung), study.data, jobs, on_progress, should_stop):
             found[run.candidate, run.seed] = run
         if should_stop():
             break
-        if rung != epochs:
-            alive = survivors(alive, list(found.values()))
+        if rung != rounds:
+            alive = survivors(alive, list(found.values()), study.recipe.measure)
     on = {c.name for c in alive}
     return [
-        _judged(found[c.name, seed], c.name in on)
-        for c in rivals
-        for seed in seeds
+        _judged(found[c.name, seed], c.name in on, study.recipe.measure.turn)
+        for c in study.rivals
+        for seed in study.seeds
         if (c.name, seed) in found
     ]
 
 
-def _judged(run: StudyRun, alive: bool) -> StudyRun:
+def _judged(run: StudyRun, alive: bool, turn: str) -> StudyRun:
     """A run as it counts in the end: one that halving stopped is not done."""
     if alive or run.status == "failed":
         return run
-    return replace(run, status="stopped", reason=f"halved after {len(run.curve)} epochs")
+    return replace(run, status="stopped", reason=f"halved after {len(run.curve)} {turn}s")
 
 
-def survivors(alive: Sequence[Candidate], runs: Sequence[StudyRun]) -> list[Candidate]:
-    """The better half by mean validation accuracy, and the design itself, in their order."""
+def survivors(
+    alive: Sequence[Candidate], runs: Sequence[StudyRun], measure: Measure
+) -> list[Candidate]:
+    """The better half by the mean of what is held out, and the design itself, in their order."""
     mean = {
-        c.name: statistics.fmean([r.validation_accuracy for r in runs if r.candidate == c.name])
+        c.name: statistics.fmean([r.held_out(measure) for r in runs if r.candidate == c.name])
         for c in alive
     }
     kept = sorted(alive, key=lambda c: -mean[c.name])[: math.ceil(len(alive) / 2)]
@@ -193,7 +212,7 @@ def survivors(alive: Sequence[Candidate], runs: Sequence[StudyRun]) -> list[Cand
 
 def _work(
     wanted: Sequence[Job],
-    images: Images,
+    data: Any,
     jobs: int,
     on_progress: Callable[[StudyProgress], None] | None,
     should_stop: Callable[[], bool],
@@ -225,81 +244,60 @@ def _work(
             tell(job, report)
 
         try:
-            runs.append(run_job(job, images, heard))
+            runs.append(run_job(job, data, heard))
         except KeyboardInterrupt:
             break
         tell(job)
     return runs
 
 
-def run_job(
-    job: Job, images: Images, on_progress: Callable[[TrainingProgress], None] | None = None
-) -> StudyRun:
+def run_job(job: Job, data: Any, on_progress: OnProgress | None = None) -> StudyRun:
     """One run, from its checkpoint if it has one; its record is on disk when this returns."""
-    from mathdesign.export.convnet import build
-    from mathdesign.validators.training.data import split
-    from mathdesign.validators.training.images import (
-        TrainingDiverged,
-        chosen_device,
-        initialised,
-        train,
-    )
-
-    network = Network.from_dict(job.network)
-    options = replace(job.recipe.options, seed=job.seed)
-    device = chosen_device(options.device)
-    try:
-        result = train(
-            initialised(lambda: build(network), job.seed),
-            split(images, job.seed),
-            options,
-            on_progress,
-            checkpoint=job.checkpoint,
-            until=job.until,
-        )
-    except TrainingDiverged as error:
-        curve = tuple(asdict(epoch) for epoch in error.curve)
-        run = StudyRun(
-            job.candidate, job.seed, "failed", str(error), curve, None, 0.0, None, device
-        )
-    except (MemoryError, RuntimeError) as error:
-        # torch reports exhausted memory as a RuntimeError (OutOfMemoryError is one).
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        run = StudyRun(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, device)
-    else:
-        curve = tuple(asdict(epoch) for epoch in result.curve)
-        reason = "" if result.warning is None else AT_CHANCE
-        run = StudyRun(
-            job.candidate, job.seed, "done", reason, curve, result.test_accuracy, result.seconds,
-            result.batch_size, result.device, result.test_loss,
-        )  # fmt: skip
-    write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
-    if job.until == options.epochs:
+    run = job.keep(_trained(job, data, on_progress))
+    if job.until == job.recipe.rounds:
         job.checkpoint.unlink(missing_ok=True)
     return run
+
+
+def _trained(job: Job, data: Any, on_progress: OnProgress | None) -> StudyRun:
+    from mathdesign.validators.training.images import TrainingDiverged
+
+    try:
+        found = job.recipe.train(
+            job.module(), data, job.seed, job.until, job.checkpoint, on_progress
+        )
+    except TrainingDiverged as error:
+        return StudyRun.failed(job, str(error), tuple(asdict(look) for look in error.curve))
+    except (MemoryError, RuntimeError, CannotBuild) as error:
+        # torch reports exhausted memory as a RuntimeError (OutOfMemoryError is one).
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return StudyRun.failed(job, reason)
+    return StudyRun(
+        job.candidate, job.seed, "done", "" if found.warning is None else AT_CHANCE, found.curve,
+        found.score, found.seconds, found.batch_size, found.device, found.test_loss,
+    )  # fmt: skip
 
 
 def read_record(job: Job) -> StudyRun | None:
     """A finished run on disk; ``None`` where there is none, or it failed for lack of memory."""
     try:
         words = json.loads(job.record.read_text(encoding="utf-8"))
-        words["curve"] = tuple(words["curve"])
-        run = replace(StudyRun(**words), candidate=job.candidate)
-    except (OSError, ValueError, TypeError, KeyError):
+        run = replace(StudyRun.read(words, job.recipe.measure), candidate=job.candidate)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return None if run.status == "failed" and "diverged" not in run.reason else run
 
 
-_IMAGES: list[Images] = []
+_DATA: list[Any] = []
 
 
-def _prepare(recipe: Recipe) -> None:
+def _prepare(recipe: Recipe[Any]) -> None:
     """In a worker: decode the data once."""
-    _IMAGES.append(recipe.images())
+    _DATA.append(recipe.load())
 
 
 def _in_worker(job: Job) -> StudyRun:
-    return run_job(job, _IMAGES[0])
+    return run_job(job, _DATA[0])
 
 
 def _in_processes(
@@ -325,33 +323,7 @@ def _in_processes(
             if workers == 1:
                 job = left.pop(0)
                 reason = "its process was killed: out of memory, most likely"
-                run = StudyRun(job.candidate, job.seed, "failed", reason, (), None, 0.0, None, "")
-                write_atomic(job.record, json.dumps(asdict(run), indent=1) + "\n")
-                yield job, run
+                yield job, job.keep(StudyRun.failed(job, reason))
             workers = 1
         finally:
             pool.close()
-
-
-def estimate_s(rivals: Sequence[Candidate], recipe: Recipe, images: int, seeds: int) -> float:
-    """Seconds of training in all, from two timed steps of each network on random images."""
-    import torch
-
-    from mathdesign.export.convnet import build
-    from mathdesign.validators.training.images import chosen_device, cpu_threads, initialised
-
-    batch, total = min(recipe.options.batch_size, images), 0.0
-    device = chosen_device(recipe.options.device)
-    with cpu_threads(recipe.options.threads):
-        pixels = torch.zeros(batch, recipe.channels, recipe.size, recipe.size, device=device)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        for rival in rivals:
-            module = initialised(lambda n=rival.network: build(n), 0).to(device)  # type: ignore[misc]
-            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for _ in range(2):  # The first one warms up.
-                start = time.monotonic()
-                module(pixels).logsumexp(1).sum().backward()
-                step_s = time.monotonic() - start
-            total += step_s * images / batch
-    # Of the images, 70% train; validation and test cost a third of a training pass each.
-    return total * recipe.options.epochs * seeds * 0.75

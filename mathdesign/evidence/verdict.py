@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The design's accuracy minus a baseline's, over the seeds that both finished.
+    """What the design reached minus what a baseline did, over the seeds that both finished.
 
     ``low``, ``high``: the 95% interval of the mean by Student's t. ``p``: of the two-sided paired
     t test, adjusted for all baselines of the study by Holm's method. ``None``: less than two seeds.
@@ -25,6 +25,8 @@ class Verdict:
     low: float | None
     high: float | None
     p: float | None
+    less: bool = False
+    """Whether less is better, as of losses."""
 
     @property
     def words(self) -> str:
@@ -33,17 +35,16 @@ class Verdict:
             return "one seed: no verdict" if self.seeds else "no finished run: no verdict"
         if self.p >= 1 - CONFIDENCE:
             return "no difference shown"
-        return "better" if self.difference > 0 else "worse"
+        return "worse" if (self.difference > 0) == self.less else "better"
 
 
-def verdicts(ours: Mapping[int, float], others: Mapping[str, Mapping[int, float]]) -> list[Verdict]:
-    """One verdict a baseline; accuracies by seed, as fractions."""
+def verdicts(
+    ours: Mapping[int, float], others: Mapping[str, Mapping[int, float]], *, less: bool = False
+) -> list[Verdict]:
+    """One verdict a baseline, of what was reached by seed; ``less``: less is better."""
     plain = [_paired(name, ours, theirs) for name, theirs in others.items()]
     adjusted = holm([v.p for v in plain])
-    return [
-        Verdict(v.baseline, v.seeds, v.difference, v.low, v.high, p)
-        for v, p in zip(plain, adjusted)
-    ]
+    return [replace(v, p=p, less=less) for v, p in zip(plain, adjusted)]
 
 
 def _paired(name: str, ours: Mapping[int, float], theirs: Mapping[int, float]) -> Verdict:

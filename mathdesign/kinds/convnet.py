@@ -11,7 +11,7 @@ from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.convnet import parts, rows
+from mathdesign.spaces.convnet import by_hand, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
@@ -23,6 +23,7 @@ from mathdesign.spaces.kind import (
     Cells,
     Check,
     Kind,
+    Ladder,
     ReadsImages,
     Recount,
     TextTable,
@@ -58,7 +59,6 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     sizes = ("macs", "params")
     draws = True
     starts = True
-    rivals = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.convnet.faults`."""
@@ -129,6 +129,14 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def weighted(self, spec: Spec, multipliers: Mapping[str, float]) -> dict[str, Any]:
         """A log-volume with lists by stage."""
         return parts.weighted(len(spec.space.stages), multipliers)
+
+    def ladders(self, network: Network) -> dict[str, Ladder[Network]]:
+        """See :mod:`mathdesign.spaces.convnet.by_hand`."""
+        return by_hand.ladders(network)
+
+    def counts(self, spec: Spec, network: Network) -> dict[str, int]:
+        """Layer by layer, as the request counts; rows of the user's own are not counted."""
+        return recheck.count(network, spec.counting)
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""

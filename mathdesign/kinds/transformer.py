@@ -19,6 +19,7 @@ from mathdesign.spaces.kind import (
     Cells,
     Check,
     Kind,
+    Ladder,
     Lifted,
     ReadsImages,
     ReadsText,
@@ -26,7 +27,7 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.transformer import rows
+from mathdesign.spaces.transformer import by_hand, rows
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
@@ -42,7 +43,7 @@ from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpe
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
-from mathdesign.validators.transformer.recheck import verify_transformer
+from mathdesign.validators.transformer.recheck import counted, verify_transformer
 from mathdesign.validators.transformer.running import LARGEST, check_runs
 
 LAYER_HEADER = ("stack", "layers", "width", "heads", "kv heads", "head size", "ffn", "attention")
@@ -147,6 +148,20 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             "entropy": {"metric": "entropy"},
             "non-embedding params": {"metric": "non_embedding_params"},
         }
+
+    def restated(self, spec: TransformerSpec, objective: Mapping[str, Any]) -> dict[str, Any]:
+        """The limit on depth / width that entropy brings along is spelled out."""
+        limit = spec.effectiveness_limit()
+        kept = {} if limit is None else {EFFECTIVENESS: float(limit)}
+        return {**super().restated(spec, objective), **kept}
+
+    def ladders(self, network: Transformer) -> dict[str, Ladder[Transformer]]:
+        """See :mod:`mathdesign.spaces.transformer.by_hand`."""
+        return by_hand.ladders(network)
+
+    def counts(self, spec: TransformerSpec, network: Transformer) -> dict[str, int]:
+        """From the network's plain words."""
+        return dict(counted(network.to_dict(), spec).metrics)
 
     def recheck(self, posed: PosedTransformer, network: Transformer, solution: Solution) -> Recount:
         """Counted from the network's plain words (:mod:`mathdesign.validators.transformer`)."""

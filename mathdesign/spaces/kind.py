@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -130,6 +130,19 @@ N = TypeVar("N", bound=NamedNetwork)
 
 
 @dataclass(frozen=True, slots=True)
+class Ladder(Generic[N]):
+    """What people know by one name, at any size: rungs 1 to ``rungs``, no cost falls on the way up.
+
+    ``rung`` is the network of a rung, ``told`` the shape that it came to, in words.
+    """
+
+    name: str
+    rungs: int
+    rung: Callable[[int], N]
+    told: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Lifted:
     """A program without the limits that shaped its choices, and those limits.
 
@@ -156,8 +169,6 @@ class Kind(abc.ABC, Generic[S, P, N]):
     """Model -> keys that a preset may supply, so that a schema must not require them."""
     starts: bool = False
     """Whether :meth:`starting_point` makes a point of a neighbouring design."""
-    rivals: bool = False
-    """Whether fair rivals of its designs exist (:mod:`mathdesign.evidence.baselines`)."""
     picture: tuple[str, ...] = ("space", "input")
     """Where a specification says what images are read."""
     sizes: tuple[str, ...] = ()
@@ -255,11 +266,28 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """The ``objective:`` whose :meth:`parts` count so many times as the default's."""
         return {}
 
+    # ---- rivals of a design ----------------------------------------------------------------------
+
+    def restated(self, spec: S, objective: Mapping[str, Any]) -> dict[str, Any]:
+        """The request with another objective; a limit that the old one brought along stays."""
+        return {**spec.to_dict(), "objective": dict(objective)}
+
+    def ladders(self, network: N) -> Mapping[str, Ladder[N]]:
+        """Known networks that people scale to a budget by hand, by name, on a design's own task."""
+        return {}
+
     # ---- independent checks ----------------------------------------------------------------------
 
     @abc.abstractmethod
     def recheck(self, posed: P, network: N, solution: Solution) -> Recount:
         """The answer counted again. Raises ``RecheckError``: a bug, never returned as a design."""
+
+    def counts(self, spec: S, network: N) -> Mapping[str, int]:
+        """Every metric that ``spec`` may limit, of any network, inside the space or not.
+
+        Counted by the code that rechecks answers; empty for networks that belong to one space.
+        """
+        return {}
 
     @abc.abstractmethod
     def checks(self, posed: P, network: N, claimed: Recount) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mathdesign.evidence.study import Recipe
+from mathdesign.evidence.recipes import ImageRecipe
 from mathdesign.validators.training.recipe import TrainingOptions
 from tests.places import ROOT
 
@@ -23,7 +23,7 @@ def drawn():
 
 @pytest.fixture(scope="module")
 def recipe():
-    return Recipe("digits", 3, TABLE.SIZE, 10, 150, TrainingOptions(epochs=1, batch_size=32))
+    return ImageRecipe("digits", 3, TABLE.SIZE, 10, 150, TrainingOptions(epochs=1, batch_size=32))
 
 
 def without_clock(text):

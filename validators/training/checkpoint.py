@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.files import write_atomic
-from mathdesign.validators.training.data import Split
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    from _typeshed import DataclassInstance
     from torch import nn
-
-    from mathdesign.validators.training.recipe import TrainingOptions
 
 FORMAT = 1
 
@@ -23,10 +23,12 @@ class CheckpointError(Exception):
     """A file that is no checkpoint, or one of another run; the message says which."""
 
 
-def fingerprint(module: nn.Module, data: Split, options: TrainingOptions) -> str:
+def fingerprint(
+    module: nn.Module, data: Iterable[npt.NDArray[Any]], options: DataclassInstance
+) -> str:
     """SHA-256 of what a run is made of: the recipe, the data and its split, the initial weights."""
     digest = hashlib.sha256(repr(astuple(options)).encode())
-    for part in (data.images.pixels, data.images.labels, data.train, data.validation, data.test):
+    for part in data:
         digest.update(part.tobytes())
     for name, tensor in module.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mathdesign.validators.training.chance import accuracy_warning, guessed_accuracy
 from mathdesign.validators.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
@@ -21,6 +21,7 @@ from mathdesign.validators.training.memory import fitting_batch
 from mathdesign.validators.training.recipe import STANDARD, TrainingOptions
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import torch
     from torch import Tensor, nn
 
@@ -36,16 +37,29 @@ class Epoch:
     validation_accuracy: float
     seconds: float
 
+    @property
+    def words(self) -> str:
+        """For a line of progress."""
+        return f"validation {self.validation_accuracy:.2%}"
+
+
+class Look(Protocol):
+    """What a look at data held out gave."""
+
+    @property
+    def words(self) -> str:
+        """For a line of progress."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """A report after every step: steps done of all, the loss of the step, the last epoch."""
+    """A report after every step: steps done of all, the loss of the step, the last look."""
 
     step: int
     steps: int
     loss: float
     elapsed_s: float
-    last_epoch: Epoch | None
+    last: Look | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +87,9 @@ class TrainingResult:
 
 
 class TrainingDiverged(Exception):
-    """The loss became infinite or NaN. ``curve`` holds the epochs before."""
+    """The loss became infinite or NaN. ``curve`` holds the looks at data held out before."""
 
-    def __init__(self, step: int, loss: float, curve: tuple[Epoch, ...]) -> None:
+    def __init__(self, step: int, loss: float, curve: tuple[Any, ...]) -> None:
         self.step, self.loss, self.curve = step, loss, curve
         super().__init__(
             f"training diverged: the loss is {loss} at step {step}; lower the learning rate"
@@ -111,7 +125,7 @@ def train(
     last = options.epochs if until is None else min(until, options.epochs)
     with cpu_threads(options.threads):
         run = _Run(module, data, options, on_progress)
-        mark = fingerprint(run.module, data, options) if checkpoint is not None else ""
+        mark = fingerprint(run.module, _arrays(data), options) if checkpoint is not None else ""
         if checkpoint is not None and (state := read_checkpoint(checkpoint, mark)) is not None:
             run.restore(state)
         for number in range(len(run.curve) + 1, last + 1):
@@ -340,6 +354,11 @@ def make_optimizer(module: nn.Module, options: TrainingOptions) -> torch.optim.O
     if options.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=options.learning_rate)
     return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9, nesterov=True)
+
+
+def _arrays(data: Split) -> tuple[npt.NDArray[Any], ...]:
+    """Everything that a run sees of the data."""
+    return data.images.pixels, data.images.labels, data.train, data.validation, data.test
 
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,6 +48,20 @@ class Encoding:
     encode: Callable[[bytes], np.ndarray]
 
 
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A text as numbers below ``vocabulary``, shape ``(tokens,)`` each part, and where they are from."""
+
+    text: str
+    sha256: str
+    encoding: str
+    vocabulary: int
+    train: np.ndarray
+    held_out: np.ndarray
+    bytes_a_token: float
+    """Of the part held out."""
+
+
 def load_text(source: str | Path = PYTHON, most_bytes: int = MOST_BYTES) -> Text:
     """The text in a file, in a folder's text files, or, for ``python``, of the standard library.
 
@@ -153,3 +167,10 @@ def encoding(text: Text, vocabulary: int) -> Encoding:
         return np.asarray(ids, np.int64)
 
     return Encoding("byte pairs", vocabulary, encode)
+
+
+def tokenised(text: Text, how: Encoding) -> Tokens:
+    """Both parts of ``text``."""
+    train, held_out = how.encode(text.train), how.encode(text.held_out)
+    bytes_a_token = len(text.held_out) / max(1, len(held_out))
+    return Tokens(text.name, text.sha256, how.name, how.vocabulary, train, held_out, bytes_a_token)

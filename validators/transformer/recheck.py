@@ -292,6 +292,17 @@ def _entropies(part: _Part) -> Iterator[float]:
 # ---- against a request ---------------------------------------------------------------------------
 
 
+def counted(words: Mapping[str, Any], spec: Any) -> TransformerRecount:
+    """Everything that ``spec`` may limit, of any network: inside its space or not."""
+    at = spec.at
+    found = recount(words, at.length, at.batch, at.value_bytes)
+    for metric in spec.linear_metrics:
+        found.metrics[metric.name] = _linear(words, spec, metric.terms, found)
+    if "activation_bytes" in spec.budgets:
+        found.metrics["activation_bytes"] = _activation_bytes(words, at)
+    return found
+
+
 def verify_transformer(
     words: Mapping[str, Any], spec: Any, claimed: Mapping[str, int], objective: float
 ) -> TransformerRecount:
@@ -301,15 +312,10 @@ def verify_transformer(
     objective that differs.
     """
     _inside(words, spec)
-    at = spec.at
-    found = recount(words, at.length, at.batch, at.value_bytes)
-    for metric in spec.linear_metrics:
-        found.metrics[metric.name] = _linear(words, spec, metric.terms, found)
-    for name, counted in found.metrics.items():
-        if name in claimed and claimed[name] != counted:
-            raise RecheckError(f"{name}: claimed {claimed[name]:,}, counted {counted:,}")
-    if "activation_bytes" in spec.budgets:
-        found.metrics["activation_bytes"] = _activation_bytes(words, at)
+    found = counted(words, spec)
+    for name, count in found.metrics.items():
+        if name in claimed and claimed[name] != count:
+            raise RecheckError(f"{name}: claimed {claimed[name]:,}, counted {count:,}")
     for name, budget in spec.budgets.items():
         used = found.metrics[name]
         if budget.max is not None and used > budget.max:

@@ -9,10 +9,11 @@ import torch
 
 from mathdesign.export.transformer.module import build
 from mathdesign.spaces.transformer.network import Layer, Stack, Transformer
+from mathdesign.validators.training.checkpoint import CheckpointError
 from mathdesign.validators.training.data import DataError
 from mathdesign.validators.training.images import initialised
-from mathdesign.validators.training.text import TextOptions, train_text
-from mathdesign.validators.training.text_data import encoding, load_text
+from mathdesign.validators.training.text import TextOptions, check_steps, train_text, train_tokens
+from mathdesign.validators.training.text_data import encoding, load_text, tokenised
 
 SHORT = TextOptions(steps=150, length=32, checks=3, held_out_tokens=4096, learning_rate=5e-3)
 
@@ -93,3 +94,58 @@ def test_bits_per_byte_of_a_model_that_knows_nothing(python):
 
     result = train_text(Even(), python, encoding(python, 256), dataclasses.replace(SHORT, steps=3))
     assert math.isclose(result.bits_per_byte, 8, rel_tol=1e-6)
+
+
+BRIEF = dataclasses.replace(SHORT, steps=12, checks=4, held_out_tokens=512)
+
+
+@pytest.fixture(scope="module")
+def tokens(python):
+    return tokenised(python, encoding(python, 256))
+
+
+def run(tokens, options=BRIEF, **more):
+    return train_tokens(initialised(lambda: build(small(256)), 3), tokens, options, **more)
+
+
+def figures(result):
+    return [(c.step, c.train_loss, c.bits_per_byte) for c in result.curve], result.tokens
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_end(tokens, tmp_path):
+    whole, file = run(tokens), tmp_path / "run.pt"
+
+    def killed(report):
+        if report.step == 8:  # after the second look, before the third
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tokens, checkpoint=file, on_progress=killed)
+    seen = []
+    resumed = run(tokens, checkpoint=file, on_progress=seen.append)
+    assert seen[0].step == 7 and seen[0].last.words.startswith("held out")
+    assert figures(resumed) == figures(whole) and resumed.seconds > 0
+    assert figures(run(tokens, checkpoint=file)) == figures(whole)  # nothing is left to do
+
+
+def test_a_run_until_a_look_is_the_beginning_of_the_whole_one(tokens, tmp_path):
+    whole, file = run(tokens), tmp_path / "run.pt"
+    half = run(tokens, checkpoint=file, until=2)
+    assert figures(half)[0] == figures(whole)[0][:2] and half.tokens == whole.tokens // 2
+    assert figures(run(tokens, checkpoint=file)) == figures(whole)
+
+
+def test_a_file_of_another_run_is_refused(tokens, tmp_path):
+    file = tmp_path / "run.pt"
+    run(tokens, checkpoint=file, until=1)
+    for change in ({"seed": 1}, {"steps": 13}, {"learning_rate": 1e-3}):
+        with pytest.raises(CheckpointError, match="another run"):
+            run(tokens, dataclasses.replace(BRIEF, **change), checkpoint=file)
+    other = dataclasses.replace(tokens, train=tokens.train[::-1].copy())
+    with pytest.raises(CheckpointError, match="another run"):
+        run(other, checkpoint=file)
+
+
+def test_looks_are_spread_evenly_and_the_last_is_at_the_end():
+    assert check_steps(TextOptions(steps=100, checks=4)) == (25, 50, 75, 100)
+    assert check_steps(TextOptions(steps=2, checks=5)) == (1, 2)

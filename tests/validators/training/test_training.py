@@ -91,8 +91,8 @@ def test_progress_counts_every_step(digits):
     seen = []
     train(module(), digits, SHORT, seen.append)
     assert [p.step for p in seen] == list(range(1, seen[0].steps + 1))
-    assert seen[0].last_epoch is None
-    assert seen[-1].last_epoch.number == 1
+    assert seen[0].last is None
+    assert seen[-1].last.number == 1
 
 
 @pytest.mark.parametrize("rate", [1e30, 1e35])

@@ -1,12 +1,19 @@
 """The recount reads plain words alone, and finds what was tampered with."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 
 import mathdesign
-from mathdesign.validators.errors import BudgetExceeded, ObjectiveMismatch, OutsideSpace
-from mathdesign.validators.transformer.recheck import recount, verify_transformer
+from mathdesign.spaces.transformer.shape import Layer, Stack
+from mathdesign.validators.errors import (
+    BudgetExceeded,
+    ObjectiveMismatch,
+    OutsideSpace,
+    RecheckError,
+)
+from mathdesign.validators.transformer.recheck import counted, recount, verify_transformer
 from tests.places import ROOT
 
 TEXT = """
@@ -71,3 +78,35 @@ def test_linear_attention_loses_what_its_rank_leaves_out(design):
         layer |= {"attention": "linear", "features": 1}
     assert recount(words, 32).entropy < before
     assert recount(words, 8).entropy == recount(design.network.to_dict(), 8).entropy
+
+
+def test_a_network_outside_of_the_space_is_counted_by_the_request_all_the_same():
+    """What rivals are held to: metrics of the user's own and peaks too."""
+    text = (
+        TEXT
+        + """
+budgets: {activation_bytes: 1M}
+linear_metrics: [{name: time, terms: {layers: 2, constant: 5, ffn: 0.5}}]
+at: {length: 16, batch: 3}
+"""
+    )
+    spec = mathdesign.loads(text)
+    layer = Layer(1, 1, 24, 50)
+    shape = (Stack(24, (layer,) * 7),)
+    alien = replace(mathdesign.design(spec).network, stacks=shape)
+    found = counted(alien.to_dict(), spec).metrics
+    assert found["params"] == alien.params() and found["macs"] == alien.macs(16)
+    assert found["time"] == 5 + 7 * (2 + 25)
+    assert found["activation_bytes"] >= alien.activation_bytes(3, 16, 2)
+    with pytest.raises(OutsideSpace):
+        verify_transformer(alien.to_dict(), spec, {}, 0.0)
+
+
+def test_a_claimed_peak_is_counted_too():
+    spec = mathdesign.loads(TEXT + "budgets: {activation_bytes: 1M}\n")
+    design = mathdesign.design(spec)
+    words, objective = design.network.to_dict(), design.certificate.objective
+    verify_transformer(words, spec, design.metrics, objective)
+    forged = {**design.metrics, "activation_bytes": design.metrics["activation_bytes"] - 1}
+    with pytest.raises(RecheckError, match="activation_bytes: claimed"):
+        verify_transformer(words, spec, forged, objective)

@@ -1,0 +1,66 @@
+"""Random points are feasible, of a seed, and none where there is none: of every form that is trained."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from mathdesign.programs.base import Budget
+from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.solvers.base import UnsupportedProblem
+from mathdesign.solvers.heuristic.draws import draws
+from tests.slot_problems import random_slot_problem
+from tests.small import two_stage_problem
+
+
+def mixes(*budgets: Budget) -> MixProblem:
+    """Two frames, narrow and wide, of 1 to 6 layers of three options; and a part taken once."""
+
+    def frame(width: int) -> Frame:
+        layers = Group(np.array([[1], [2], [5]]) * width, np.zeros(3), 1, 6)
+        once = Group(np.array([[0], [width]]), np.zeros(2), 1, 1)
+        return Frame(np.array([10 * width]), 0.0, (layers, once))
+
+    return MixProblem("mixes", ("params",), (frame(1), frame(4)), budgets)
+
+
+def taken(program, count=40):
+    draw = draws(program)
+    return [draw(Random(f"{seed}")) for seed in range(count)]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [mixes(Budget("params", upper=60, lower=55)), mixes(Budget("params", upper=30)),
+     two_stage_problem(budgets=(Budget("params", 30_000, 27_000),))],
+    ids=["narrow band", "one side", "chain"],
+)  # fmt: skip
+def test_points_keep_every_budget_and_follow_from_the_seed(program):
+    points = [point for point in taken(program) if point is not None]
+    assert len(points) > 20 and all(program.feasible(point) for point in points)
+    assert len(set(points)) > 5
+    assert taken(program) == taken(program)
+
+
+def test_frames_that_cannot_keep_a_budget_are_not_begun_in():
+    assert {point[0] for point in taken(mixes(Budget("params", upper=40)))} == {0}
+    assert {point[0] for point in taken(mixes(Budget("params", lower=50)))} == {1}
+    assert {point[0] for point in taken(mixes())} == {0, 1}
+
+
+def test_every_number_of_layers_is_drawn():
+    depths = {sum(point[1:4]) for point in taken(mixes(), 200)}
+    assert depths == {1, 2, 3, 4, 5, 6}
+    assert {sum(point[4:]) for point in taken(mixes())} == {1}
+
+
+def test_where_nothing_is_feasible_nothing_is_drawn():
+    assert set(taken(mixes(Budget("params", upper=9)), 5)) == {None}
+    fours = mixes(Budget("params", lower=57, upper=59))  # within reach of the wide frame's fours
+    assert draws(fours).frames == [1] and set(taken(fours, 2)) == {None}
+    assert None not in taken(mixes(Budget("params", upper=11)))  # one mix, and it is found
+
+
+def test_forms_that_are_never_trained_are_refused():
+    with pytest.raises(UnsupportedProblem, match="slots"):
+        draws(random_slot_problem(np.random.default_rng(0)))
