@@ -43,6 +43,7 @@ space:
   stages:
     - {width: [9, 11, 12], kernel_size: [1, 5], depth: 10}
   head: {width: [2, 4]}
+objective: {entropy: {}}
 budgets: {macs: {min: 3420251, max: 3420251}}
 """
 
