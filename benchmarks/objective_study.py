@@ -138,7 +138,9 @@ def paired_p(done: Done, rival: str) -> float | None:
     """Of this comparison alone."""
     groups = ("design", "random" if "," in rival else rival)
     kept = replace(done.study, rivals=[c for c in done.study.rivals if c.group in groups])
-    return next(v.p for v in shown.judge(kept, done.runs) if v.baseline == rival)
+    names = {c.name for c in kept.rivals}
+    runs = [run for run in done.runs if run.candidate in names]
+    return next(v.p for v in shown.judge(kept, runs) if v.baseline == rival)
 
 
 def main() -> None:
