@@ -20,6 +20,9 @@ from mathdesign.programs.base import Program
 #: A point whose bound is this close (relative) is called optimal: double-precision arithmetic
 #: cannot tell closer values of the objective apart reliably.
 OPTIMALITY_TOLERANCE = 1e-6
+#: Searches drop what is nearer to the incumbent than this, relative, half of what counts as optimal:
+#: that leaves room for the rounding of the objective itself.
+LEAST_GAP = 0.5 * OPTIMALITY_TOLERANCE
 
 
 class Termination(enum.Enum):

@@ -17,7 +17,7 @@ import numpy as np
 from mathdesign.programs.base import IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.base import (
-    OPTIMALITY_TOLERANCE,
+    LEAST_GAP,
     Ability,
     Backend,
     Clock,
@@ -30,9 +30,6 @@ from mathdesign.solvers.base import (
 from mathdesign.solvers.exact.model import Lowered, lower
 from mathdesign.solvers.exact.search import SearchTree
 
-#: Nodes are pruned at a relative distance of at least this from the incumbent, half of what
-#: counts as optimal: leaves room for the rounding of the objective itself.
-LEAST_GAP = 0.5 * OPTIMALITY_TOLERANCE
 #: Seconds between two progress reports.
 REPORT_EVERY_S = 0.1
 ANNEALING_RESTARTS = 4

@@ -200,6 +200,7 @@ def lower(problem: DesignProblem) -> Lowered:
     model = BoxModel(
         **_domain_arrays(problem, variables),
         **pairs,
+        **_depths_by_width(problem, variables),
         product=_table(products.pairs, 2),
         **signatures,
         once_scaled=signatures["once"] * rows["row_scale"],
@@ -339,22 +340,25 @@ def _signatures(problem: DesignProblem, variables: _Variables, products: _Produc
 
 
 def _pairs(problem: DesignProblem, variables: _Variables, products: _Products) -> Arrays:
-    """The depths apart, with the weight of their logarithms; depths that count by width."""
+    """The depths apart, with the weight of their logarithms."""
     found, weights = [], []
-    pair = {s: g for g, s in enumerate(variables.further)}
     for s, n in variables.further.items():
         depth = variables.index[s, DEPTH]
         found.append((depth, n, products(depth, n)))
         logs = [log for log in problem.objective.logs if (log.stage, log.decision) == (s, DEPTH)]
         weights.append(sum(log.weight for log in logs))
+    return {"pair": _table(found, 3), "pair_weight": np.array(weights, dtype=np.float64)}
+
+
+def _depths_by_width(problem: DesignProblem, variables: _Variables) -> Arrays:
+    """The depths that count by width; ``variables.further`` numbers the pairs."""
+    pair = {s: g for g, s in enumerate(variables.further)}
     terms = [t for t in problem.objective.depths if t.weight]
     deep = [
         (variables.index[t.stage, DEPTH], variables.index[t.stage, WIDTH], pair.get(t.stage, -1))
         for t in terms
     ]
     return {
-        "pair": _table(found, 3),
-        "pair_weight": np.array(weights, dtype=np.float64),
         "deep": _table(deep, 3),
         "deep_weight": np.array([t.weight for t in terms], dtype=np.float64),
         "deep_log": np.array([math.log(max(t.per_block, NOTHING)) for t in terms], np.float64),

@@ -18,7 +18,7 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.counts import rough
 from mathdesign.programs.stages import DEPTH
 from mathdesign.solvers.base import (
-    OPTIMALITY_TOLERANCE,
+    LEAST_GAP,
     Ability,
     Backend,
     Clock,
@@ -105,7 +105,7 @@ class _Run:
 
     @property
     def _gap(self) -> float:
-        return max(self.options.gap, 0.5 * OPTIMALITY_TOLERANCE)
+        return max(self.options.gap, LEAST_GAP)
 
     @property
     def _cut(self) -> float:

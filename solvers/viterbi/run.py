@@ -10,7 +10,7 @@ import numpy as np
 
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import (
-    OPTIMALITY_TOLERANCE,
+    LEAST_GAP,
     Clock,
     Incumbent,
     SolveOptions,
@@ -122,7 +122,7 @@ class Run:
     @property
     def _cut(self) -> float:
         best = self.best.objective
-        gap = max(self.options.gap, 0.5 * OPTIMALITY_TOLERANCE)
+        gap = max(self.options.gap, LEAST_GAP)
         return self.floor if best is None else best + gap * max(abs(best), 1.0)
 
     def _done(self) -> bool:

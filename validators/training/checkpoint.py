@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mathdesign.files import write_atomic
 
@@ -34,6 +35,42 @@ def fingerprint(
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+class Resumable(Protocol):
+    """A training run whose state can be kept. ``curve`` holds dataclasses of plain values."""
+
+    module: nn.Module
+    optimizer: Any
+    generator: Any
+    curve: list[Any]
+    step: int
+    start_s: float
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start, pauses left out."""
+
+
+def state_of(run: Resumable) -> dict[str, object]:
+    """What the rest of a run depends on, of whatever it is trained on: tensors, numbers, text."""
+    return {
+        "module": run.module.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "generator": run.generator.get_state(),
+        "curve": [list(astuple(entry)) for entry in run.curve],
+        "step": run.step,
+        "elapsed_s": run.elapsed_s,
+    }
+
+
+def resume(run: Resumable, state: dict[str, Any], entry: Callable[..., Any]) -> None:
+    """The inverse of :func:`state_of`; ``entry`` makes the curve's entries."""
+    run.module.load_state_dict(state["module"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.generator.set_state(state["generator"])
+    run.curve = [entry(*values) for values in state["curve"]]
+    run.step, run.start_s = state["step"], time.monotonic() - state["elapsed_s"]
 
 
 def write_checkpoint(path: Path, mark: str, state: dict[str, object]) -> None:

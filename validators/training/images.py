@@ -10,12 +10,18 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mathdesign.validators.training.chance import accuracy_warning, guessed_accuracy
-from mathdesign.validators.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
+from mathdesign.validators.training.checkpoint import (
+    fingerprint,
+    read_checkpoint,
+    resume,
+    state_of,
+    write_checkpoint,
+)
 from mathdesign.validators.training.data import Split
 from mathdesign.validators.training.memory import fitting_batch
 from mathdesign.validators.training.recipe import STANDARD, TrainingOptions
@@ -199,23 +205,11 @@ class _Run:
 
     def state(self) -> dict[str, object]:
         """Everything that the rest of the run depends on: tensors, numbers, text."""
-        return {
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "curve": [list(astuple(epoch)) for epoch in self.curve],
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "batch_size": self.batch_size,
-        }
+        return {**state_of(self), "batch_size": self.batch_size}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state`."""
-        self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.curve = [Epoch(*values) for values in state["curve"]]
-        self.step, self.start_s = state["step"], time.monotonic() - state["elapsed_s"]
+        resume(self, state, Epoch)
         self.batch_size = state["batch_size"]
         self.batches = len(self.data.train) // self.batch_size
         self.steps = self.options.epochs * self.batches

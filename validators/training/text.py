@@ -10,12 +10,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.validators.training.chance import context_free_bits, text_warning
-from mathdesign.validators.training.checkpoint import fingerprint, read_checkpoint, write_checkpoint
+from mathdesign.validators.training.checkpoint import (
+    fingerprint,
+    read_checkpoint,
+    resume,
+    state_of,
+    write_checkpoint,
+)
 from mathdesign.validators.training.data import DataError
 from mathdesign.validators.training.images import (
     TrainingDiverged,
@@ -179,24 +185,11 @@ class _Run:
 
     def state(self) -> dict[str, object]:
         """Everything that the rest of the run depends on, right after a look."""
-        return {
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "curve": [list(astuple(check)) for check in self.curve],
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "cpu_s": time.process_time() - self.start_cpu_s,
-        }
+        return {**state_of(self), "cpu_s": time.process_time() - self.start_cpu_s}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state`."""
-        self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.curve = [TextCheck(*values) for values in state["curve"]]
-        self.step = state["step"]
-        self.start_s = time.monotonic() - state["elapsed_s"]
+        resume(self, state, TextCheck)
         self.start_cpu_s = time.process_time() - state["cpu_s"]
 
     def to_step(self, end: int) -> None:

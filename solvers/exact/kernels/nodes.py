@@ -89,6 +89,14 @@ def tighten_by_costs(m: BoxModel, w: Work, active: int, room: float) -> None:
 
 
 @inner
+def line_error(m: BoxModel, w: Work, g: int, weight: float) -> float:
+    """How far the line of a depth apart is from ln(1 + e^mu) at the relaxed mu."""
+    const, slope = line_of(m, w, g, weight)
+    mu = w.y[m.pair[g, 1]]
+    return abs(const + slope * mu - math.log1p(math.exp(mu)))
+
+
+@inner
 def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: float) -> None:
     """w.score: what each variable's relaxation adds to the bound at the relaxed solution."""
     n, c = m.size.shape[0], 0
@@ -107,17 +115,15 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
     for g in range(m.pair.shape[0]):
         a, b = m.pair[g, 0], m.pair[g, 1]
         if w.act[b] >= 0:
-            const, slope = line_of(m, w, g, m.pair_weight[g])
-            error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
-            w.score[b] += scale * abs(m.pair_weight[g]) * w.y[a] * abs(error)
+            error = line_error(m, w, g, m.pair_weight[g])
+            w.score[b] += scale * abs(m.pair_weight[g]) * w.y[a] * error
     for t in range(m.deep.shape[0]):
         g = m.deep[t, 2]
         if g >= 0 and w.act[m.pair[g, 1]] >= 0:
             a, b = m.pair[g, 0], m.pair[g, 1]
-            const, slope = line_of(m, w, g, 1.0)
-            error = const + slope * w.y[b] - math.log1p(math.exp(w.y[b]))
             share = share_of_depth(math.log1p(math.exp(w.y[b])), m.deep_log[t] - w.y[m.deep[t, 1]])
-            w.score[b] += scale * m.deep_weight[t] * share * w.y[a] * abs(error)
+            error = line_error(m, w, g, 1.0)
+            w.score[b] += scale * m.deep_weight[t] * share * w.y[a] * error
     for i in range(c, linear):
         r = w.lin_rule[i]
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]
