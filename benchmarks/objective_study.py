@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rich.console import Console
 
-from benchmarks.cifar_table import CLASSES, DATA, IMAGES, OPTIONS, SIZE
+from benchmarks.cifar_table import CLASSES, DATA, IMAGES, OPTIONS, SIZE, Told
 from mathdesign import api
 from mathdesign.evidence import texts as shown
-from mathdesign.evidence.baselines import Candidate, rivals_of
+from mathdesign.evidence.baselines import OURS, RANDOMS, Candidate, rivals_of
 from mathdesign.evidence.measure import ACCURACY
 from mathdesign.evidence.recipes import ImageRecipe
-from mathdesign.evidence.study import Study, StudyProgress, StudyRun, run_study
+from mathdesign.evidence.study import Study, StudyRun, run_study
 from mathdesign.evidence.verdict import holm
 from mathdesign.kinds.load import load
 from mathdesign.report.terminal import print_table
@@ -97,17 +97,13 @@ def train(
     """All networks of a budget with all seeds, as far as the time reaches."""
     design, asked = rivals(*BUDGETS[name])
     study = Study(design.kind, asked, range(words.seeds), recipe, images, words.out / "runs")
-    told = -1
-
-    def tell(report: StudyProgress) -> None:
-        nonlocal told
-        if report.done != told:
-            told = report.done
-            print(f"{name}: {report.elapsed_s:6.0f} s  {report.done}/{report.runs}", flush=True)
-        if time.monotonic() > ends:
-            raise KeyboardInterrupt
-
-    return Done(name, design, study, run_study(study, jobs=words.jobs, on_progress=tell))
+    print(name, flush=True)
+    told = Told((ends - time.monotonic()) / 60)
+    runs = run_study(
+        study, jobs=words.jobs, on_progress=lambda report: told.hear(report.done, report.runs),
+        should_stop=told.stop,
+    )  # fmt: skip
+    return Done(name, design, study, runs)
 
 
 def show(done: Done, out: Console) -> None:
@@ -136,7 +132,7 @@ def show_together(studies: list[Done], out: Console) -> None:
 
 def paired_p(done: Done, rival: str) -> float | None:
     """Of this comparison alone."""
-    groups = ("design", "random" if "," in rival else rival)
+    groups = (OURS, RANDOMS if rival == shown.TOGETHER else rival)
     kept = replace(done.study, rivals=[c for c in done.study.rivals if c.group in groups])
     names = {c.name for c in kept.rivals}
     runs = [run for run in done.runs if run.candidate in names]
