@@ -10,7 +10,7 @@ import abc
 import enum
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -296,6 +296,15 @@ class Incumbent:
             backend, status, reason, self.point, self.objective, bound, self.nodes,
             clock.elapsed_s, message,
         )  # fmt: skip
+
+
+def rooms(first: int, growth: int, most: int) -> Iterator[int]:
+    """Ever more room for what a search holds at once, ``most`` (at least 1) last."""
+    most, room = max(most, 1), first
+    while room < most:
+        yield room
+        room *= growth
+    yield most
 
 
 def heuristic_answer(

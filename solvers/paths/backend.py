@@ -26,6 +26,7 @@ from mathdesign.solvers.base import (
     Solution,
     SolveOptions,
     Termination,
+    rooms,
 )
 from mathdesign.solvers.paths.bound import Completion
 from mathdesign.solvers.paths.labels import Labels, Pass
@@ -140,11 +141,7 @@ class _Run:
         """Labels that each walk may hold between two stages."""
         limit = self.options.memory_limit_bytes
         most = MOST_LABELS if limit is None else (limit - graph.bytes) // LABEL_BYTES
-        most, room = max(min(most, MOST_LABELS), 1), FIRST_ROOM
-        while room < most:
-            yield room
-            room *= GROWTH
-        yield most
+        return rooms(FIRST_ROOM, GROWTH, min(most, MOST_LABELS))
 
     def _taken(self, walk: Pass, ends: Labels | None) -> None:
         """The incumbents at the end of a walk, and the bound that it proves."""

@@ -15,6 +15,7 @@ from mathdesign.solvers.base import (
     Incumbent,
     SolveOptions,
     Termination,
+    rooms,
 )
 from mathdesign.solvers.viterbi.bound import Completion, fewest_first, floor_of, without_hopeless
 from mathdesign.solvers.viterbi.boxes import Boxes
@@ -133,11 +134,7 @@ class Run:
         """Labels that each walk may hold between two slots."""
         each = LABEL_BYTES + WAY_BYTES * len(self.problem.slots) + 64 * self.graph.costs.shape[1]
         most = (self._memory - self.graph.bytes) // each
-        most, room = max(min(most, MOST_LABELS), 1), FIRST_ROOM
-        while room < most:
-            yield room
-            room *= GROWTH
-        yield most
+        return rooms(FIRST_ROOM, GROWTH, min(most, MOST_LABELS))
 
     def _tighten(self) -> None:
         """Leave out arcs that no better point takes, and find prices anew while that helps."""
