@@ -47,15 +47,21 @@ FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
 SHARES = (0.3, 0.3, 0.2, 0.2)
 
 
-def hard_program(seed: int, logs: bool = True) -> Program:
-    """The program of a seed; without ``logs`` as before logarithms of choices were drawn."""
+def hard_program(seed: int, logs: bool = True, tables: bool = True) -> Program:
+    """The program of a seed; without ``logs`` as before logarithms of choices were drawn.
+
+    Without ``tables`` as before costs in tables were.
+    """
     rng = np.random.default_rng(seed)
     apart = np.random.default_rng([seed, 1])  # so that what is drawn here leaves the rest as it is
     maker = (_network, _chain, _slots, _mixes)[int(rng.choice(4, p=SHARES))]
     while True:
         try:
             program = _limited(rng, maker(rng))
-            return _measured(seed, _deep(seed, _voluminous(apart, program))) if logs else program
+            if not logs:
+                return program
+            program = _deep(seed, _voluminous(apart, program))
+            return _measured(seed, program) if tables else program
         except ValueError as error:
             if "can exceed" not in str(error):  # costs that are refused by name: drawn again
                 raise
