@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
 from mathdesign.export import convnet as export
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.convnet import by_hand, parts, rows
+from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
@@ -178,6 +179,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def source(self, network: Network, objective: float) -> str:
         """See :mod:`mathdesign.export.convnet`."""
         return export.source(network, objective=objective)
+
+    def operators(self, network: Network, length: int | None = None) -> tuple[Operator, ...]:
+        """See :mod:`mathdesign.spaces.convnet.operators`."""
+        return operators.operators(network)
 
     def table(self, network: Network) -> TextTable:
         """One row a stage: widths in channels, depth in blocks, resolution in pixels."""

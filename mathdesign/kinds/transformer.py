@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.devices.operators import Operator
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
 from mathdesign.programs.base import IntArray, Limit, rounded_up
@@ -27,7 +28,7 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.transformer import by_hand, rows
+from mathdesign.spaces.transformer import by_hand, operators, rows
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
@@ -224,6 +225,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         with contextlib.suppress(DoesNotFit):
             files["config.json"] = config_text(network)
         return files
+
+    def operators(self, network: Transformer, length: int | None = None) -> tuple[Operator, ...]:
+        """See :mod:`mathdesign.spaces.transformer.operators`."""
+        return operators.operators(network, length)
 
     def table(self, network: Transformer) -> TextTable:
         """The layers in runs of equal ones."""
