@@ -429,9 +429,7 @@ def latency_measure(
 
     session = Session(json, quiet)
     how = measuring.How(runtime, device, threads, clock, batch)
-    request = measuring.MeasureRequest(
-        space, out, model, how, budget, passes, designs, seed, form
-    )
+    request = measuring.MeasureRequest(space, out, model, how, budget, passes, designs, seed, form)
     _end(session, lambda: measuring.measure(session, request))
 
 
@@ -458,7 +456,9 @@ def latency_check(
     at_most: Annotated[
         float | None,
         typer.Option(
-            "--at-most", parser=_read("share"), metavar="SHARE",
+            "--at-most",
+            parser=_read("share"),
+            metavar="SHARE",
             help="Median error above which the exit status is 5.",
         ),
     ] = None,
@@ -517,7 +517,9 @@ def latency_fit(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Operators: the model, a YAML file. Networks: a folder.",
+            "--out",
+            "-o",
+            help="Operators: the model, a YAML file. Networks: a folder.",
             show_default=False,
         ),
     ] = None,

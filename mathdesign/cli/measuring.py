@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mathdesign.devices.prices import Source
     from mathdesign.devices.table import CostTable
     from mathdesign.kinds import AnyKind
-    from mathdesign.measuring.calls import Bench
     from mathdesign.measuring.campaign import Measured
     from mathdesign.measuring.fitting import ModelFit, Wanted
     from mathdesign.measuring.judging import Judgement
@@ -198,7 +197,9 @@ def _told(session: Session, request: MeasureRequest, found: Measured) -> int:
         "passes": found.passes, "refused": dict(found.refused), "stopped": found.stopped,
     }  # fmt: skip
     if request.model is not None and found.rows:
-        code = _fit_table(session, request.out, request.model, request.form, None, request.seed, document)
+        code = _fit_table(
+            session, request.out, request.model, request.form, None, request.seed, document
+        )
         if code:
             return code
     session.result(document)
@@ -271,7 +272,9 @@ def _fit_table(
 def _say_fit(session: Session, fitted: ModelFit) -> dict[str, Any]:
     for kind in fitted.kinds:
         held = "too few to hold out" if kind.held_out is None else f"{kind.held_out:.1%} held out"
-        session.say(f"{kind.kind:>18}  {kind.operators:4} operators  error {kind.error:.1%}, {held}")
+        session.say(
+            f"{kind.kind:>18}  {kind.operators:4} operators  error {kind.error:.1%}, {held}"
+        )
     session.say(f"{fitted.model.form}; median held-out error of operators {fitted.held_out:.1%}")
     kinds = [asdict(kind) for kind in fitted.kinds]
     return {"form": fitted.model.form, "held_out": fitted.held_out, "kinds": kinds}
@@ -427,5 +430,3 @@ def _document(found: Judgement, files: list[Path]) -> dict[str, Any]:
         "median_error": found.median, "worst_error": found.worst, "bias": found.bias,
         "drift": found.drift, "files": [str(path) for path in files],
     }  # fmt: skip
-
-

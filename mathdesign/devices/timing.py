@@ -4,7 +4,8 @@ A call faster than the clock can tell is run in a loop that fills a *window*. Ca
 *rounds*: one window of every call, then the next round, so that whatever slows the machine for a while
 slows a few windows of all of them instead of all windows of a few. The time of a call is the median of
 its windows; its *spread* the distance between their quartiles over that median. What comes first is
-not timed: it allocates, compiles, fills caches.
+not timed: it allocates, compiles, fills caches; nor is the first call of each window, which finds the
+caches as the other calls left them.
 
 Two clocks. ``wall`` is what a user waits. ``cpu`` is the processor time of the calling thread: on an
 idle machine and one thread the same, and where other processes take turns on the same core it leaves
@@ -62,6 +63,7 @@ def timed(calls: Sequence[Call], protocol: Protocol, clock: Clock) -> list[Timin
     windows: list[list[float]] = [[] for _ in calls]
     for _ in range(protocol.rounds):
         for call, loop, own in zip(calls, loops, windows):
+            call()
             own.append(_window(call, loop, clock))
     return [_timing(own, loop) for own, loop in zip(windows, loops)]
 

@@ -25,6 +25,8 @@ MOST_COPIES = 16
 #: Fewer bytes are not missed where they come from.
 WARM_BYTES = 32 << 10
 FLOAT_BYTES = 4
+#: Of operators, in one pass.
+OPERATORS = Protocol(rounds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Bench:
     runtime: Runtime
     around: Surroundings
     batch: int = 1
-    protocol: Protocol = Protocol(rounds=3)
+    protocol: Protocol = OPERATORS
 
     def timer(self, operators: Sequence[Operator]) -> list[Timing | str]:
         """Time operators beside one another; a text says why one cannot be."""

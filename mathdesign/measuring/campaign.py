@@ -88,7 +88,9 @@ def measure(
         while (group := todo.next()) and now() - begin < budget_s and not should_stop():
             number = todo.number(group[0])
             spent = now() - begin
-            on_progress(Progress(spent, todo.done, todo.count, number, budget_s - spent, group[0].key))
+            on_progress(
+                Progress(spent, todo.done, todo.count, number, budget_s - spent, group[0].key)
+            )
             for operator, timing in zip(group, timer(group), strict=True):
                 log.add(operator.key, timing)
             if now() - written >= WRITE_S:
@@ -164,7 +166,9 @@ class _Log:
         lines = whole.decode("utf-8", "replace").splitlines()
         first = _line(lines[0]) if lines else {}
         if first is None or first.get("log") not in (None, LOG_VERSION):
-            raise OtherMeasurement(f"{self.place} is no log of a measurement; accepted: another --out")
+            raise OtherMeasurement(
+                f"{self.place} is no log of a measurement; accepted: another --out"
+            )
         self._compare(first.get("header", {}) if lines else {})
         for text in lines[1:]:
             line = _line(text)
@@ -268,4 +272,3 @@ def _line(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-

@@ -136,9 +136,10 @@ def _least(columns: FloatArray, times: FloatArray) -> FloatArray:
 
     most = columns.max(axis=0)
     unit = np.where(most > 0, most, 1.0)
-    root = np.sqrt(times)
-    found: FloatArray = nnls(columns / unit / root[:, None], root)[0] / unit
-    return np.where(most > 0, found, 0.0)
+    root: FloatArray = np.sqrt(times)
+    found = nnls(columns / unit / root[:, None], root)[0] / unit
+    kept: FloatArray = np.where(most > 0, found, 0.0)
+    return kept
 
 
 def _predicted(counted: FloatArray, found: FloatArray, form: Form) -> FloatArray:

@@ -35,7 +35,7 @@ def folded(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
         plain = copy.deepcopy(whole)
         names = {part: name for name, part in whole.named_modules()}
         for norm, conv in pairs.items():
-            _put(whole, names[conv], fuse_conv_bn_eval(conv, norm))  # type: ignore[type-var]
+            _put(whole, names[conv], fuse_conv_bn_eval(conv, norm))
             _put(whole, names[norm], nn.Identity())
         after = whole(*inputs)
     return whole if _agree(before, after) else plain

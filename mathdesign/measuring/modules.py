@@ -14,7 +14,6 @@ from mathdesign.devices.operators import Operator
 from mathdesign.measuring.surroundings import NONE, Surroundings
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     Inputs = tuple[Tensor, ...]
@@ -127,11 +126,13 @@ def _mixer(operator: Operator, around: Surroundings) -> nn.Module:
 
     shape = (1, Style(around.norm, False, False, True), *_heads(operator))
     seen, n = operator.kernel[1], operator.positions_in
-    if operator.kind == "linear_attention":
-        return MIXERS["linear"].torch_class()(*shape, features=seen, horizon=n)
-    if operator.kind == "sliding_attention":
-        return MIXERS["sliding"].torch_class()(*shape, window=seen)
-    return MIXERS["softmax"].torch_class()(*shape, window=seen if seen < n else 0)
+    name, options = {
+        "linear_attention": ("linear", {"features": seen, "horizon": n}),
+        "sliding_attention": ("sliding", {"window": seen}),
+    }.get(operator.kind, ("softmax", {"window": seen if seen < n else 0}))
+    mixer: Any = MIXERS[name].torch_class()
+    module: nn.Module = mixer(*shape, **options)
+    return module
 
 
 def _attention(operator: Operator, around: Surroundings, batch: int) -> Made:
@@ -200,10 +201,9 @@ def _norm(operator: Operator, around: Surroundings, batch: int) -> Made:
 
 def _act(operator: Operator, around: Surroundings, batch: int) -> Made:
     # Not in place: the same numbers would be squashed again and again.
-    from torch import nn
     from torch.nn import functional
 
-    by_name = {"relu": functional.relu, "relu6": functional.relu6, "silu": functional.silu,
+    by_name: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "relu6": functional.relu6, "silu": functional.silu,
                "gelu": functional.gelu, "hardswish": functional.hardswish}  # fmt: skip
     forward = by_name.get(around.activation, functional.gelu)
     module: nn.Module = _module(lambda x: forward(x))

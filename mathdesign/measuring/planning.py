@@ -27,7 +27,9 @@ def plan(seen: Iterable[Operator]) -> tuple[Operator, ...]:
     groups: dict[Hashable, list[Operator]] = {}
     for operator in dict.fromkeys(seen):
         groups.setdefault(alike(operator), []).append(operator)
-    orders = [_order(sorted(group, key=_channels)) for _, group in sorted(groups.items(), key=_first)]
+    orders = [
+        _order(sorted(group, key=_channels)) for _, group in sorted(groups.items(), key=_first)
+    ]
     turns = itertools.zip_longest(*orders)
     return tuple(operator for turn in turns for operator in turn if operator is not None)
 
@@ -42,7 +44,7 @@ def _channels(operator: Operator) -> tuple[int, int]:
 
 def _order(group: Sequence[Operator]) -> list[Operator]:
     grid = _grid(group) if len(group) > FEW else []
-    first = [group[0], group[-1]] if not grid else grid
+    first = grid or [group[0], group[-1]]
     return _apart(list(dict.fromkeys(first)), list(group))
 
 

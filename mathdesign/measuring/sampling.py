@@ -105,5 +105,3 @@ def _range(program: Program, limits: list[Budget]) -> tuple[int | None, int | No
         if budget.lower is not None and low is not None:
             low = max(low, budget.lower)
     return low, high
-
-

@@ -41,7 +41,9 @@ class Surroundings:
         seen = [type(part).__name__ for part in module.modules()]
         acts = Counter(ACTIVATIONS[name] for name in seen if name in ACTIVATIONS)
         rms = sum(name == "RMSNorm" for name in seen)
-        linears = [part.bias is not None for part in module.modules() if isinstance(part, nn.Linear)]
+        linears = [
+            part.bias is not None for part in module.modules() if isinstance(part, nn.Linear)
+        ]
         return cls(
             # Of equally many the first by name: a network always reads the same.
             activation=min(acts, key=lambda name: (-acts[name], name), default=NONE),
