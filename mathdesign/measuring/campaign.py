@@ -9,6 +9,7 @@ at any point the same command goes on behind the last line that was written whol
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.devices.header import Header
-from mathdesign.devices.operators import Operator
+from mathdesign.devices.operators import Operator, is_key
 from mathdesign.devices.table import write_table
 from mathdesign.devices.timing import Timing
 
@@ -172,7 +173,7 @@ class _Log:
         self._compare(first.get("header", {}) if lines else {})
         for text in lines[1:]:
             line = _line(text)
-            if line is not None and isinstance(line.get("operator"), str):
+            if line is not None and is_key(str(line.get("operator"))):
                 self._take(line["operator"], line)
         if len(whole) < len(data):
             os.truncate(self.place, len(whole))
@@ -198,7 +199,7 @@ class _Log:
             self.refused[key] = line["refused"]
             return
         values = [line.get(name) for name in ("seconds", "spread", "runs")]
-        if all(isinstance(v, int | float) and v >= 0 for v in values):
+        if all(type(v) in (int, float) and 0 <= v < math.inf for v in values):  # type: ignore[operator]
             self.timings.setdefault(key, []).append(Timing(*values))  # type: ignore[arg-type]
 
     def __enter__(self) -> _Log:

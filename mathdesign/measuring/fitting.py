@@ -7,8 +7,7 @@ squares on
 
 (Lawson and Hanson 1974; the root lets dear operators, which networks consist of, count more than by
 their relative errors, and less than by their seconds). The roofline :math:`o + \max(m / r, b / w)`
-is fitted by turns: which of the two binds each operator, then the three numbers, until nothing
-changes. What the fit is worth is said by operators that it did not see, five folds.
+is fitted once for each threshold of multiply-adds a byte, below which bytes bind. What the fit is worth is said by operators that it did not see, five folds.
 
 A network is no sum of its operators: caches are cold, memory is fresh, Python stands in between.
 *Correction*: measured = factor x sum + base, by the same least squares over whole networks.
@@ -31,8 +30,8 @@ from mathdesign.programs.base import FloatArray
 FOLDS = 5
 #: Of a kind with fewer operators nothing can be held out.
 FEWEST = 2 * FOLDS
-#: Turns of a roofline before it counts as settled.
-TURNS = 50
+#: Thresholds that are tried for a roofline.
+THRESHOLDS = 40
 #: Digits of what is written.
 DIGITS = 6
 
@@ -108,21 +107,17 @@ def _numbers(counted: FloatArray, times: FloatArray, form: Form) -> FloatArray:
     """Overhead, seconds a multiply-add, seconds a byte."""
     if form == "additive":
         return _least(np.column_stack([np.ones(len(times)), counted]), times)
-    # Which side binds is not known before the numbers are: begin with each side for all operators.
+    # Bytes bind operators of few multiply-adds a byte, multiply-adds the others: one threshold.
+    intensity = counted[:, 0] / np.maximum(counted[:, 1], 1.0)
+    steps = np.unique(intensity)
+    steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), THRESHOLDS)).astype(int)]
     tried = []
-    for begin in (0, 1):
-        binds = np.full(len(times), begin)
-        found = np.zeros(3)
-        for _ in range(TURNS):
-            sides = np.zeros_like(counted)
-            rows = np.arange(len(times))
-            sides[rows, binds] = counted[rows, binds]
-            found = _least(np.column_stack([np.ones(len(times)), sides]), times)
-            after = np.argmax(counted * found[1:], axis=1)
-            if (after == binds).all():
-                break
-            binds = after
-        tried.append(found)
+    for threshold in (*steps, np.inf):
+        binds = intensity >= threshold
+        sides = np.column_stack(
+            [np.where(binds, counted[:, 0], 0), np.where(binds, 0, counted[:, 1])]
+        )
+        tried.append(_least(np.column_stack([np.ones(len(times)), sides]), times))
     return min(tried, key=lambda one: _loss(counted, times, one))
 
 
@@ -145,7 +140,8 @@ def _least(columns: FloatArray, times: FloatArray) -> FloatArray:
 def _predicted(counted: FloatArray, found: FloatArray, form: Form) -> FloatArray:
     both = counted * found[1:]
     moved: FloatArray = both.sum(axis=1) if form == "additive" else both.max(axis=1)
-    return found[0] + moved
+    total: FloatArray = found[0] + moved
+    return total
 
 
 def _held_out(counted: FloatArray, times: FloatArray, form: Form, seed: int) -> FloatArray | None:
