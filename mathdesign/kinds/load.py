@@ -19,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 from mathdesign.kinds import KINDS, AnyKind, families, kind_of
 from mathdesign.solvers.portfolio import AUTO, names
 from mathdesign.spec.blocks import Specification
+from mathdesign.spec.devices import gather
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
 from mathdesign.spec.quantities import QuantityError
@@ -158,6 +159,7 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
     """
     if other := instead(document.data, SPECIFICATION):
         raise SpecError([document.fault((), other, SPECIFICATION)])
+    gather(document)
     kind = _meant(document.data)
     model: type[Specification] = kind.spec
     if hostile := list(data_faults(document.data)):
