@@ -27,6 +27,27 @@ def verify_devices(
     """The costs, held to what is claimed and to the limits. Raises :class:`RecheckError`."""
     devices = tuple(devices)
     found = device_costs(devices, operators)
+    hold_claims(devices, found, claimed)
+    return found
+
+
+def option_total(device: Device, options: Mapping[str, str]) -> int:
+    """The cost of ``options`` (slot -> option) on a device: the sum of its rows of the table."""
+    return sum(option_parts(device, options).values())
+
+
+def option_parts(device: Device, options: Mapping[str, str]) -> dict[str, int]:
+    """The cost of each slot's option, and what every network costs once. A missing row is 0."""
+    rows = getattr(device.source, "rows", {})
+    names = {slot: f"{slot}:{option}" for slot, option in options.items()}
+    found = {slot: rows[key].cost for slot, key in names.items() if key in rows}
+    return found | ({"base": rows["base"].cost} if "base" in rows else {})
+
+
+def hold_claims(
+    devices: Iterable[Device], found: Mapping[str, int], claimed: Mapping[str, int]
+) -> None:
+    """Hold what was counted to claims and limits. Raises :class:`RecheckError`."""
     for device in devices:
         used = found[device.name]
         if device.name in claimed and claimed[device.name] != used:
@@ -36,4 +57,3 @@ def verify_devices(
         budget = device.budget
         if budget is not None and not budget.admits(used):
             raise BudgetExceeded(f"{device.name}: {used:,} is outside of its limits {budget}")
-    return found

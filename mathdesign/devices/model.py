@@ -27,14 +27,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from mathdesign.devices.header import FIELDS, UNITS, Header, read_field
 from mathdesign.devices.operators import OPERATOR_KINDS, Operator
-from mathdesign.files import write_atomic, yaml_text
+from mathdesign.files import digest_of, write_atomic, yaml_text
 from mathdesign.spec import quantities
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
 from mathdesign.spec.document import Path as Place
@@ -75,6 +75,8 @@ class CostModel:
     """Seconds or joules that a network costs once, ``factor`` included."""
     factor: Fraction = Fraction(1)
     path: str = ""
+    sha256: str = ""
+    """Of the file; empty where it was said in the request."""
 
     def __repr__(self) -> str:
         return f"<CostModel {self.path}: {self.form}; {self.header.about()}>"
@@ -151,7 +153,7 @@ def model_of(text: str, name: str) -> CostModel:
     found = _Reader(document).read()
     if document.faults:
         raise SpecError(document.faults)
-    return found
+    return replace(found, sha256=digest_of(text))
 
 
 class _Reader:

@@ -100,3 +100,18 @@ def _by_table(table: CostTable, operators: Iterable[Operator], interpolate: bool
             costs[operator], keys = found
             made.append(Interpolated(operator.key, keys))
     return Prices(costs, table.base, missing, tuple(made))
+
+
+def option_costs(
+    table: CostTable, options: Iterable[tuple[str, str]]
+) -> tuple[dict[tuple[str, str], int], list[str]]:
+    """What options of slots cost, in steps, by the rows ``slot:option``; the keys that are missing."""
+    costs: dict[tuple[str, str], int] = {}
+    missing = []
+    for slot, option in options:
+        row = table.rows.get(f"{slot}:{option}")
+        if row is None:
+            missing.append(f"{slot}:{option}")
+        else:
+            costs[slot, option] = row.cost
+    return costs, missing

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from mathdesign.devices.operators import Operator
-from mathdesign.devices.sources import Device, unit_of
-from mathdesign.spec.quantities import ENERGIES, TIMES
+from mathdesign.devices.sources import COARSE, FINE, Device, unit_of
 
 #: The key of a design file.
 DEVICES = "devices"
+#: What the integers of a device's metric may be steps of.
+UNITS_OF_STEPS = tuple(
+    dict.fromkeys(unit_of(quantity, step) for steps in (COARSE, FINE) for quantity, step in steps.items())
+)
 #: So many shares are named in one line; the rest are added up.
 MOST_SHARES = 5
 
@@ -44,6 +46,7 @@ def about(device: Device, parts: Mapping[str, int], total: int) -> dict[str, Any
         "quantity": device.quantity,
         "unit": device.unit,
         "source": device.source.header.about(),
+        "sha256": device.source.sha256,
         "shares": shares,
     }
     if device.words.margin:
@@ -59,6 +62,8 @@ def figures_of(data: Mapping[str, Any]) -> dict[str, Any]:
     for name, own in given.items():
         if not isinstance(own, Mapping) or not isinstance(own.get("shares"), Mapping):
             raise ValueError(f"{DEVICES}.{name}: accepted: a mapping with shares")
+        if own.get("unit") not in UNITS_OF_STEPS:
+            raise ValueError(f"{DEVICES}.{name}.unit: accepted: {', '.join(UNITS_OF_STEPS)}")
         for part, share in own["shares"].items():
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise ValueError(f"{DEVICES}.{name}.shares.{part}: accepted: a share from 0 to 1")
@@ -82,14 +87,6 @@ def device_rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def device_units(request: Mapping[str, Any], steps: Mapping[str, Fraction]) -> dict[str, str]:
-    """The unit of each device's metric, told by its limits and inline costs, else a latency's."""
-    found = {}
-    devices = request.get(DEVICES)
-    for name, own in (devices if isinstance(devices, Mapping) else {}).items():
-        words = own.values() if isinstance(own, Mapping) else ()
-        units = {str(word).rpartition(" ")[2] for word in words if isinstance(word, str)}
-        energy = any(unit in ENERGIES for unit in units) and not any(u in TIMES for u in units)
-        quantity = "energy" if energy else "latency"
-        found[str(name)] = unit_of(quantity, steps[quantity])
-    return found
+def device_units(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The unit of each device's metric."""
+    return {name: str(own["unit"]) for name, own in figures.get(DEVICES, {}).items()}

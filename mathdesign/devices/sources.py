@@ -178,19 +178,19 @@ def _inline(own: DeviceSpec) -> CostModel:
     return CostModel(header, {DEFAULT: Rates(*numbers)})
 
 
-def missing_costs(device: Device, prices: Prices) -> SpecError:
-    """Every operator of a space that has no cost: a sorted list, capped, with the way out."""
-    keys = sorted(prices.missing)
-    reasons = [f"{key}: {prices.missing[key]}" for key in keys[:MOST_LISTED]]
+def missing_costs(
+    device: Device, missing: Mapping[str, str], what: str = "operators"
+) -> SpecError:
+    """Everything of a space that has no cost, key -> why: a sorted list, capped, with the way out."""
+    keys = sorted(missing)
+    reasons = [f"{key}: {missing[key]}" for key in keys[:MOST_LISTED]]
     more = [f"and {len(keys) - MOST_LISTED:,} more"] if len(keys) > MOST_LISTED else []
     where = getattr(device.words, device.words.source) if device.words.source else "its costs"
-    cure = (
-        "costs for all operators of the space"
-        if device.words.interpolate or device.words.source != "table"
-        else "costs for all operators of the space, or `interpolate: true`"
-    )
+    cure = f"costs for all {what} of the space"
+    if what == "operators" and device.words.source == "table" and not device.words.interpolate:
+        cure += ", or `interpolate: true`"
     return SpecError.plain(
-        f"{len(keys):,} operators of the space without a cost in {where} ({device.name}): "
+        f"{len(keys):,} {what} of the space without a cost in {where} ({device.name}): "
         + "; ".join([*reasons, *more]),
         cure,
     )
@@ -200,5 +200,5 @@ def costs_of(device: Device, operators: Iterable[Operator]) -> Prices:
     """The prices of everything that a space may need. Raises :class:`SpecError` for what is missing."""
     prices = device.prices(operators)
     if prices.missing:
-        raise missing_costs(device, prices)
+        raise missing_costs(device, prices.missing)
     return prices

@@ -11,7 +11,6 @@ from mathdesign.devices.report import (
     DEVICES,
     device_figures,
     device_rows,
-    device_units,
     figures_of,
 )
 from mathdesign.devices.sources import FINE, read_devices
@@ -227,10 +226,6 @@ class Convnet(Kind[Spec, PosedChain, Network]):
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
             *device_rows(figures),
         ]
-
-    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
-        """Of costs on devices."""
-        return device_units(request, FINE)
 
     def counts_as_built(self, request: Mapping[str, Any]) -> bool:
         """Other profiles leave something out (the classifier)."""

@@ -14,7 +14,6 @@ from mathdesign.devices.report import (
     DEVICES,
     device_figures,
     device_rows,
-    device_units,
     figures_of,
 )
 from mathdesign.devices.sources import COARSE, read_devices
@@ -275,10 +274,6 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             ("depth / width", rounded_up(figures["effectiveness"], 6)),
             *device_rows(figures),
         ]
-
-    def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
-        """Of costs on devices."""
-        return device_units(request, COARSE)
 
     def images(self, network: Transformer) -> ReadsImages | None:
         """The input of vision transformers."""
