@@ -24,16 +24,17 @@ numbers are exact fractions; who sums them scales them to whole steps, rounded u
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from mathdesign.devices.header import FIELDS, UNITS, Header, read_field
 from mathdesign.devices.operators import OPERATOR_KINDS, Operator
-from mathdesign.files import write_atomic, yaml_text
+from mathdesign.files import digest_of, write_atomic, yaml_text
 from mathdesign.spec import quantities
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, parse
 from mathdesign.spec.document import Path as Place
@@ -46,11 +47,8 @@ DEFAULT = "default"
 RATES = ("overhead", "rate", "bandwidth", "per_mac", "per_byte")
 KEYS = ("version", "cost_model", *(f for f in FIELDS if f not in ("unit", "spread")), "form",
         "base", "factor", "operators")  # fmt: skip
-#: Times and energies of models may be smaller than those of a table.
-SMALL: Mapping[str, quantities.Units] = {
-    "latency": {**UNITS["latency"], "ps": Fraction(1, 10**12), "fs": Fraction(1, 10**15)},
-    "energy": {**UNITS["energy"], "fJ": Fraction(1, 10**15)},
-}
+#: A step is fine enough for a rate that is so many of them.
+FINE = 1000
 _HINT = {
     "latency": "a time with its unit, such as 5 us, 1.5 ms or 50 ps",
     "energy": "an energy with its unit, such as 4.6 pJ or 3 uJ",
@@ -77,6 +75,8 @@ class CostModel:
     """Seconds or joules that a network costs once, ``factor`` included."""
     factor: Fraction = Fraction(1)
     path: str = ""
+    sha256: str = ""
+    """Of the file; empty where it was said in the request."""
 
     def __repr__(self) -> str:
         return f"<CostModel {self.path}: {self.form}; {self.header.about()}>"
@@ -84,6 +84,29 @@ class CostModel:
     def rates_of(self, kind: str) -> Rates | None:
         """Those of a kind of operators; ``None``: it has none."""
         return self.rates.get(kind, self.rates.get(DEFAULT))
+
+    def whole_rates(self, step: Fraction) -> Mapping[str, tuple[int, int, int]] | None:
+        """By kind: steps an operator, a multiply-add and a byte moved cost, rounded up, ``factor`` in.
+
+        ``None`` where ``step`` is too coarse: rounding would add more than a share of 1 /
+        :data:`FINE` to one of them.
+        """
+        return _whole_rates(self, step)
+
+    def steps(self, operator: Operator, step: Fraction) -> int | None:
+        """:meth:`cost` in whole steps, rounded up; by :meth:`whole_rates` where there are some."""
+        whole = self.whole_rates(step)
+        if whole is None:
+            cost = self.cost(operator)
+            return None if cost is None else -(-cost // step)
+        rates = whole.get(operator.kind, whole.get(DEFAULT))
+        if rates is None:
+            return None
+        overhead, per_mac, per_byte = rates
+        compute = per_mac * operator.macs * self.header.batch
+        moving = per_byte * operator.bytes_moved(self.header.value_bytes, self.header.batch)
+        both = max(compute, moving) if self.form == "roofline" else compute + moving
+        return overhead + both
 
     def cost(self, operator: Operator) -> Fraction | None:
         """Seconds or joules of one execution (of all inputs of a batch), exact."""
@@ -99,6 +122,19 @@ class CostModel:
     def notes(self) -> Iterator[str]:
         """What a reader ought to know of how it was read: nothing."""
         yield from ()
+
+
+@functools.lru_cache(maxsize=16)
+def _whole_rates(model: CostModel, step: Fraction) -> Mapping[str, tuple[int, int, int]] | None:
+    found: dict[str, tuple[int, int, int]] = {}
+    for kind, rates in model.rates.items():
+        exact = [model.factor * rate / step
+                 for rate in (rates.overhead, rates.per_mac, rates.per_byte)]  # fmt: skip
+        if any(0 < rate < FINE and rate.denominator > 1 for rate in exact):
+            return None
+        overhead, per_mac, per_byte = (-(-rate // 1) for rate in exact)
+        found[kind] = (overhead, per_mac, per_byte)
+    return found
 
 
 def read_model(path: Path | str) -> CostModel:
@@ -117,7 +153,7 @@ def model_of(text: str, name: str) -> CostModel:
     found = _Reader(document).read()
     if document.faults:
         raise SpecError(document.faults)
-    return found
+    return replace(found, sha256=digest_of(text))
 
 
 class _Reader:
@@ -230,7 +266,7 @@ class _Reader:
         """A time or an energy; its unit has to be said."""
         if value == 0 and not isinstance(value, bool):
             return Fraction(0)
-        return self.number(path, value, SMALL[self.quantity], _HINT[self.quantity])
+        return self.number(path, value, UNITS[self.quantity], _HINT[self.quantity])
 
     def number(
         self, path: Place, value: Any, units: quantities.Units, accepted: str

@@ -41,24 +41,37 @@ class Prices:
         return self.base + sum(self.costs[operator] for operator in operators)
 
 
-def priced(source: Source, operators: Iterable[Operator], *, interpolate: bool = False) -> Prices:
-    """The cost of each distinct operator; all missing ones listed."""
+def priced(
+    source: Source,
+    operators: Iterable[Operator],
+    *,
+    interpolate: bool = False,
+    step: Fraction | None = None,
+) -> Prices:
+    """The cost of each distinct operator; all missing ones listed.
+
+    ``step`` is finer than a table's by a whole number, in seconds or joules; ``None``: a table's.
+    """
     distinct = dict.fromkeys(operators)
     if isinstance(source, CostModel):
-        return _by_model(source, distinct)
-    return _by_table(source, distinct, interpolate)
+        return _by_model(source, distinct, step or STEP[source.header.quantity])
+    found = _by_table(source, distinct, interpolate)
+    if step is None or step == STEP[source.header.quantity]:
+        return found
+    times = int(STEP[source.header.quantity] / step)
+    costs = {operator: cost * times for operator, cost in found.costs.items()}
+    return Prices(costs, found.base * times, found.missing, found.interpolated)
 
 
-def _by_model(model: CostModel, operators: Iterable[Operator]) -> Prices:
-    step = STEP[model.header.quantity]
+def _by_model(model: CostModel, operators: Iterable[Operator], step: Fraction) -> Prices:
     costs: dict[Operator, int] = {}
     missing: dict[str, str] = {}
     for operator in operators:
-        found = model.cost(operator)
+        found = model.steps(operator, step)
         if found is None:
             missing[operator.key] = f"the model has neither {operator.kind} nor default"
         else:
-            costs[operator] = whole_steps(found, step)
+            costs[operator] = found
     return Prices(costs, whole_steps(model.base, step), missing)
 
 
@@ -87,3 +100,18 @@ def _by_table(table: CostTable, operators: Iterable[Operator], interpolate: bool
             costs[operator], keys = found
             made.append(Interpolated(operator.key, keys))
     return Prices(costs, table.base, missing, tuple(made))
+
+
+def option_costs(
+    table: CostTable, options: Iterable[tuple[str, str]]
+) -> tuple[dict[tuple[str, str], int], list[str]]:
+    """What options of slots cost, in steps, by the rows ``slot:option``; the keys that are missing."""
+    costs: dict[tuple[str, str], int] = {}
+    missing = []
+    for slot, option in options:
+        row = table.rows.get(f"{slot}:{option}")
+        if row is None:
+            missing.append(f"{slot}:{option}")
+        else:
+            costs[slot, option] = row.cost
+    return costs, missing

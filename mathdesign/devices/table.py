@@ -29,7 +29,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Context, Decimal, DecimalException
 from fractions import Fraction
 from pathlib import Path
@@ -37,7 +37,7 @@ from typing import Any
 
 from mathdesign.devices.header import FIELDS, STEP, STEP_UNIT, UNITS, Header, read_field
 from mathdesign.devices.operators import FORM, OperatorError, is_key, parse_key
-from mathdesign.files import write_atomic
+from mathdesign.files import digest_of, write_atomic
 from mathdesign.spec.faults import Fault, SpecError, near_miss
 
 BASE = "base"
@@ -52,7 +52,7 @@ LARGEST_COST = 2**56
 
 _TITLE = re.compile(r"mathdesign (latency|energy) table ([0-9]{1,9})")
 _FIELD = re.compile(r"([a-z_]{1,40}):\s*(.*)")
-_OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[^\s:,]{1,100}")
+_OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[^\s:,](?:[^\r\n:,]{0,98}[^\s:,])?")
 _DECIMAL = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?")
 _PLAIN = re.compile(r"([0-9]{1,7})(?:\.([0-9]{0,30}))?")
 _EXACT = Context(prec=100)
@@ -79,6 +79,8 @@ class CostTable:
     """Rows whose cost was no whole number of steps."""
     most_rounded: Fraction = Fraction(0)
     """The greatest share that rounding added to one of them."""
+    sha256: str = ""
+    """Of the file."""
 
     def __repr__(self) -> str:
         return f"<CostTable {self.path}: {len(self.rows):,} rows; {self.header.about()}>"
@@ -125,7 +127,7 @@ def table_of(data: bytes | str, name: str) -> CostTable:
     found = reader.read(text)
     if reader.faults:
         raise SpecError(reader.faults)
-    return found
+    return replace(found, sha256=digest_of(data))
 
 
 class _TooMany(Exception):

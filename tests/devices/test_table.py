@@ -109,7 +109,9 @@ def test_options_of_slots_are_keys():
         table("layer3:k5_e6,0.81,,\nconv 1:none,1,,\n").replace("conv 1", "conv1"), "t"
     )
     assert set(found.rows) == {"layer3:k5_e6", "conv1:none"}
-    assert "the key 'a:b c'" in faults(table("a:b c,1,,\n"))[0]
+    assert set(table_of(table("a:3 by 3,1,,\n"), "t").rows) == {"a:3 by 3"}
+    for wrong in ("a:b ", "a: b", "a:b:c", ":b", "a:", "a b:c"):
+        assert f"the key {wrong!r}" in faults(table(f"{wrong},1,,\n"))[0]
 
 
 def test_written_tables_are_read_back(tmp_path):
