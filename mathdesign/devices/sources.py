@@ -41,7 +41,7 @@ class Device:
 
     @property
     def quantity(self) -> Quantity:
-        """latency or energy."""
+        """Latency or energy."""
         return self.source.header.quantity
 
     @property

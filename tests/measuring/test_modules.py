@@ -1,8 +1,7 @@
 """One operator as a module: it computes what its key says, counted by torch."""
 
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
