@@ -13,6 +13,7 @@ import numpy as np
 from mathdesign.certificate import BudgetUse, finite_numbers
 from mathdesign.devices.report import DEVICES, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
+from mathdesign.devices.operators import Operator
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
@@ -39,6 +40,7 @@ from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
+from mathdesign.spaces.blocks.executed import executed
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
@@ -244,6 +246,20 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         counts = blocks.counts
         refuse_heavy(counts["params"], counts["macs"], len(blocks.blocks))
         return export.build(blocks)
+
+    def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
+        """Those of its blocks (:mod:`mathdesign.spaces.blocks.executed`)."""
+        if network.network is None:
+            return super().operators(network, length)
+        return executed(network.network.operators)
+
+    def option_operators(self, posed: PosedList) -> dict[str, tuple[tuple[Operator, ...], ...]]:
+        """Those of the blocks of each option."""
+        layers = posed.spec.layers()
+        if layers is None:
+            return {}
+        found = layers.option_operators()
+        return {key: tuple(map(executed, alternatives)) for key, alternatives in found.items()}
 
     def source(self, network: OptionList, objective: float) -> str:
         """See :mod:`mathdesign.export.blocks`."""
