@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.certificate import BudgetUse
 from mathdesign.export import convnet as export
+from mathdesign.kinds.several import Several
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
@@ -15,6 +16,7 @@ from mathdesign.spaces.convnet import by_hand, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
+from mathdesign.spaces.convnet.members import labels, members
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
@@ -45,7 +47,7 @@ VOLUME = "volume"
 """Reported where it is part of the objective."""
 
 
-class Convnet(Kind[Spec, PosedChain, Network]):
+class OneChain(Kind[Spec, PosedChain, Network]):
     """Chains of stages: bottlenecks, inverted residuals, basic blocks, ConvNeXt blocks, ..."""
 
     name = "convnet"
@@ -61,8 +63,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
-        """See :mod:`mathdesign.spaces.convnet.faults`."""
-        return cross_faults(spec)
+        """See :mod:`mathdesign.spaces.convnet.faults`; of each member, and each fault once."""
+        yield from dict.fromkeys(fault for _, own in members(spec) for fault in cross_faults(own))
 
     def described(self) -> list[dict[str, Any]]:
         """Blocks and decisions of each family, and its preset."""
@@ -221,6 +223,18 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""
         return ReadsImages(network.input_channels, network.input_size, network.classes)
+
+
+class Convnet(Several[Spec, PosedChain, Network], OneChain):
+    """Chains, and choices among them that change every cost (:mod:`mathdesign.spaces.convnet.members`)."""
+
+    def members(self, spec: Spec) -> Sequence[tuple[Mapping[str, int], Spec]]:
+        """One a size of the input."""
+        return members(spec)
+
+    def labels(self, network: Network) -> Mapping[str, int]:
+        """The size of its input."""
+        return labels(network)
 
 
 def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:

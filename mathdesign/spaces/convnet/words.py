@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -74,14 +75,31 @@ def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) 
     return cast("type[Model]", model)
 
 
+#: Pixels a side of the largest input.
+LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+
+def _in_pixels(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if sizes[-1] > LARGEST_SIZE:
+        raise ValueError(f"less than or equal to {LARGEST_SIZE}")
+    return sizes
 
 
 class InputSpec(Block):
     """One image, as the network sees it."""
 
     channels: int = Field(3, ge=1, le=4096, strict=True, description="Channels.")
-    size: int = Field(224, ge=1, le=8192, strict=True, description="Height and width, pixels.")
+    sizes: Annotated[Choices, AfterValidator(_in_pixels)] = Field(
+        (224,), alias="size",
+        description="Height and width, pixels; several: the resolution is a choice.",
+    )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """The size of a space that has one. Raises ``ValueError`` where it is a choice of several."""
+        (size,) = self.sizes
+        return size
 
 
 class StemSpec(Block):
