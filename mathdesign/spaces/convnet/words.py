@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -80,17 +79,21 @@ LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
 
-def _in_pixels(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    if sizes[-1] > LARGEST_SIZE:
+def _in_pixels(value: Any) -> tuple[int, ...]:
+    """One size or a choice of several; of one that is too large or small the limit is told alone."""
+    found = values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    if found[-1] > LARGEST_SIZE:
         raise ValueError(f"less than or equal to {LARGEST_SIZE}")
-    return sizes
+    if found[0] < 1:
+        raise ValueError("greater than or equal to 1")
+    return found
 
 
 class InputSpec(Block):
     """One image, as the network sees it."""
 
     channels: int = Field(3, ge=1, le=4096, strict=True, description="Channels.")
-    sizes: Annotated[Choices, AfterValidator(_in_pixels)] = Field(
+    sizes: Annotated[Choices, BeforeValidator(_in_pixels)] = Field(
         (224,), alias="size",
         description="Height and width, pixels; several: the resolution is a choice.",
     )  # fmt: skip
