@@ -6,13 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mathdesign.certificate import Certificate
+from mathdesign.certificate import NOBODY, Certificate
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import Program
 from mathdesign.result import Design
 from mathdesign.solvers import Choice, choose
-from mathdesign.solvers.base import Clock, Progress, Solution, SolveOptions, Status
+from mathdesign.solvers.base import (
+    Clock,
+    Progress,
+    Solution,
+    SolveOptions,
+    Status,
+    Termination,
+)
+from mathdesign.spaces.kind import NamedNetwork
 from mathdesign.spec.blocks import SolveSpec, Specification
 
 #: What was at work where a limit came before any backend.
@@ -117,6 +125,34 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     network = kind.network(posed, solution.point)
     found = kind.recheck(posed, network, solution)
     certificate = Certificate.of(spec, solution, found.objective)
+    return Design.of(network, found, certificate, spec.to_dict())
+
+
+def given(spec: Specification, network: NamedNetwork | None = None) -> Design:
+    """A network that nobody sought, counted and checked as answers are; its certificate says so.
+
+    ``network`` has the name of the specification; ``None``: the space has one point, which is it.
+    Raises ``ValueError`` where the network is no point of the space, or the space has several,
+    ``RecheckError`` where a budget is not kept, ``SpecError`` where nothing can be posed.
+    """
+    kind = kind_of_spec(spec)
+    posed = kind.pose(spec)
+    program: Program = posed.program
+    if network is None:
+        if program.size != 1:
+            raise ValueError(
+                f"{spec.name}: found {program.census()}, accepted: one, or its network"
+            )
+        only = tuple(v for (v,) in program.decisions.values())
+        network = kind.network(posed, only)
+    point = kind.starting_point(posed, network)
+    # A point of as many numbers may be another network.
+    if point is None or kind.words_of(kind.network(posed, point)) != kind.words_of(network):
+        raise ValueError(f"{spec.name}: not a network of its space")
+    value = program.value(point)
+    solution = Solution(NOBODY, Status.FEASIBLE, Termination.COMPLETED, point, value)
+    found = kind.recheck(posed, network, solution)
+    certificate = Certificate.of_given(spec, found.objective)
     return Design.of(network, found, certificate, spec.to_dict())
 
 

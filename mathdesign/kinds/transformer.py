@@ -111,6 +111,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """The stacks with their layers in order."""
         return posed.network(point)
 
+    def starting_point(self, posed: PosedTransformer, network: Any) -> tuple[int, ...] | None:
+        """The same layers in the same order, where the space has them."""
+        return posed.point(network) if type(network) is Transformer else None
+
     def lifted(self, posed: PosedTransformer) -> Lifted:
         """Budgets on peaks shape the options: they are lifted, with the least that is needed.
 
@@ -213,6 +217,22 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.export.transformer.module`; what is too large is counted, not built."""
         refuse_heavy(network.params(), network.macs(), network.depth)
         return module.build(network)
+
+    def outline(self, network: Transformer) -> Any:
+        """Also of what is too large to be built."""
+        import torch
+
+        with torch.device("meta"):
+            return module.build(network)
+
+    def example(self, network: Transformer) -> tuple[Any, ...]:
+        """An encoder reads as text does, a pair two sequences."""
+        import torch
+
+        if network.image is not None:
+            return super().example(network)
+        tokens = torch.zeros(1, network.context, dtype=torch.long, device="meta")
+        return (tokens,) * (2 if network.kind == "encoder_decoder" else 1)
 
     def source(self, network: Transformer, objective: float) -> str:
         """See :mod:`mathdesign.export.transformer.module`."""
