@@ -158,6 +158,10 @@ def design(
     time_limit: Annotated[
         str | None, typer.Option("--time-limit", help="Instead of `solve.time_limit`, e.g. 30s.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="A design.yaml, or zoo:NAME, that the search begins with."),
+    ] = None,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Train briefly if the file has `validate:`.")
     ] = True,
@@ -183,7 +187,7 @@ def design(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
         backend=backend, time_limit=time_limit,
     )  # fmt: skip
-    _end(session, lambda: designing.design(session, request, out, train))
+    _end(session, lambda: designing.design(session, request, out, train, start))
 
 
 @app.command()
@@ -695,9 +699,7 @@ def zoo_list(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
 
 
 @zoo.command("show")
-def zoo_show(
-    name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False
-) -> None:
+def zoo_show(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """One network as a design is shown, and what its source says beside what we count.
 
     Example: mathdesign zoo show resnet18
@@ -709,9 +711,7 @@ def zoo_show(
 
 
 @zoo.command("export")
-def zoo_export(
-    name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False
-) -> None:
+def zoo_export(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
     """Write design.yaml and model.py of a network; nothing is proven of it, and the file says so.
 
     Wherever a design.yaml is read, zoo:NAME stands for that network.

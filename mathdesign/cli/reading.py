@@ -9,7 +9,6 @@ from mathdesign.kinds.load import STDIN
 from mathdesign.result import Design, DesignError
 from mathdesign.spec.document import LARGEST_FILE_BYTES
 
-
 #: Where designs are written unless a folder is named.
 RUNS = Path("runs")
 #: Before the name of a network of the zoo.

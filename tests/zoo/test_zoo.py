@@ -8,12 +8,11 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-import mathdesign
 from mathdesign.cli.main import app
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild
 from mathdesign.zoo.check import checks, module_check
-from mathdesign.zoo.designs import compared, design_of, request_of
+from mathdesign.zoo.designs import compared, design_of
 from mathdesign.zoo.member import Figure
 from mathdesign.zoo.members import NoMember, member, members
 
@@ -111,21 +110,6 @@ def test_names():
         member("resnet_18")
 
 
-def test_a_design_starts_from_a_member_where_the_space_has_it():
-    """The warm start is the member itself, so that no answer is worse than it."""
-    from mathdesign.api import Hooks as Caller
-
-    found = design_of(member("resnet18"))
-    words = request_of(member("resnet18")).to_dict()
-    words["space"]["stages"][2]["depth"] = "2..3"
-    words["budgets"] = {"macs": "2G"}
-    spec = mathdesign.load(words)
-    posed = found.kind.pose(spec)
-    assert found.kind.starting_point(posed, found.network) is not None
-    answer = mathdesign.design(spec, Caller(near=found.network))
-    assert answer.certificate.objective >= found.certificate.objective
-
-
 def invoke(*words):
     return CliRunner().invoke(app, list(words))
 
@@ -147,6 +131,38 @@ def test_list_show_export_and_compare(tmp_path):
                   ("compare", "zoo:resnt18", "zoo:resnet18")):  # fmt: skip
         refused = invoke(*words)
         assert refused.exit_code == 2 and "no such network" in refused.output, refused.output
+
+
+NEAR = """
+space:
+  family: basic
+  stem: {family: pooled_conv, width: 64, kernel_size: 7, stride: 4}
+  stages:
+    - {width: 64, depth: 2, shortcut: identity, strided_shortcut: true}
+    - {width: 128, stride: 2, depth: 1..2, strided_shortcut: true}
+    - {width: 256, stride: 2, depth: 2, strided_shortcut: true}
+    - {width: 512, stride: 2, depth: 2, strided_shortcut: true}
+budgets: {params: 12M}
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "limit", "engine", "told"),
+    [("zoo:resnet18", "12M", "highs", "is where the search begins"),
+     ("zoo:resnet18", "11.6M", "highs", "breaks a rule or a budget"),
+     ("zoo:resnet34", "12M", "highs", "breaks a rule or a budget"),
+     ("zoo:resnet18", "12M", "brute", "is not used"),
+     ("zoo:vit-ti", "12M", "highs", "is no network of this space")],
+)  # fmt: skip
+def test_a_design_starts_from_a_member_where_the_space_has_it(tmp_path, start, limit, engine, told):
+    (tmp_path / "near.yaml").write_text(NEAR)
+    out = str(tmp_path / "out")
+    words = ("design", str(tmp_path / "near.yaml"), "--start", start, "--max", f"params={limit}")
+    done = invoke(*words, "--out", out, "--backend", engine)
+    assert done.exit_code == 0 and told in done.output, done.output
+    if told.startswith("is where"):
+        found = Design.load(tmp_path / "out/design.yaml")
+        assert found.metrics["params"] == EXACT["resnet18"][0]
 
 
 def test_check_tells_of_each(monkeypatch):
