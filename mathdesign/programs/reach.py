@@ -67,6 +67,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
             if value[i] >= unreachable:
                 continue
             symbols = options | {PREV: np.full_like(options[DEPTH], width_in)}
+            problem.add_tables(s, symbols)
             total = value[i] + sign * stage_cost(stage.costs.get(metric, ()), symbols)
             total = np.where(allowed[i, width_index], total, unreachable)
             order = np.lexsort((total, width_index))
@@ -193,8 +194,9 @@ def _advance(
 
 
 def _ruled(problem: Chain, s: int) -> set[str]:
-    """Decisions of stage ``s`` that a rule mentions or a derived symbol reads, and the width."""
+    """Decisions of stage ``s`` that a rule or a table mentions, or a derived symbol reads; the width."""
     names = {WIDTH, *(d.source for d in problem.stages[s].derived)}
+    names |= {source for table in problem.stages[s].tables for source in table.sources} - {PREV}
     for rule in problem.rules_within(s):
         names |= {rule.first, rule.second}
     return names
