@@ -566,7 +566,7 @@ def validate(
         typer.Option(
             "--against",
             help="Rivals: random:N, params, macs, volume, ...; uniform, published or names of "
-            "networks; decoders: gpt2, llama; vit: vit. Commas between.",
+            "networks; decoders: gpt2, llama; vit: vit; zoo:NAME. Commas between.",
         ),
     ] = None,
     seeds: Annotated[

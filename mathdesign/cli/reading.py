@@ -12,7 +12,7 @@ from mathdesign.spec.document import LARGEST_FILE_BYTES
 #: Where designs are written unless a folder is named.
 RUNS = Path("runs")
 #: Before the name of a network of the zoo.
-ZOO = "zoo:"
+ZOO = "zoo:"  # as mathdesign.zoo.members.PREFIX, which a design file need not import
 
 
 class Unreadable(Exception):

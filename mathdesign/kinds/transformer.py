@@ -16,6 +16,7 @@ from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import (
+    CannotBuild,
     Cells,
     Check,
     Kind,
@@ -162,6 +163,13 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
     def ladders(self, network: Transformer) -> dict[str, Ladder[Transformer]]:
         """See :mod:`mathdesign.spaces.transformer.by_hand`."""
         return by_hand.ladders(network)
+
+    def reading(self, network: Transformer, ours: Transformer) -> Transformer:
+        """Another vocabulary, context, image or number of classes; not another kind of network."""
+        if network.kind != ours.kind:
+            raise CannotBuild(f"it is a {network.kind}, the design a {ours.kind}")
+        frame = ("vocabulary", "context", "image", "classes")
+        return replace(network, **{name: getattr(ours, name) for name in frame})
 
     def counts(self, spec: TransformerSpec, network: Transformer) -> dict[str, int]:
         """From the network's plain words."""

@@ -276,6 +276,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """Known networks that people scale to a budget by hand, by name, on a design's own task."""
         return {}
 
+    def reading(self, network: N, ours: N) -> N:
+        """A published network that reads what ``ours`` reads and tells apart as many classes.
+
+        Raises :class:`CannotBuild` where it cannot.
+        """
+        if (self.images(network), self.text(network)) != (self.images(ours), self.text(ours)):
+            raise CannotBuild("it does not read what the design reads")
+        return network
+
     # ---- independent checks ----------------------------------------------------------------------
 
     @abc.abstractmethod

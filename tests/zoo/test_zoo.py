@@ -182,3 +182,49 @@ def test_what_cannot_be_built_is_told(monkeypatch):
     design = design_of(member("resnet18"))
     monkeypatch.setattr(type(design.kind), "outline", refuse)
     assert module_check(design) == type(module_check(design))("built module", False, "no module")
+
+
+SMALL = """
+space:
+  family: basic
+  input: {channels: 1, size: 32}
+  classes: 10
+  stem: {width: 64}
+  stages: [{width: 64..128/64, depth: 1..2}]
+"""
+
+
+def test_a_member_is_a_rival_on_the_designs_own_task():
+    """Within the budgets as published; else skipped with what it exceeds, as other kinds are."""
+    import mathdesign
+    from mathdesign.api import given
+    from mathdesign.evidence.baselines import BaselineError, refuse_unknown, rivals_of
+
+    one = SMALL.replace("64..128/64", "64").replace("1..2", "1")
+    design = given(mathdesign.loads(one + "budgets: {params: 11.2M}\n"))
+    asked = ("zoo:resnet18", "zoo:resnet34", "zoo:vit-ti")
+    rivals = rivals_of(design, asked)
+    ours, theirs = rivals.candidates
+    assert (theirs.name, theirs.note) == (
+        "resnet18",
+        "resnet18 as published (arXiv 1512.03385, table 1)",
+    )
+    assert design.kind.images(theirs.network) == design.kind.images(ours.network)
+    # ImageNet's 11,689,512 without two channels of the stem's 7x7 and 990 classes of 513 weights.
+    params = design.kind.counts(design.specification(), theirs.network)["params"]
+    assert params == 11_689_512 - 2 * 49 * 64 - 990 * 513
+    too_large, other = rivals.skipped
+    assert "as published (arXiv 1512.03385, table 1) exceeds params" in too_large.reason
+    assert "of transformers, the design of convnet" in other.reason
+    with pytest.raises(BaselineError, match="did you mean resnet18"):
+        refuse_unknown(design, ["zoo:resnet8"])
+
+
+def test_a_published_decoder_reads_the_designs_text():
+    published, tiny = design_of(member("smollm-135m")), design_of(member("gpt3-125m"))
+    kind = published.kind
+    as_ours = kind.reading(published.network, tiny.network)
+    assert kind.text(as_ours) == kind.text(tiny.network)
+    assert as_ours.stacks == published.network.stacks
+    with pytest.raises(CannotBuild, match="is a vit"):
+        kind.reading(design_of(member("vit-ti")).network, tiny.network)
