@@ -6,12 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import (
+    DEVICES,
+    device_figures,
+    device_rows,
+    figures_of,
+)
+from mathdesign.devices.sources import FINE, read_devices
 from mathdesign.export import convnet as export
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.convnet import by_hand, parts, rows
+from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
@@ -33,6 +41,7 @@ from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
+from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import RecheckError
 
 STAGE_HEADER = (
@@ -53,7 +62,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     spec = Spec
     program = DesignProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, VOLUME, "budgets", "certificate", "request",
+        "format", "network", "metrics", *FIGURES, VOLUME, DEVICES, "budgets", "certificate",
+        "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
@@ -144,7 +154,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def counts(self, spec: Spec, network: Network) -> dict[str, int]:
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
-        return recheck.count(network, spec.counting)
+        devices = read_devices(spec.devices, FINE)
+        own = device_costs(devices, operators.operators(network))
+        return recheck.count(network, spec.counting) | own
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
@@ -175,7 +187,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Entropy, depth penalty and effectiveness; the log-volume where it is maximised."""
         names = (*FIGURES, VOLUME) if VOLUME in data else FIGURES
-        return {name: float(data[name]) for name in names}
+        return {name: float(data[name]) for name in names} | figures_of(data)
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
@@ -186,6 +198,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def source(self, network: Network, objective: float) -> str:
         """See :mod:`mathdesign.export.convnet`."""
         return export.source(network, objective=objective)
+
+    def operators(self, network: Network, length: int | None = None) -> tuple[Operator, ...]:
+        """See :mod:`mathdesign.spaces.convnet.operators`."""
+        return operators.operators(network)
 
     def table(self, network: Network) -> TextTable:
         """One row a stage: widths in channels, depth in blocks, resolution in pixels."""
@@ -216,6 +232,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
+            *device_rows(figures),
         ]
 
     def counts_as_built(self, request: Mapping[str, Any]) -> bool:
@@ -241,6 +258,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
+        devices=posed.devices,
         objective=objective,
     )
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
@@ -249,4 +267,6 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
     if posed.volume is not None:
         figures[VOLUME] = found.volume
+    if posed.devices:
+        figures[DEVICES] = device_figures(posed.devices, operators.operators(network))
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

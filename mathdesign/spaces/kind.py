@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
@@ -112,6 +113,10 @@ def refuse_heavy(params: int, macs: int, layers: int) -> None:
 
 class CannotBuild(ValueError):
     """No module can be built of this network; the message says why."""
+
+
+class NoOperators(ValueError):
+    """A network that no runtime executes as it is; the message says why."""
 
 
 S = TypeVar("S", bound=Specification)
@@ -347,6 +352,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def more_files(self, network: N) -> Mapping[str, str]:
         """Files beside ``design.yaml`` and ``model.py``."""
         return {}
+
+    # ---- devices ---------------------------------------------------------------------------------
+
+    def operators(self, network: N, length: int | None = None) -> tuple[Operator, ...]:
+        """What a runtime executes for one input, in order; ``length``: tokens of a sequence.
+
+        Raises :class:`NoOperators` where a network is no module.
+        """
+        raise NoOperators(f"designs of {', '.join(self.families)} have no operators")
 
     # ---- presentation ----------------------------------------------------------------------------
 

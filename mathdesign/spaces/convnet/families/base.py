@@ -298,6 +298,10 @@ class Family(abc.ABC):
         """Why no such stage can be built, beyond :attr:`ties` (nothing unless overridden)."""
         yield from ()
 
+    def adds_input(self, c_in: int, c_out: int, stride: int) -> bool:
+        """Whether a block adds what it reads, projected or as it is, to what it gives."""
+        return self.projects or ("body" in self.roles and stride == 1 and c_in == c_out)
+
     @property
     def declared(self) -> dict[str, Word | Option]:
         """The keys of a stage that are the family's own."""
