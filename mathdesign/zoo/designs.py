@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathdesign.api import given
-from mathdesign.kinds import AnyKind, kind_of
+from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.load import load
 from mathdesign.result import Design
 from mathdesign.spaces.kind import NamedNetwork
@@ -38,7 +38,7 @@ def design_of(member: Member) -> Design:
 
     Raises as :func:`mathdesign.api.given`: the facts of the zoo are wrong then.
     """
-    return given(request_of(member), network_of(member))
+    return _given(member)
 
 
 def request_of(member: Member, under: Mapping[str, Any] | None = None) -> Specification:
@@ -46,17 +46,16 @@ def request_of(member: Member, under: Mapping[str, Any] | None = None) -> Specif
     return load({"name": member.name, **member.request, **(under or {})})
 
 
-def network_of(member: Member) -> NamedNetwork | None:
-    """Its network where its request leaves choices."""
-    if not isinstance(member.network, Mapping):
-        return member.network
-    found: NamedNetwork = kind(member).network_from(member.network)
-    return found
-
-
-def kind(member: Member) -> AnyKind:
-    """The kind of its space."""
-    return kind_of(member.request)
+def _given(member: Member, under: Mapping[str, Any] | None = None) -> Design:
+    """The member under a request that counts otherwise; its choices stay."""
+    spec, network = request_of(member, under), member.network
+    if isinstance(network, Mapping):
+        kind = kind_of_spec(spec)
+        found: NamedNetwork = kind.network_from(
+            {"name": member.name, **network, "request": spec.to_dict()}
+        )
+        return given(spec, found)
+    return given(spec, network)
 
 
 def reads(design: Design) -> str:
@@ -72,6 +71,6 @@ def compared(member: Member, design: Design) -> Iterator[Compared]:
     for figure in member.figures:
         counts: Mapping[str, Any] = {**design.figures, **design.metrics}
         if figure.under:
-            other = given(request_of(member, figure.under), network_of(member))
+            other = _given(member, figure.under)
             counts = {**other.figures, **other.metrics}
         yield Compared(figure, counts[figure.metric])

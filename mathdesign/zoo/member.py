@@ -54,7 +54,7 @@ class Member:
     request: Mapping[str, Any]
     """A specification, its name left out."""
     network: NamedNetwork | Mapping[str, Any] | None = None
-    """The network, or the keys of a design file that describe it; ``None``: there is but one."""
+    """The network, or the keys of a design file that say what it chooses; ``None``: there is but one."""
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
     """What is to be known of it: what we build otherwise, rows that contradict themselves."""
