@@ -146,6 +146,14 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.by_hand`."""
         return by_hand.ladders(network)
 
+    def reading(self, network: Network, ours: Network) -> Network:
+        """Any image will do: resolutions follow, widths stay."""
+        words, wanted = network.to_dict(), ours.to_dict()
+        *body, last = words["stages"]
+        return Network.from_dict(
+            {**words, "input": wanted["input"], "stages": [*body, {**last, "width": ours.classes}]}
+        )
+
     def counts(self, spec: Spec, network: Network) -> dict[str, int]:
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
         devices = read_devices(spec.devices, FINE)
