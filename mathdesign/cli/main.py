@@ -159,6 +159,10 @@ def design(
     time_limit: Annotated[
         str | None, typer.Option("--time-limit", help="Instead of `solve.time_limit`, e.g. 30s.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="A design.yaml, or zoo:NAME, that the search begins with."),
+    ] = None,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Train briefly if the file has `validate:`.")
     ] = True,
@@ -184,7 +188,7 @@ def design(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
         backend=backend, time_limit=time_limit,
     )  # fmt: skip
-    _end(session, lambda: designing.design(session, request, out, train))
+    _end(session, lambda: designing.design(session, request, out, train, start))
 
 
 @app.command()
@@ -711,7 +715,7 @@ def validate(
         typer.Option(
             "--against",
             help="Rivals: random:N, params, macs, volume, ...; uniform, published or names of "
-            "networks; decoders: gpt2, llama; vit: vit. Commas between.",
+            "networks; decoders: gpt2, llama; vit: vit; zoo:NAME. Commas between.",
         ),
     ] = None,
     seeds: Annotated[
@@ -821,6 +825,70 @@ def bench_solvers(
         session,
         lambda: command.bench_solvers(session, problems, backends, limits, seeds, evaluations, out),
     )
+
+
+zoo = Commands(
+    help="Published networks as points of spaces: starts, baselines, references.",
+    no_args_is_help=True,
+)
+app.add_typer(zoo, name="zoo")
+MemberName = Annotated[str, typer.Argument(help="As `zoo list` names it.")]
+
+
+@zoo.command("list")
+def zoo_list(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Every network: family, params, multiply-adds, what it reads, its paper.
+
+    Example: mathdesign zoo list --json
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.listing(session, out))
+
+
+@zoo.command("show")
+def zoo_show(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """One network as a design is shown, and what its source says beside what we count.
+
+    Example: mathdesign zoo show resnet18
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.show(session, name, out))
+
+
+@zoo.command("export")
+def zoo_export(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Write design.yaml and model.py of a network; nothing is proven of it, and the file says so.
+
+    Wherever a design.yaml is read, zoo:NAME stands for that network.
+
+    Example: mathdesign zoo export resnet18 --out runs/resnet18
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.export(session, name, out))
+
+
+@zoo.command("check")
+def zoo_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Networks; none: all.", show_default=False)
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold networks to the figures of their sources and to their modules, counted by other code.
+
+    Example: mathdesign zoo check resnet18 vit-b
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.check(session, tuple(names or ())))
 
 
 def main() -> None:

@@ -33,10 +33,11 @@ ACTIVATIONS: Mapping[str, str] = {
 class Settings(Mapping[str, Value]):
     """The settings of a block: an immutable, hashable mapping in the order of its kind."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_hash", "_values")
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         self._values = dict(values)
+        self._hash = hash(frozenset(self._values.items()))  # asked for each shape that enters
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
@@ -48,7 +49,10 @@ class Settings(Mapping[str, Value]):
         return len(self._values)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._values.items()))
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._values == other._values
 
     def __repr__(self) -> str:
         return f"Settings({self._values!r})"

@@ -8,7 +8,7 @@ tensor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -95,6 +95,8 @@ class Operator:
 
 
 Operators = tuple[Operator, ...]
+Cost = Callable[[Operators], int]
+"""What a list of operators costs: a sum over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,25 @@ class _Window:
 def macs(operators: Sequence[Operator]) -> int:
     """Multiply-adds of one input."""
     return sum(operator.macs for operator in operators)
+
+
+def macs_with(norm: int = 0, pools: bool = False) -> Cost:
+    """Multiply-adds as published tables count them.
+
+    ``norm``: operations for each value of a norm. ``pools``: one for each value of a window and one
+    for each mean.
+    """
+
+    def count(operators: Operators) -> int:
+        total = macs(operators)
+        for operator in operators:
+            if operator.op == "norm":
+                total += norm * operator.made.values
+            elif operator.op == "mean" and pools:
+                total += operator.given.values + operator.c_out
+        return total
+
+    return count
 
 
 def params(operators: Sequence[Operator]) -> int:

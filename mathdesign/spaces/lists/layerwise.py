@@ -23,8 +23,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import PairTable, Slot, TableSum
+from mathdesign.programs.slot_space import Columns, TableSpace
+from mathdesign.programs.slots import Feature, PairTable, Slot, TableSum
 from mathdesign.spaces.blocks.base import Block, Setting, Value
 from mathdesign.spaces.blocks.network import BlockNetwork, after, traced
 from mathdesign.spaces.blocks.operators import Operators, Shape, ShapeError, macs, params
@@ -62,15 +62,22 @@ class LayerSlot:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What runs where slot ``slot`` takes option ``option`` after ``previous`` of the slot before.
+    """Blocks that run where slot ``slot`` takes option ``option``, on what enters them.
 
-    ``slot`` ``None``: what runs whatever is chosen. ``previous`` ``None``: whatever that slot takes.
+    ``slot`` ``None``: whatever is chosen. ``previous``: after which options of the slot before;
+    ``None``: after any.
     """
 
     slot: int | None
-    option: int | None
-    previous: int | None
-    operators: Operators
+    option: int
+    previous: tuple[int, ...] | None
+    blocks: Blocks
+    given: Shape
+
+    @property
+    def operators(self) -> Operators:
+        """What runs."""
+        return traced(self.blocks, self.given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +95,9 @@ class LayerSpace:
     rules: tuple[PairTable, ...] = ()
     counted: tuple[str, ...] = ()
     """Options whose number in a design means something: features of a predictor."""
+    columns: Mapping[str, Columns] = field(default_factory=dict)
+    """How tables write the slots, where they have several columns a slot."""
+    described: tuple[Feature, ...] = ()
     counts: Mapping[str, Callable[[Operators], int]] = field(default_factory=lambda: dict(COUNTS))
 
     def __post_init__(self) -> None:
@@ -101,26 +111,34 @@ class LayerSpace:
 
     def table_space(self) -> TableSpace:
         """The same as slots with costs."""
+        return self._tables
+
+    @cached_property
+    def _tables(self) -> TableSpace:
         slots = tuple(Slot(slot.name, tuple(slot.options)) for slot in self.slots)
         metrics = {name: self.sums(count) for name, count in self.counts.items()}
-        return TableSpace(self.name, slots, metrics, self.counted, self.rules)
+        return TableSpace(
+            self.name, slots, metrics, self.counted, self.rules, columns=self.columns,
+            described=self.described,
+        )  # fmt: skip
 
     def sums(self, cost: Callable[[Operators], int]) -> TableSum:
         """A cost of lists of operators that adds up, as tables over slots and their neighbours."""
         sizes = [len(slot.options) for slot in self.slots]
         unary = tuple(np.zeros(n, dtype=np.int64) for n in sizes)
         pairs: dict[int, npt.NDArray[np.int64]] = {}
-        constant = 0
+        constant, known = 0, _Known(cost)
         for piece in self.pieces:
-            value = cost(piece.operators)
-            if piece.slot is None or piece.option is None:
+            value = known.of(piece.blocks, piece.given)
+            at = piece.slot
+            if at is None:
                 constant += value
             elif piece.previous is None:
-                unary[piece.slot][piece.option] += value
+                unary[at][piece.option] += value
             else:
-                at = piece.slot
-                table = pairs.setdefault(at, np.zeros((sizes[at - 1], sizes[at]), dtype=np.int64))
-                table[piece.previous, piece.option] += value
+                if at not in pairs:
+                    pairs[at] = np.zeros((sizes[at - 1], sizes[at]), dtype=np.int64)
+                pairs[at][list(piece.previous), piece.option] += value
         tables = tuple(PairTable(i - 1, i, table) for i, table in pairs.items())
         return TableSum(constant, unary, tables)
 
@@ -147,16 +165,21 @@ class LayerSpace:
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """The operators of everything that can be chosen; those of a network are a sum of them."""
+        """All that can be chosen; the operators of a network are those of its pieces."""
         entering = self._entering
-        found = [Piece(None, None, None, traced(self.stem, self.given))]
+        found = [Piece(None, 0, None, self.stem, self.given)]
         for i, (slot, shapes) in enumerate(zip(self.slots, entering)):
-            for k, blocks in enumerate(slot.options.values()):
-                found += [Piece(i, k, before, traced(blocks, s)) for before, s in _told(shapes)]
+            for previous, shape in _told(shapes):
+                found += [
+                    Piece(i, k, previous, blocks, shape)
+                    for k, blocks in enumerate(slot.options.values())
+                ]
         last = len(self.slots) - 1
-        for before, shape in _told(entering[-1]):
-            slot_of = None if before is None else last
-            found.append(Piece(slot_of, before, None, traced(self.tail, shape)))
+        for previous, shape in _told(entering[-1]):
+            if previous is None:
+                found.append(Piece(None, 0, None, self.tail, shape))
+            else:  # what the last slot takes decides what the tail costs
+                found += [Piece(last, k, None, self.tail, shape) for k in previous]
         return tuple(found)
 
     @cached_property
@@ -204,11 +227,33 @@ def _leaving(blocks: Blocks, shape: Shape) -> Shape:
     return shape
 
 
-def _told(shapes: Sequence[Shape]) -> list[tuple[int | None, Shape]]:
-    """Options of the slot before with the shape that they leave; one for all if that is one."""
+def _told(shapes: Sequence[Shape]) -> list[tuple[tuple[int, ...] | None, Shape]]:
+    """Each shape with the options of the slot before that leave it; ``None``: all do."""
     if len(set(shapes)) == 1:
         return [(None, shapes[0])]
-    return list(enumerate(shapes))
+    return [
+        (tuple(k for k, other in enumerate(shapes) if other == shape), shape)
+        for shape in dict.fromkeys(shapes)
+    ]
+
+
+class _Known:
+    """A cost of blocks, each counted once on what it is given."""
+
+    def __init__(self, cost: Callable[[Operators], int]) -> None:
+        self._cost = cost
+        self._known: dict[tuple[Block, Shape], tuple[int, Shape]] = {}
+
+    def of(self, blocks: Blocks, given: Shape) -> int:
+        """Of blocks in a row."""
+        total = 0
+        for block in blocks:
+            if (block, given) not in self._known:
+                cost = self._cost(traced((block,), given))
+                self._known[block, given] = cost, after(block, given)
+            cost, given = self._known[block, given]
+            total += cost
+        return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,16 @@ class ListSpaceSpec(Block):
     """What may be chosen."""
 
     family: Literal[
-        "nasbench101", "nasbench201", "nats_size", "proxyless", "fbnet", "slots", "layers"
+        "nasbench101",
+        "nasbench201",
+        "nats_size",
+        "proxyless",
+        "proxylessnas",
+        "fbnet",
+        "mnasnet",
+        "accel_nasbench",
+        "slots",
+        "layers",
     ]
     input: InputSpec | None = Field(None, description="Of a layer-wise space; else as published.")
     classes: int | None = Field(None, ge=1, le=2**20, strict=True)

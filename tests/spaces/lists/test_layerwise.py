@@ -7,6 +7,7 @@ import pytest
 
 import mathdesign
 from mathdesign.export.blocks import build
+from mathdesign.programs.slot_space import TableError
 from mathdesign.result import Design
 from mathdesign.spaces.blocks.operators import Shape, macs
 from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
@@ -14,7 +15,10 @@ from mathdesign.spaces.kind import CannotBuild
 from mathdesign.spaces.lists.layerwise import LayerSlot, LayerSpace, SpaceError
 from mathdesign.spaces.lists.named import PRESETS
 from mathdesign.spec.faults import SpecError
+from mathdesign.surrogate.features import features_of
+from mathdesign.surrogate.reading import with_slots
 from mathdesign.validators.lists.module import check_blocks
+from tests.places import SHARED
 
 OWN = """
 space:
@@ -187,7 +191,8 @@ def test_a_random_design_of_each_space_builds_and_counts_as_its_tables(name):
     point = [draw.randrange(len(slot.options)) for slot in space.slots]
     network = layers.network(name, space.words(point))
     costs = space.costs(point)
-    assert network.counts == costs and macs(network.operators) == costs["macs"]
+    assert network.counts == {metric: costs[metric] for metric in network.counts}
+    assert macs(network.operators) == costs["macs"]
     check_blocks(network, build(network), costs)
 
 
@@ -235,3 +240,77 @@ def test_measured_tables_of_fbnet_have_skips_where_no_identity_fits():
     sizes = [len(slot.options) for slot in plain.table_space().slots]
     assert sizes.count(8) == 6 and sizes.count(9) == 16
     assert everywhere.table_space().size == 9**22
+
+
+PROXYLESS = {
+    "mobile": "3k5 3k3 - - | 3k7 3k3 3k5 3k5 | 6k7 3k5 3k5 3k5 | 6k5 3k5 3k5 3k5 | 6k7 6k7 3k7 3k7 | 6k7",
+    "gpu": "3k5 - - - | 3k7 - - 3k3 | 6k7 - - 3k5 | 6k5 - 3k3 3k5 | 6k7 6k7 6k7 6k5 | 6k7",
+    "cpu": "6k3 3k3 3k3 3k3 | 6k3 3k3 3k3 3k5 | 6k3 - - 3k3 | 6k5 3k3 3k3 3k3 | 6k5 3k5 3k5 3k3 | 6k5",
+}  # fmt: skip
+PROXYLESS["mobile_1.4"] = PROXYLESS["mobile"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("mobile", (320_427_584, 4_080_512)),
+        ("gpu", (465_260_160, 7_119_848)),
+        ("cpu", (439_243_864, 4_361_648)),
+        ("mobile_1.4", (580_883_408, 6_857_568)),
+    ],
+)
+def test_published_proxylessnas(variant, expected):
+    """Weights to the unit, multiply-adds to the published 0.01 M."""
+    options = {}
+    for stage, words in enumerate(PROXYLESS[variant].split("|"), 1):
+        for cell, word in enumerate(words.split(), 1):
+            name = "zero" if word == "-" else f"mb{word[0]}_{word[1:]}"
+            options[f"stage{stage}_{cell}"] = name
+    assert counts("proxylessnas", options, variant=variant) == expected
+
+
+A1 = ("sep 3 0 1 16", "mb6 3 0 2 24", "mb3 5 1 3 40", "mb6 3 0 4 80", "mb6 3 1 2 112",
+      "mb6 5 1 3 160", "mb6 3 0 1 320")  # fmt: skip
+B1 = ("sep 3 0 1 16", "mb3 3 0 3 24", "mb3 5 0 3 40", "mb6 5 0 3 80", "mb6 3 0 2 96",
+      "mb6 5 0 4 192", "mb6 3 0 1 320")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"), [(A1, (311_579_072, 3_887_038)), (B1, (314_415_872, 4_383_312))]
+)
+def test_published_mnasnets_where_widths_are_chosen(stages, expected):
+    options = {
+        f"stage{i}": "{}_k{}_se{}_skip1_l{}_w{}".format(*words.split())
+        for i, words in enumerate(stages, 1)
+    }
+    assert counts("mnasnet", options) == expected
+
+
+def test_every_row_of_accel_nasbench_counts_as_in_its_table():
+    """Millions with four decimals: half a unit of the last one."""
+    pd = pytest.importorskip("pandas")
+    path = SHARED / "data/accel_nasbench/accel_nasbench.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs the table accel_nasbench, which is not beside the repository")
+    frame = pd.read_csv(path)
+    space = PRESETS["accel_nasbench"].table_space()
+    points = space.points(with_slots(frame, space, ()))
+    assert len(points) == 5138
+    for metric, column in (("params", "params"), ("published_macs", "macs")):
+        off = space.metrics[metric].at(points) / 1e6 - frame[column].to_numpy()
+        assert np.abs(off).max() < 5.0001e-5
+
+
+def test_tables_of_several_columns_a_slot_name_every_wrong_row():
+    pd = pytest.importorskip("pandas")
+    space = PRESETS["accel_nasbench"].table_space()
+    names = [name for slot in space.slots for name in space.columns[slot.name].names]
+    row = {name: {"e": 4, "k": 3, "l": 1, "se": 0}[name.split("_")[1]] for name in names}
+    frame = pd.DataFrame([row, {**row, "block2_k": 4}, {**row, "block3_e": 1.5}])
+    with pytest.raises(TableError) as caught:
+        with_slots(frame, space)
+    assert "row 2, block2: block2_e 4, block2_k 4" in str(caught.value)
+    assert "row 3, block3: block3_e 1.5" in str(caught.value)
+    point = space.points(with_slots(frame[:1], space))
+    found = {feature.name: feature.at(point)[0] for feature in features_of(space)}
+    assert (found["block2_e"], found["block2_k"], found["block6_l"]) == (4, 3, 1)
