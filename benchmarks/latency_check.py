@@ -29,6 +29,7 @@ from mathdesign.devices.timing import Protocol
 from mathdesign.files import write_atomic
 from mathdesign.measuring.calls import Bench, surroundings
 from mathdesign.measuring.judging import as_csv, judge
+from mathdesign.measuring.options import beside
 
 CNN = """\
 name: cnn
@@ -81,6 +82,7 @@ STUDIES = (
 #: Of the measured times of random networks, as ratios from the least to the most.
 PLACES = (0.3, 0.55, 0.8)
 SPACE, TABLE = Path("space.yaml"), Path("table.csv")
+OPTIONS = beside(TABLE)
 
 
 def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict[str, Any]:
@@ -90,16 +92,23 @@ def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict
     costs = Path(study.costs)
     measured = measuring.measure(
         session,
-        measuring.MeasureRequest(SPACE, TABLE, Path("plain.yaml"), how, seconds, 5, 64, 0, "additive"),
+        measuring.MeasureRequest(
+            SPACE, TABLE, Path("plain.yaml"), how, seconds, 5, 64, 0, "additive"
+        ),
     )
-    plain = TABLE if costs.suffix == ".csv" else Path("plain.yaml")
+    is_table = costs.suffix == ".csv"
+    plain = OPTIONS if is_table else Path("plain.yaml")
     checked = measuring.check(
         session,
-        measuring.CheckRequest(SPACE, plain, (), networks, how, False, TABLE, None, Path("check"), 1),
+        measuring.CheckRequest(
+            SPACE, plain, (), networks, how, False, TABLE, None, Path("check"), 1
+        ),
     )
     fitted = measuring.fit(
         session,
-        measuring.FitRequest(TABLE, costs, "additive", Path("check/check.csv"), 0),
+        measuring.FitRequest(
+            OPTIONS if is_table else TABLE, costs, "additive", Path("check/check.csv"), 0
+        ),
     )
     if measured or checked or fitted:
         raise SystemExit(f"{study.name}: stopped")
@@ -203,7 +212,9 @@ def main() -> None:
             f"{r['median']:.1%}, bias {r['bias']:+.1%}; operators while designs were measured "
             + ("not known" if drift is None else f"{drift:+.1%}")
         )
-    print(f"{len(errors)} designs: median error {statistics.median(errors):.1%}, worst {max(errors):.1%}")
+    print(
+        f"{len(errors)} designs: median error {statistics.median(errors):.1%}, worst {max(errors):.1%}"
+    )
 
 
 if __name__ == "__main__":

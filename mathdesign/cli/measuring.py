@@ -111,20 +111,24 @@ def space_of(path: Path) -> tuple[AnyKind, Posed[Any]]:
     from mathdesign.kinds.load import read_document, validated
 
     document = read_document(path)
-    data = document.data
-    budgets = data.get("budgets") if isinstance(data, dict) else None
-    if isinstance(budgets, dict):
-        for name in [k for k, limit in budgets.items() if _needs_costs(limit)]:
-            del budgets[name]
+    _without_devices(document.data)
     spec = validated(document, aimless=True)
     kind = kind_of_spec(spec)
     return kind, kind.pose(spec)
 
 
-def _needs_costs(limit: Any) -> bool:
-    """Whether a budget names a file of costs, which may not be there yet."""
-    limits = limit if isinstance(limit, list) else [limit]
-    return any(isinstance(one, dict) and {"table", "model"} & set(one) for one in limits)
+def _without_devices(data: Any) -> None:
+    """Leave out devices and budgets on them: their costs are what is to be measured."""
+    from mathdesign.spec.devices import MARKS
+
+    if not isinstance(data, dict):
+        return
+    devices, budgets = data.pop("devices", None), data.get("budgets")
+    named = set(devices) if isinstance(devices, dict) else set()
+    for name in list(budgets) if isinstance(budgets, dict) else ():
+        limit = budgets[name]
+        if name in named or (isinstance(limit, dict) and set(MARKS) & set(limit)):
+            del budgets[name]
 
 
 # ---- measure -------------------------------------------------------------------------------------
@@ -136,6 +140,7 @@ def measure(session: Session, request: MeasureRequest) -> int:
     from mathdesign.measuring import campaign, planning, sampling
     from mathdesign.measuring.calls import Bench, surroundings
     from mathdesign.measuring.modules import CannotMeasure
+    from mathdesign.measuring.options import beside, write_options
     from mathdesign.solvers.base import UnsupportedProblem
     from mathdesign.spaces.kind import NoOperators
     from mathdesign.spec.faults import SpecError
@@ -163,7 +168,7 @@ def measure(session: Session, request: MeasureRequest) -> int:
         with session.interruptible(), session.measuring_progress() as on_progress:
             found = campaign.measure(
                 request.out, header, plan, bench.timer, budget_s=request.budget_s,
-                passes=request.passes, options=options, on_progress=on_progress, should_stop=session.should_stop,
+                passes=request.passes, on_progress=on_progress, should_stop=session.should_stop,
             )  # fmt: skip
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
@@ -171,7 +176,13 @@ def measure(session: Session, request: MeasureRequest) -> int:
         BadRequest, UnsupportedProblem, NoOperators, CannotMeasure, campaign.OtherMeasurement,
     ) as error:  # fmt: skip
         return session.fail(EXIT_BAD_INPUT, str(error))
-    return _told(session, request, found)
+    written = [request.out]
+    if options:
+        written.append(beside(request.out))
+        missing = write_options(written[-1], header, options, found.rows)
+        if missing:
+            session.warn(f"{written[-1]}: without {len(missing):,} options of missing operators")
+    return _told(session, request, found, written)
 
 
 def _header(how: How, runtime: Runtime, around: str) -> Header:
@@ -185,7 +196,7 @@ def _header(how: How, runtime: Runtime, around: str) -> Header:
     )  # fmt: skip
 
 
-def _told(session: Session, request: MeasureRequest, found: Measured) -> int:
+def _told(session: Session, request: MeasureRequest, found: Measured, written: list[Path]) -> int:
     """What a run came to, and the model where one was asked for."""
     for key, why in found.refused.items():
         session.warn(why if why.startswith(key) else f"{key}: {why}")
@@ -195,7 +206,7 @@ def _told(session: Session, request: MeasureRequest, found: Measured) -> int:
         + (f"; {left:,} left: the same command goes on" if left else "")
     )
     if found.rows:
-        session.say(f"wrote {request.out}")
+        session.say("wrote " + ", ".join(map(str, written)))
     document: dict[str, Any] = {
         "table": str(request.out), "measured": found.done, "operators": found.operators,
         "passes": found.passes, "refused": dict(found.refused), "stopped": found.stopped,

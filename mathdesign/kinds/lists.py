@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.devices.operators import Operator
 from mathdesign.devices.report import DEVICES, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
-from mathdesign.devices.operators import Operator
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.blocks.executed import executed
 from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
 from mathdesign.spaces.kind import (
     CannotBuild,
@@ -40,7 +41,6 @@ from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
-from mathdesign.spaces.blocks.executed import executed
 from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
@@ -252,6 +252,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if network.network is None:
             return super().operators(network, length)
         return executed(network.network.operators)
+
+    def option_rows(self, network: OptionList) -> tuple[str, ...]:
+        """One a slot."""
+        return tuple(f"{slot}:{option}" for slot, option in network.options.items())
 
     def option_operators(self, posed: PosedList) -> dict[str, tuple[tuple[Operator, ...], ...]]:
         """Those of the blocks of each option."""

@@ -39,10 +39,6 @@ Timer = Callable[[Sequence[Operator]], Sequence[Timing | str]]
 """Times operators beside one another; a text says why one cannot be."""
 
 
-Options = Mapping[str, Sequence[Sequence[Operator]]]
-"""Row of an option -> the operators that it adds; the dearest of several lists."""
-
-
 class OtherMeasurement(ValueError):
     """What lies at the table's place was measured in another way; the message says in what."""
 
@@ -78,18 +74,15 @@ class Measured:
 
 def measure(
     path: Path, header: Header, operators: Sequence[Operator], timer: Timer, *,
-    budget_s: float, passes: int = PASSES, options: Options | None = None,
+    budget_s: float, passes: int = PASSES,
     on_progress: Callable[[Progress], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False, now: Callable[[], float] = time.monotonic,
 ) -> Measured:  # fmt: skip
     """Measure ``operators`` for ``budget_s`` seconds at most into the table at ``path``.
 
-    ``options``: rows for option lists, once all of their operators are there.
-
     Raises :class:`OtherMeasurement`, ``OSError``.
     """
     log = _Log.opened(path, header)
-    log.options = options or {}
     todo = _Todo(log, list(dict.fromkeys(operators)), passes)
     begin = written = now()
     with log:
@@ -151,7 +144,6 @@ class _Log:
         self.place = path.with_name(path.name + ".log")
         self.timings: dict[str, list[Timing]] = {}
         self.refused: dict[str, str] = {}
-        self.options: Options = {}
         self.file: Any = None
 
     @classmethod
@@ -244,11 +236,7 @@ class _Log:
         rows = self.rows()
         if rows:
             scale = self.header.scale
-            cells = {key: _cells(rows[key], scale) for key in sorted(rows)}
-            for key, alternatives in self.options.items():
-                if all(o.key in rows for own in alternatives for o in own):
-                    sums = [_added([rows[o.key] for o in own]) for own in alternatives]
-                    cells[key] = _cells(max(sums, key=lambda one: one.seconds), scale)
+            cells = {key: cells_of(rows[key], scale) for key in sorted(rows)}
             write_table(self.path, self.header, cells)
 
 
@@ -264,15 +252,7 @@ def together(timings: Sequence[Timing]) -> Timing:
     return Timing(middle, max(within, (high - low) / middle), runs)
 
 
-def _added(timings: Sequence[Timing]) -> Timing:
-    """One after the other; their spreads as if they were independent."""
-    seconds = sum(timing.seconds for timing in timings)
-    spread = math.sqrt(sum((timing.spread * timing.seconds) ** 2 for timing in timings))
-    runs = min((timing.runs for timing in timings), default=0)
-    return Timing(seconds, spread / seconds if seconds else 0.0, runs)
-
-
-def _cells(timing: Timing, scale: Fraction) -> tuple[float, float, int]:
+def cells_of(timing: Timing, scale: Fraction) -> tuple[float, float, int]:
     """Cost, spread and runs, in the unit of the header, to a tenth of a nanosecond."""
     unit = float(scale)
     return (

@@ -17,12 +17,15 @@ from typing import Any
 from mathdesign.devices.header import STEP
 from mathdesign.devices.operators import Operator
 from mathdesign.devices.prices import Source, priced
+from mathdesign.devices.table import CostTable
 from mathdesign.devices.timing import Timing
 from mathdesign.kinds import AnyKind
 from mathdesign.measuring.calls import Bench, time_networks
 
 #: Operators that are timed again.
 ANCHORS = 12
+#: Missing operators that are told one by one.
+MOST_LISTED = 20
 MS = 1000.0
 
 
@@ -74,21 +77,46 @@ class Judgement:
 def predict(
     kind: AnyKind, networks: Mapping[str, Any], source: Source, *, interpolate: bool
 ) -> dict[str, tuple[float, int, int]]:
-    """Name -> seconds, operators, those interpolated. Raises :class:`MissingOperators` with all."""
+    """Name -> seconds, operators, those interpolated. Raises :class:`MissingOperators` with all.
+
+    A table of rows ``slot:option`` is read as budgets of option lists read it.
+    """
+    if _is_of_options(source):
+        return _by_options(kind, networks, source)  # type: ignore[arg-type]  # a model has no rows
     operators = {name: kind.operators(network) for name, network in networks.items()}
     prices = priced(source, [o for own in operators.values() for o in own], interpolate=interpolate)
     if prices.missing:
-        lines = [f"{key}: {why}" for key, why in prices.missing.items()]
-        more = f"\n... and {len(lines) - 20} more" if len(lines) > 20 else ""
-        raise MissingOperators(
-            f"{len(lines)} operators have no cost:\n" + "\n".join(lines[:20]) + more
-        )
+        raise MissingOperators(_listed("operators", prices.missing))
     made = {one.key for one in prices.interpolated}
     step = float(STEP[source.header.quantity])
     return {
         name: (prices.total(own) * step, len(own), sum(o.key in made for o in own))
         for name, own in operators.items()
     }
+
+
+def _is_of_options(source: Source) -> bool:
+    return any(":" in key for key in getattr(source, "rows", ()))
+
+
+def _by_options(
+    kind: AnyKind, networks: Mapping[str, Any], table: CostTable
+) -> dict[str, tuple[float, int, int]]:
+    rows = {name: kind.option_rows(network) for name, network in networks.items()}
+    missing = {key: "not measured" for own in rows.values() for key in own if key not in table.rows}
+    if missing or not all(rows.values()):
+        raise MissingOperators(_listed("options", missing or {"slot:option": "no such space"}))
+    step = float(STEP[table.header.quantity])
+    return {
+        name: (step * (table.base + sum(table.rows[key].cost for key in own)), len(own), 0)
+        for name, own in rows.items()
+    }
+
+
+def _listed(what: str, missing: Mapping[str, str]) -> str:
+    lines = [f"{key}: {why}" for key, why in missing.items()]
+    more = [f"... and {len(lines) - MOST_LISTED} more"] if len(lines) > MOST_LISTED else []
+    return "\n".join([f"{len(lines)} {what} have no cost:", *lines[:MOST_LISTED], *more])
 
 
 def judge(

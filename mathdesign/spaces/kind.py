@@ -375,6 +375,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """
         return {}
 
+    def option_rows(self, network: N) -> tuple[str, ...]:
+        """The rows ``slot:option`` that a network takes; empty where designs are no options."""
+        return ()
+
     # ---- presentation ----------------------------------------------------------------------------
 
     @abc.abstractmethod
