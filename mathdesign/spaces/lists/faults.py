@@ -9,6 +9,7 @@ from mathdesign.devices.sources import device_faults
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.named import SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
@@ -53,7 +54,8 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
         if metric not in known:
-            yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+            meant = near_miss(metric, known) or needs_device(path)
+            yield path, repr(metric), ", ".join(known) or "none", meant
 
 
 def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:
