@@ -20,7 +20,7 @@ Groups = Mapping[Hashable, Grid]
 
 def between(groups: Groups, operator: Operator) -> tuple[int, tuple[str, ...]] | str:
     """The cost of ``operator`` and the keys it lies between, or why there is none."""
-    grid = groups.get(_fixed(operator), {})
+    grid = groups.get(alike(operator), {})
     if not grid:
         return "nothing of its kind, kernel, stride and resolution was measured"
     found = _on_line(grid, operator) or _in_rectangle(grid, operator)
@@ -43,12 +43,12 @@ def grouped(costs: Mapping[str, int]) -> Groups:
             operator = parse_key(key)
         except OperatorError:
             continue  # options of slots, and the base
-        own = groups.setdefault(_fixed(operator), {})
+        own = groups.setdefault(alike(operator), {})
         own[operator.c_in, operator.c_out] = (cost, key)
     return groups
 
 
-def _fixed(operator: Operator) -> Hashable:
+def alike(operator: Operator) -> Hashable:
     """What measured points must have in common with an operator."""
     own: Hashable = 1
     if operator.kind.endswith("attention"):

@@ -24,6 +24,7 @@ from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import (
+    CannotBuild,
     Cells,
     Check,
     Kind,
@@ -120,6 +121,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """The stacks with their layers in order."""
         return posed.network(point)
 
+    def starting_point(self, posed: PosedTransformer, network: Any) -> tuple[int, ...] | None:
+        """The same layers in the same order, where the space has them."""
+        return posed.point(network) if type(network) is Transformer else None
+
     def lifted(self, posed: PosedTransformer) -> Lifted:
         """Budgets on peaks shape the options: they are lifted, with the least that is needed.
 
@@ -167,6 +172,13 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
     def ladders(self, network: Transformer) -> dict[str, Ladder[Transformer]]:
         """See :mod:`mathdesign.spaces.transformer.by_hand`."""
         return by_hand.ladders(network)
+
+    def reading(self, network: Transformer, ours: Transformer) -> Transformer:
+        """Another vocabulary, context, image or number of classes; not another kind of network."""
+        if network.kind != ours.kind:
+            raise CannotBuild(f"it is a {network.kind}, the design a {ours.kind}")
+        frame = ("vocabulary", "context", "image", "classes")
+        return replace(network, **{name: getattr(ours, name) for name in frame})
 
     def counts(self, spec: TransformerSpec, network: Transformer) -> dict[str, int]:
         """From the network's plain words."""
@@ -237,6 +249,22 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.export.transformer.module`; what is too large is counted, not built."""
         refuse_heavy(network.params(), network.macs(), network.depth)
         return module.build(network)
+
+    def outline(self, network: Transformer) -> Any:
+        """Also of what is too large to be built."""
+        import torch
+
+        with torch.device("meta"):
+            return module.build(network)
+
+    def example(self, network: Transformer) -> tuple[Any, ...]:
+        """An encoder reads as text does, a pair two sequences."""
+        import torch
+
+        if network.image is not None:
+            return super().example(network)
+        tokens = torch.zeros(1, network.context, dtype=torch.long, device="meta")
+        return (tokens,) * (2 if network.kind == "encoder_decoder" else 1)
 
     def source(self, network: Transformer, objective: float) -> str:
         """See :mod:`mathdesign.export.transformer.module`."""

@@ -83,6 +83,7 @@ def status_words(status: str, termination: str, gap_target: float) -> str:
         "optimal": "proven optimal",
         "within_gap": f"proven within {gap_target:.4g} of the optimum",
         "feasible": "feasible, not proven optimal",
+        "given": "a given network, not designed: nothing is proven of it",
     }.get(status, status)
     stopped = termination.replace("_", " ")
     return words if termination == "completed" else f"{words} (stopped: {stopped})"

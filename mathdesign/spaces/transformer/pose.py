@@ -8,6 +8,7 @@ projections) is the cost of a network of one layer a stack, less those layers.
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 import math
@@ -95,6 +96,39 @@ class PosedTransformer(Posed[TransformerSpec]):
             layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
             stacks.append(replace(stack, layers=arranged(layers, asked.softmax_every)))
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
+
+    def point(self, network: Transformer) -> tuple[int, ...] | None:
+        """The point of a network, whatever it is called; ``None``: the space has no such network."""
+        for index, plan in enumerate(self.plans):
+            counts = _taken(plan, network)
+            if counts is None:
+                continue
+            point = (index, *counts)
+            try:
+                same = replace(self.network(point), name=network.name) == network
+            except ValueError:  # not as many layers as the plan takes
+                continue
+            if same:
+                return point
+        return None
+
+
+def _taken(plan: Plan, network: Transformer) -> list[int] | None:
+    """How often a network takes each option of a plan, stack by stack; ``None``: others."""
+    if len(plan.shell.stacks) != len(network.stacks):
+        return None
+    found: list[int] = []
+    for options, stack in zip(plan.options, network.stacks):
+        have = collections.Counter(stack.layers)
+        taken = [have[o.layer] // o.copies if have[o.layer] % o.copies == 0 else 0 for o in options]
+        # Equal layers in one option: only that of the stack's own depth.
+        if any(option.copies > 1 for option in options):
+            depth = len(stack.layers)
+            taken = [n if o.copies == depth else 0 for n, o in zip(taken, options)]
+        if sum(n * o.copies for n, o in zip(taken, options)) != len(stack.layers):
+            return None
+        found += taken
+    return found
 
 
 def pose(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
