@@ -30,7 +30,6 @@ USUAL = ("latency", "energy")
 EXAMPLE = "{max: ..., table: FILE}, or `model: FILE`"
 
 
-
 def is_inside(path: str) -> bool:
     """Whether a path stays below the working directory."""
     pure = PurePath(path)

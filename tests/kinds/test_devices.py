@@ -90,7 +90,7 @@ def here(tmp_path, monkeypatch):
 def test_the_optimum_is_that_of_enumeration_over_finished_networks(kind, source):
     space = SPACES[kind]
     if (kind, source) in (("list", "additive"), ("list", "roofline")):
-        with pytest.raises(SpecError, match="a table of rows slot:option"):
+        with pytest.raises(SpecError, match="for options that are names alone"):
             mathdesign.problem(specified(space, devices={"latency": {"model": f"{source}.yaml"}}))
         return
     rng = np.random.default_rng(3)
@@ -288,3 +288,20 @@ def test_budgets_by_name_of_a_device_in_a_table_of_rows(tmp_path):
     values = [v for v in table["objective"] if v == v]
     assert len(values) >= 2 and values == sorted(values)
     assert list(itertools.islice(table["phone"], 1))
+
+
+def test_the_resolution_is_a_choice_under_a_latency():
+    words = {"latency": {"max": "0.16 ms", "model": "roofline.yaml"}}
+
+    def best(size):
+        space = {**CHAIN["space"], "input": {"channels": 1, "size": size}}
+        try:
+            return mathdesign.design(specified({**CHAIN, "space": space}, budgets=words))
+        except mathdesign.Infeasible:
+            return None
+
+    alone = [best(size) for size in (8, 12, 16)]
+    values = [design.certificate.objective for design in alone if design is not None]
+    together = best([8, 12, 16])
+    assert together.certificate.objective == max(values) and len(values) < 3
+    assert together.figures["devices"]["latency"]["unit"] == "0.000000000001 ms"
