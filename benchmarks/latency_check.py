@@ -29,7 +29,6 @@ from mathdesign.devices.timing import Protocol
 from mathdesign.files import write_atomic
 from mathdesign.measuring.calls import Bench, surroundings
 from mathdesign.measuring.judging import as_csv, judge
-from mathdesign.measuring.options import beside
 
 CNN = """\
 name: cnn
@@ -82,7 +81,6 @@ STUDIES = (
 #: Of the measured times of random networks, as ratios from the least to the most.
 PLACES = (0.3, 0.55, 0.8)
 SPACE, TABLE = Path("space.yaml"), Path("table.csv")
-OPTIONS = beside(TABLE)
 
 
 def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict[str, Any]:
@@ -96,8 +94,7 @@ def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict
             SPACE, TABLE, Path("plain.yaml"), how, seconds, 5, 64, 0, "additive"
         ),
     )
-    is_table = costs.suffix == ".csv"
-    plain = OPTIONS if is_table else Path("plain.yaml")
+    plain = TABLE if costs.suffix == ".csv" else Path("plain.yaml")
     checked = measuring.check(
         session,
         measuring.CheckRequest(
@@ -106,9 +103,7 @@ def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict
     )
     fitted = measuring.fit(
         session,
-        measuring.FitRequest(
-            OPTIONS if is_table else TABLE, costs, "additive", Path("check/check.csv"), 0
-        ),
+        measuring.FitRequest(TABLE, costs, "additive", Path("check/check.csv"), 0),
     )
     if measured or checked or fitted:
         raise SystemExit(f"{study.name}: stopped")

@@ -140,7 +140,6 @@ def measure(session: Session, request: MeasureRequest) -> int:
     from mathdesign.measuring import campaign, planning, sampling
     from mathdesign.measuring.calls import Bench, surroundings
     from mathdesign.measuring.modules import CannotMeasure
-    from mathdesign.measuring.options import beside, write_options
     from mathdesign.solvers.base import UnsupportedProblem
     from mathdesign.spaces.kind import NoOperators
     from mathdesign.spec.faults import SpecError
@@ -155,10 +154,7 @@ def measure(session: Session, request: MeasureRequest) -> int:
         networks += sampling.across(kind, posed, request.designs, request.seed)
         if not networks:
             raise BadRequest(f"{request.space}: no design was found that keeps the budgets")
-        options = kind.option_operators(posed)
-        executed = [o for network in networks for o in kind.operators(network)]
-        executed += [o for lists in options.values() for own in lists for o in own]
-        plan = planning.plan(executed)
+        plan = planning.plan(o for network in networks for o in kind.operators(network))
         around = surroundings(kind, networks[0])
         bench = Bench(runtime, around, request.how.batch)
         header = _header(request.how, runtime, around.words())
@@ -176,13 +172,7 @@ def measure(session: Session, request: MeasureRequest) -> int:
         BadRequest, UnsupportedProblem, NoOperators, CannotMeasure, campaign.OtherMeasurement,
     ) as error:  # fmt: skip
         return session.fail(EXIT_BAD_INPUT, str(error))
-    written = [request.out]
-    if options:
-        written.append(beside(request.out))
-        missing = write_options(written[-1], header, options, found.rows)
-        if missing:
-            session.warn(f"{written[-1]}: without {len(missing):,} options of missing operators")
-    return _told(session, request, found, written)
+    return _told(session, request, found)
 
 
 def _header(how: How, runtime: Runtime, around: str) -> Header:
@@ -206,7 +196,7 @@ def _told(session: Session, request: MeasureRequest, found: Measured, written: l
         + (f"; {left:,} left: the same command goes on" if left else "")
     )
     if found.rows:
-        session.say("wrote " + ", ".join(map(str, written)))
+        session.say(f"wrote {request.out}")
     document: dict[str, Any] = {
         "table": str(request.out), "measured": found.done, "operators": found.operators,
         "passes": found.passes, "refused": dict(found.refused), "stopped": found.stopped,

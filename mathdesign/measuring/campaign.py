@@ -236,7 +236,7 @@ class _Log:
         rows = self.rows()
         if rows:
             scale = self.header.scale
-            cells = {key: cells_of(rows[key], scale) for key in sorted(rows)}
+            cells = {key: _cells(rows[key], scale) for key in sorted(rows)}
             write_table(self.path, self.header, cells)
 
 
@@ -252,7 +252,7 @@ def together(timings: Sequence[Timing]) -> Timing:
     return Timing(middle, max(within, (high - low) / middle), runs)
 
 
-def cells_of(timing: Timing, scale: Fraction) -> tuple[float, float, int]:
+def _cells(timing: Timing, scale: Fraction) -> tuple[float, float, int]:
     """Cost, spread and runs, in the unit of the header, to a tenth of a nanosecond."""
     unit = float(scale)
     return (

@@ -17,7 +17,6 @@ from typing import Any
 from mathdesign.devices.header import STEP
 from mathdesign.devices.operators import Operator
 from mathdesign.devices.prices import Source, priced
-from mathdesign.devices.table import CostTable
 from mathdesign.devices.timing import Timing
 from mathdesign.kinds import AnyKind
 from mathdesign.measuring.calls import Bench, time_networks
@@ -77,12 +76,7 @@ class Judgement:
 def predict(
     kind: AnyKind, networks: Mapping[str, Any], source: Source, *, interpolate: bool
 ) -> dict[str, tuple[float, int, int]]:
-    """Name -> seconds, operators, those interpolated. Raises :class:`MissingOperators` with all.
-
-    A table of rows ``slot:option`` is read as budgets of option lists read it.
-    """
-    if _is_of_options(source):
-        return _by_options(kind, networks, source)  # type: ignore[arg-type]  # a model has no rows
+    """Name -> seconds, operators, those interpolated. Raises :class:`MissingOperators` with all."""
     operators = {name: kind.operators(network) for name, network in networks.items()}
     prices = priced(source, [o for own in operators.values() for o in own], interpolate=interpolate)
     if prices.missing:
@@ -92,24 +86,6 @@ def predict(
     return {
         name: (prices.total(own) * step, len(own), sum(o.key in made for o in own))
         for name, own in operators.items()
-    }
-
-
-def _is_of_options(source: Source) -> bool:
-    return any(":" in key for key in getattr(source, "rows", ()))
-
-
-def _by_options(
-    kind: AnyKind, networks: Mapping[str, Any], table: CostTable
-) -> dict[str, tuple[float, int, int]]:
-    rows = {name: kind.option_rows(network) for name, network in networks.items()}
-    missing = {key: "not measured" for own in rows.values() for key in own if key not in table.rows}
-    if missing or not all(rows.values()):
-        raise MissingOperators(_listed("options", missing or {"slot:option": "no such space"}))
-    step = float(STEP[table.header.quantity])
-    return {
-        name: (step * (table.base + sum(table.rows[key].cost for key in own)), len(own), 0)
-        for name, own in rows.items()
     }
 
 

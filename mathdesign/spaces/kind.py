@@ -367,18 +367,6 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """
         raise NoOperators(f"designs of {', '.join(self.families)} have no operators")
 
-    def option_operators(self, posed: P) -> Mapping[str, tuple[tuple[Operator, ...], ...]]:
-        """What each option adds, by its row of a table (``slot:option``), and the rest as ``base``.
-
-        Several lists where what comes before an option decides which it is. Empty where designs are no
-        lists of blocks.
-        """
-        return {}
-
-    def option_rows(self, network: N) -> tuple[str, ...]:
-        """The rows ``slot:option`` that a network takes; empty where designs are no options."""
-        return ()
-
     # ---- presentation ----------------------------------------------------------------------------
 
     @abc.abstractmethod

@@ -142,27 +142,6 @@ class LayerSpace:
         tables = tuple(PairTable(i - 1, i, table) for i, table in pairs.items())
         return TableSum(constant, unary, tables)
 
-    def option_operators(self) -> dict[str, tuple[Operators, ...]]:
-        """``slot:option`` -> what runs for it, after each option of the slot before that matters.
-
-        ``base``: what runs whatever is chosen.
-        """
-        always: dict[str, Operators] = {}
-        after: dict[str, list[Operators]] = {}
-        for piece in self.pieces:
-            key = "base"
-            if piece.slot is not None and piece.option is not None:
-                slot = self.slots[piece.slot]
-                key = f"{slot.name}:{list(slot.options)[piece.option]}"
-            if piece.previous is None:
-                always[key] = always.get(key, ()) + piece.operators
-            else:
-                after.setdefault(key, []).append(piece.operators)
-        return {
-            key: tuple(dict.fromkeys((*always.get(key, ()), *own) for own in after.get(key, [()])))
-            for key in (*always, *(k for k in after if k not in always))
-        }
-
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """All that can be chosen; the operators of a network are those of its pieces."""
