@@ -29,6 +29,7 @@ from mathdesign.devices.timing import Protocol
 from mathdesign.files import write_atomic
 from mathdesign.measuring.calls import Bench, surroundings
 from mathdesign.measuring.judging import as_csv, judge
+from mathdesign.measuring.sampling import across
 
 CNN = """\
 name: cnn
@@ -80,6 +81,8 @@ STUDIES = (
 )
 #: Of the measured times of random networks, as ratios from the least to the most.
 PLACES = (0.3, 0.55, 0.8)
+#: Random networks that are measured once more beside the designs.
+CONTROLS = 4
 SPACE, TABLE = Path("space.yaml"), Path("table.csv")
 
 
@@ -134,17 +137,21 @@ def designs(study: Study, how: measuring.How, limits: list[float]) -> dict[str, 
     assert kind is not None
     runtime = how.open()
     bench = Bench(runtime, surroundings(kind, next(iter(networks.values()))), 1, Protocol(rounds=9))
+    known, posed = measuring.space_of(SPACE)
+    again = {f"random {k}": n for k, n in enumerate(across(known, posed, CONTROLS, 1))}
     found = judge(
-        bench, kind, networks, measuring.read_costs(Path(study.costs)), interpolate=False,
+        bench, kind, {**networks, **again}, measuring.read_costs(Path(study.costs)),
+        interpolate=False,
         table=measuring.seconds_of(measuring.read_costs(TABLE)),  # type: ignore[arg-type]
     )  # fmt: skip
     write_atomic(Path("designs.csv"), as_csv(found.verdicts))
-    for row, verdict in zip(rows, found.verdicts, strict=True):
+    for row, verdict in zip(rows, found.verdicts):
         row |= {
             "predicted_ms": round(1e3 * verdict.predicted, 4),
             "measured_ms": round(1e3 * verdict.measured, 4), "error": round(verdict.error, 4),
         }  # fmt: skip
-    return {"rows": rows, "drift": found.drift, "random": _random()}
+    control = statistics.median(v.error for v in found.verdicts[len(rows) :])
+    return {"rows": rows, "drift": found.drift, "control": control, "random": _random()}
 
 
 def _random() -> dict[str, float]:
@@ -202,10 +209,11 @@ def main() -> None:
     print(table(found))
     for study in found:
         r, drift = study["random"], study["drift"]
+        now = "not known" if drift is None else f"{drift:+.1%}"
         print(
             f"{study['rows'][0]['space']}: {r['networks']} random networks before correction: median error "
-            f"{r['median']:.1%}, bias {r['bias']:+.1%}; operators while designs were measured "
-            + ("not known" if drift is None else f"{drift:+.1%}")
+            f"{r['median']:.1%}, bias {r['bias']:+.1%}; beside the designs: random networks "
+            f"{study['control']:+.1%}, operators of the table {now}"
         )
     print(
         f"{len(errors)} designs: median error {statistics.median(errors):.1%}, worst {max(errors):.1%}"
