@@ -186,7 +186,7 @@ def _header(how: How, runtime: Runtime, around: str) -> Header:
     )  # fmt: skip
 
 
-def _told(session: Session, request: MeasureRequest, found: Measured, written: list[Path]) -> int:
+def _told(session: Session, request: MeasureRequest, found: Measured) -> int:
     """What a run came to, and the model where one was asked for."""
     for key, why in found.refused.items():
         session.warn(why if why.startswith(key) else f"{key}: {why}")
