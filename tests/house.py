@@ -16,7 +16,7 @@ from tests.places import ROOT
 
 #: From the ground up: a room may import what stands below it, never what stands above.
 ROOMS = (
-    "files", "extras", "notebook", "programs", "metrics", "spec", "solvers", "surrogate",
+    "files", "extras", "notebook", "programs", "metrics", "memory", "spec", "solvers", "surrogate",
     "certificate", "spaces",
     "validators", "export", "kinds", "result", "checking", "explain", "alternatives", "api",
     "report", "tables", "evidence", "search", "bench", "cli",

@@ -16,7 +16,7 @@ from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.network import Network
-from mathdesign.spaces.convnet.pose import PosedChain, to_program
+from mathdesign.spaces.convnet.pose import PosedChain, memory_of, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import (
@@ -101,6 +101,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         point = network.point
         return point if len(point) == len(posed.program.variables) else None
 
+    def reported(self, posed: PosedChain) -> tuple[str, ...]:
+        """Peaks as well."""
+        return (*posed.program.metric_names, *posed.program.peak_names)
+
     def is_choice(self, path: str) -> bool:
         """Common words of a stage, and those that set decisions of its family."""
         return rows.is_choice(path)
@@ -136,7 +140,9 @@ class Convnet(Kind[Spec, PosedChain, Network]):
 
     def counts(self, spec: Spec, network: Network) -> dict[str, int]:
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
-        return recheck.count(network, spec.counting)
+        memory = memory_of(spec)
+        held = {} if memory is None else recheck.count_memory(network, memory)
+        return {**recheck.count(network, spec.counting), **held}
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
@@ -233,6 +239,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
+        memory=posed.memory,
         objective=objective,
     )
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]

@@ -9,8 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from mathdesign.memory.operators import MemoryOptions
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
+from mathdesign.metrics.weight_bytes import weight_bytes
 from mathdesign.programs.base import BoolArray, Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import (
@@ -29,6 +31,9 @@ from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
 from mathdesign.spaces.watch import Watch, unwatched
+
+ACTIVATION_BYTES, WEIGHT_BYTES = MEMORY = ("activation_bytes", "weight_bytes")
+"""The peak and the metric that a program has where memory is asked for."""
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 
@@ -63,12 +68,14 @@ def pose(
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    memory: MemoryOptions | None = None,
     watch: Watch = unwatched,
 ) -> DesignProblem:
     """Pose the program; ``watch`` is told how many stages have their rules.
 
     ``entropy``, ``volume`` and ``metric_weights`` are added; ``None`` leaves one out.
-    ``effectiveness`` is the upper limit rho0, if any.
+    ``effectiveness`` is the upper limit rho0, if any. With ``memory`` there are the metric
+    ``weight_bytes`` and the peak ``activation_bytes``.
     """
     options = entropy or EntropyOptions()
     ends = scale_ends(space)
@@ -84,11 +91,13 @@ def pose(
     if volume is not None:
         logs, depths, constant = volume_terms(space, volume)
         objective = replace(objective, logs=logs, depths=depths, constant=constant)
+    every = tuple(budgets)
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting),
+        stages=_stages(space, counting, memory),
         objective=objective,
-        budgets=tuple(budgets),
+        budgets=tuple(b for b in every if b.metric != ACTIVATION_BYTES),
+        ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
         rules=tuple(_rules(space, watch)),
         effectiveness=(
             Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
@@ -96,7 +105,8 @@ def pose(
             else None
         ),
         input_channels=space.input_channels,
-        units={name: metric.unit for name, metric in METRICS.items()},
+        units={name: metric.unit for name, metric in METRICS.items()}
+        | (dict.fromkeys(MEMORY, "bytes") if memory else {}),
     )
 
 
@@ -114,8 +124,12 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(e for e in ends if space.stages[e].role != "classifier")
 
 
-def _stages(space: Space, counting: CountingProfile) -> tuple[Stage, ...]:
-    terms = [(stage.choices, _costs(space, s, counting)) for s, stage in enumerate(space.stages)]
+def _stages(
+    space: Space, counting: CountingProfile, memory: MemoryOptions | None
+) -> tuple[Stage, ...]:
+    terms = [
+        (stage.choices, _costs(space, s, counting, memory)) for s, stage in enumerate(space.stages)
+    ]
     return tuple(
         Stage(
             name=stage.name,
@@ -127,15 +141,21 @@ def _stages(space: Space, counting: CountingProfile) -> tuple[Stage, ...]:
                 *stage.block.derived(stage.choices, stage.shape),
                 *part.derived.values(),
             ),
+            alive={ACTIVATION_BYTES: stage.block.alive(stage.shape, memory)} if memory else {},
         )
         for stage, part in zip(space.stages, whole(terms, space.input_channels))
     )
 
 
-def _costs(space: Space, index: int, counting: CountingProfile) -> dict[str, tuple[Term, ...]]:
+def _costs(
+    space: Space, index: int, counting: CountingProfile, memory: MemoryOptions | None
+) -> dict[str, tuple[Term, ...]]:
     """The terms of every metric: of the stage's layers, of its blocks, and of the user's rows."""
     stage = space.stages[index]
-    costs = dict(stage.block.costs(stage.shape, counting))
+    metrics = dict(METRICS)
+    if memory is not None:
+        metrics[WEIGHT_BYTES] = weight_bytes(memory.value_bytes, memory.bias_bytes)
+    costs = dict(stage.block.costs(stage.shape, counting, metrics))
     for name, metric in METRICS.items():
         if metric.block and stage.role == "body":
             costs[name] += ((Repeat.EACH, Product(metric.block)),)

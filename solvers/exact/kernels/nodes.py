@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.boxes import least_penalty, most_penalty
+from mathdesign.solvers.exact.kernels.held import score_held
 from mathdesign.solvers.exact.kernels.planes import build_linear, hull_of
 from mathdesign.solvers.exact.kernels.points import depth_by_width, share_of_depth
 from mathdesign.solvers.exact.kernels.state import (
@@ -126,6 +127,9 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
             w.score[b] += scale * m.deep_weight[t] * share * w.y[a] * error
     for i in range(c, linear):
         r = w.lin_rule[i]
+        if r < 0:
+            score_held(m, w, -1 - r, w.lam[dense + i], i)
+            continue
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]
         if m.source[b] == a:
             low, high = hull_of(m, w, r)

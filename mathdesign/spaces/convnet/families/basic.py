@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from mathdesign.memory.operators import ENTERS, Operator
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -18,6 +19,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    shortcut_operators,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -50,6 +52,13 @@ class Basic(Family):
         yield symbolic_conv(width, width, at.area, kernel)
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
+
+    def operators(self, at: Place) -> Iterator[Operator]:
+        """Main path, then shortcut, then the sum."""
+        values = symbol("width") * at.area
+        yield Operator("first convolution", (ENTERS,), "a", values)
+        yield Operator("second convolution", ("a",), "b", values)
+        yield from shortcut_operators(at, "b")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
