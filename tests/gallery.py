@@ -6,7 +6,7 @@ all of them with plain enumeration. ``None`` means: nothing is feasible.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -25,7 +25,7 @@ from mathdesign.programs.slots import (
     TableSum,
     Tree,
 )
-from mathdesign.programs.stages import Decision, Objective, Repeat, Stage, term
+from mathdesign.programs.stages import Decision, Objective, Repeat, Stage, Tabled, term
 from mathdesign.spaces.convnet.families import StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
@@ -211,6 +211,21 @@ def _within(
     return program.with_budgets([Budget(program.metric_names[0], upper, lower, inherent)])
 
 
+def _measured() -> DesignProblem:
+    """The most of ``m`` where the second stage costs what a table says of both widths.
+
+    One of its blocks takes 9 or 2 units behind 2 channels, 4 or 7 behind 4: dearer in the narrow.
+    """
+    first, second = _chain().stages
+    table = Tabled("cost", ("prev", "width"), np.array([[9, 2], [4, 7]]))
+    costs = {**second.costs, "t": (term(1, Repeat.EACH, cost=1),)}
+    return replace(_chain(), stages=(first, replace(second, costs=costs, tables=(table,))))
+
+
+def _in_time(upper: int, lower: int | None = None) -> DesignProblem:
+    return _measured().with_budgets([Budget("t", upper, lower)])
+
+
 BEST_CHAIN = (4, 3, 5, 2)
 
 CHAINS = [
@@ -231,6 +246,15 @@ CHAINS = [
         lambda: _chain().apart_from(BEST_CHAIN).pinned({"first.depth": 1}),
         44.0,  # 4*1 + 4*5*2
     ),
+    # Both blocks in 4 units: only behind 2 channels and 5 wide, 2*3 + 2*5*2.
+    Entry("measured", lambda: _in_time(4), 26.0),
+    # At most 9 units: 4*3 + 4*5 takes 7; 4*3 + 4*3*2 takes 8 = 2*4; 9 for one block of 2, 3.
+    Entry("measured, a wide range", lambda: _in_time(9), 36.0),
+    Entry("measured, at least", lambda: _in_time(18, 18), 18.0),  # 2*3 + 2*3*2
+    Entry("measured, never", lambda: _in_time(1), None),
+    Entry("measured least", lambda: _measured().minimising({"t": 1.0}), -2.0),
+    Entry("measured most", lambda: _measured().maximising({"t": 1.0}), 18.0),
+    Entry("measured and pinned", lambda: _in_time(9).pinned({"first.width": 2}), 26.0),
     Entry("huge", lambda: _within(_chain(10**12), 51 * 10**12), 48e12),
 ]
 

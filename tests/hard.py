@@ -26,6 +26,7 @@ from mathdesign.programs.stages import (
     Repeat,
     Scale,
     Stage,
+    Tabled,
     term,
 )
 from mathdesign.spaces.convnet.families import BODY_FAMILIES
@@ -46,15 +47,21 @@ FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
 SHARES = (0.3, 0.3, 0.2, 0.2)
 
 
-def hard_program(seed: int, logs: bool = True) -> Program:
-    """The program of a seed; without ``logs`` as before logarithms of choices were drawn."""
+def hard_program(seed: int, logs: bool = True, tables: bool = True) -> Program:
+    """The program of a seed; without ``logs`` as before logarithms of choices were drawn.
+
+    Without ``tables`` as before costs in tables were.
+    """
     rng = np.random.default_rng(seed)
     apart = np.random.default_rng([seed, 1])  # so that what is drawn here leaves the rest as it is
     maker = (_network, _chain, _slots, _mixes)[int(rng.choice(4, p=SHARES))]
     while True:
         try:
             program = _limited(rng, maker(rng))
-            return _deep(seed, _voluminous(apart, program)) if logs else program
+            if not logs:
+                return program
+            program = _deep(seed, _voluminous(apart, program))
+            return _measured(seed, program) if tables else program
         except ValueError as error:
             if "can exceed" not in str(error):  # costs that are refused by name: drawn again
                 raise
@@ -131,6 +138,49 @@ def _deep(seed: int, program: Program) -> Program:
         if rng.random() < 0.6
     ]
     return replace(program, objective=replace(program.objective, depths=tuple(terms)))
+
+
+def _measured(seed: int, program: Program) -> Program:
+    """A third of the chains also have costs in tables over several choices, ``prev`` among them."""
+    rng = np.random.default_rng([seed, 3])
+    if not isinstance(program, DesignProblem) or rng.random() < 0.67:
+        return program
+    drawn = replace(
+        program, stages=tuple(_with_table(rng, program, s) for s in range(len(program.stages)))
+    )
+    wanted = {budget.metric for budget in program.budgets}
+    here = drawn.costs(random_point(rng, drawn))
+    return drawn.with_budgets(
+        replace(b, upper=here[b.metric] + int(rng.choice([0, 0, 1, -1])), lower=None)
+        if b.metric in wanted and rng.random() < 0.7
+        else b
+        for b in program.budgets
+    )
+
+
+def _with_table(rng: np.random.Generator, program: DesignProblem, s: int) -> Stage:
+    """The stage, perhaps with one more symbol in one of its costs: smooth, wild, or all the same."""
+    stage, metrics = program.stages[s], list(program.metric_names)
+    sources = ["prev", *(d.name for d in stage.decisions if d.name != "depth")]
+    chosen = [x for x in sources if rng.random() < 0.6][:3]
+    if not chosen or not metrics or rng.random() < 0.3:
+        return stage
+    shape = tuple(len(program.domain_of(s, x)) for x in chosen)
+    unit, kind = int(rng.choice((1, 1, 7, 1000, 10**6))), rng.random()
+    if kind < 0.4:
+        values = rng.integers(1, 20, shape) * unit
+    elif kind < 0.6:
+        values = np.full(shape, unit)
+    else:  # about a product of its sources, with steps
+        logs = [np.log(np.array(program.domain_of(s, x), dtype=float)) for x in chosen]
+        total = sum(np.ix_(*logs))
+        values = (unit * np.exp(total) * rng.uniform(0.8, 1.2, shape)).astype(np.int64) + 1
+    metric = str(rng.choice(metrics))
+    repeat = list(Repeat)[int(rng.integers(3))]
+    costs = dict(stage.costs)
+    costs[metric] = (*costs.get(metric, ()), term(int(rng.integers(1, 4)), repeat, measured=1))
+    table = Tabled("measured", tuple(chosen), values.astype(np.int64))
+    return replace(stage, costs=costs, tables=(table,))
 
 
 def random_logs(rng: np.random.Generator, program: DesignProblem) -> tuple[LogTerm, ...]:

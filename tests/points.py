@@ -159,6 +159,12 @@ def _symbols(program, point: Point) -> list[dict[str, int]]:
         symbols = {"prev": prev} | {d.name: at[s, d.name] for d in stage.decisions}
         for derived in stage.derived:
             symbols[derived.name] = derived.values[_position(program, s, derived.source, at)]
+        for table in stage.tables:
+            entry = table.values
+            for source in table.sources:
+                domain = program.domain_of(s, source)
+                entry = entry[domain.index(symbols[source])]
+            symbols[table.name] = int(entry)
         prev = symbols["width"]
         found.append(symbols)
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Point, Program, Reach, whole
 from mathdesign.programs.evaluate import Evaluator, Scores
 from mathdesign.programs.reach import count, extreme, least_effectiveness
-from mathdesign.programs.stages import Chain, Decision, Derived, Objective, Stage
+from mathdesign.programs.stages import PREV, WIDTH, Chain, Decision, Derived, Objective, Stage
 
 EFFECTIVENESS = "effectiveness"
 """The real-valued limit of a chain, beside its integer budgets."""
@@ -173,6 +173,8 @@ class DesignProblem(Chain, Program):
 
 def _kept_stage(stage: Stage, index: int, keep: Mapping[tuple[int, str], list[int]]) -> Stage:
     """``stage`` with only the values at the positions in ``keep``."""
+    entering = {PREV: keep[index - 1, WIDTH] if index else [0]}
+    own = entering | {d.name: keep[index, d.name] for d in stage.decisions}
     decisions = tuple(
         Decision(d.name, tuple(d.values[i] for i in keep[index, d.name])) for d in stage.decisions
     )
@@ -180,4 +182,5 @@ def _kept_stage(stage: Stage, index: int, keep: Mapping[tuple[int, str], list[in
         Derived(d.name, d.source, tuple(d.values[i] for i in keep[index, d.source]))
         for d in stage.derived
     )
-    return replace(stage, decisions=decisions, derived=derived)
+    tables = tuple(table.kept(own) for table in stage.tables)
+    return replace(stage, decisions=decisions, derived=derived, tables=tables)

@@ -131,6 +131,7 @@ class Evaluator:
                 domain = np.array(stage.domain(derived.source))
                 position = np.searchsorted(domain, symbols[derived.source])
                 symbols[derived.name] = np.array(derived.values, dtype=np.int64)[position]
+            self.problem.add_tables(s, symbols)
             prev = symbols[WIDTH]
             result.append(symbols)
         return result

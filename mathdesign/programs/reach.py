@@ -71,6 +71,7 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
             if value[i] >= unreachable:
                 continue
             symbols = options | {PREV: np.full_like(options[DEPTH], width_in)}
+            problem.add_tables(s, symbols)
             share = (
                 stage_peak(stage.heaviest(metric), symbols)
                 if peak
@@ -202,8 +203,9 @@ def _advance(
 
 
 def _ruled(problem: Chain, s: int) -> set[str]:
-    """Decisions of stage ``s`` that a rule mentions or a derived symbol reads, and the width."""
+    """Decisions of stage ``s`` that a rule or a table mentions, or a derived symbol reads; the width."""
     names = {WIDTH, *(d.source for d in problem.stages[s].derived)}
+    names |= {source for table in problem.stages[s].tables for source in table.sources} - {PREV}
     for rule in problem.rules_within(s):
         names |= {rule.first, rule.second}
     return names

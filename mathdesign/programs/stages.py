@@ -6,7 +6,8 @@ of blocks). Everything the program talks about is built from one brick, the :cla
 
     coefficient * repeats(depth) * prev^p * width^w * bottleneck^b * kernel_size^k * ...
 
-where ``prev`` is the width of the previous stage. Hence
+where ``prev`` is the width of the previous stage. A symbol may be a table over other choices
+(:class:`Tabled`), so that measured costs are monomials as well. Hence
 
 * every metric (params, MACs, ...) is a sum of monomials over stages and couples neighbours only,
 * every entropy is a sum of *logarithms* of monomials (:attr:`Stage.layer_widths`),
@@ -21,8 +22,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -70,7 +71,7 @@ class Monomial:
 
     ``powers`` maps symbol names to positive integer exponents. A symbol is ``prev`` (width of the
     previous stage), a decision of the stage, or one of its derived symbols; never ``depth``,
-    which enters through ``repeat`` alone. Coefficients are positive integers.
+    which enters through ``repeat`` alone, or a tabled one (in costs). Coefficients are positive integers.
     """
 
     coefficient: int
@@ -161,6 +162,34 @@ class Derived:
     values: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Tabled:
+    """A symbol that is a function of several choices: a measured cost, say.
+
+    ``values[i, j, ...]`` is the symbol's value where the sources take the i-th, j-th, ... value of
+    their domains. A source is ``prev`` or a decision, never ``depth``: a cost is one block's, and
+    ``repeat`` says how often it occurs. Values are positive integers.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    values: IntArray
+
+    def at(self, values: Mapping[str, IntArray], domains: Sequence[Sequence[int]]) -> IntArray:
+        """The symbol where the sources have ``values`` (elementwise) of their ``domains``."""
+        where = tuple(
+            np.searchsorted(np.array(domain, dtype=np.int64), values[source])
+            for source, domain in zip(self.sources, domains)
+        )
+        found: IntArray = self.values[where]
+        return found
+
+    def kept(self, keep: Mapping[str, Sequence[int]]) -> Tabled:
+        """The table over the positions that are left of each source."""
+        parts = [keep[source] for source in self.sources]
+        return replace(self, values=self.values[np.ix_(*parts)])
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A link of the chain: what may be chosen and what each choice costs and contributes.
@@ -179,6 +208,7 @@ class Stage:
     layers_per_block: int = 0
     derived: tuple[Derived, ...] = ()
     alive: Mapping[str, tuple[Alive, ...]] = field(default_factory=dict)
+    tables: tuple[Tabled, ...] = ()
 
     def __post_init__(self) -> None:
         names = [d.name for d in self.decisions]
@@ -187,18 +217,41 @@ class Stage:
                 f"stage {self.name!r} needs distinct decisions with 'width' and 'depth'"
             )
         known = {PREV, *names, *(d.name for d in self.derived)} - {DEPTH}
+        self._check_tables(known)
+        known |= {table.name for table in self.tables}
         for monomial in [*self.layer_widths, *(m for ms in self.costs.values() for m in ms)]:
             unknown = {symbol for symbol, _ in monomial.powers} - known
             if unknown or monomial.coefficient < 1 or any(p < 1 for _, p in monomial.powers):
                 raise ValueError(f"stage {self.name!r}: malformed {monomial} (unknown: {unknown})")
         for alive in (a for operators in self.alive.values() for a in operators):
-            unknown = {symbol for symbol, _ in alive.terms} - known
+            unknown = {symbol for symbol, _ in alive.terms} - (
+                known - {t.name for t in self.tables}
+            )
             least = min([alive.parts, *(coefficient for _, coefficient in alive.terms)])
             if unknown or alive.constant < 0 or least < 1:
                 raise ValueError(f"stage {self.name!r}: malformed {alive} (unknown: {unknown})")
         for derived in self.derived:
             if len(derived.values) != len(self.domain(derived.source)):
                 raise ValueError(f"stage {self.name!r}: {derived.name!r} does not match its source")
+
+    def _check_tables(self, known: set[str]) -> None:
+        """Raise ``ValueError`` for tables over other things than choices, or of values below 1."""
+        sources = {PREV, *(d.name for d in self.decisions)} - {DEPTH}
+        for table in self.tables:
+            where = f"stage {self.name!r}: table {table.name!r}"
+            if table.name in known or not table.sources or not sources >= set(table.sources):
+                accepted = ", ".join(sorted(sources))
+                raise ValueError(f"{where} needs a name of its own, and sources among {accepted}")
+            own = [s for s in table.sources if s != PREV]
+            sizes = [n for s, n in zip(table.sources, table.values.shape) if s != PREV]
+            if len(set(table.sources)) < len(table.sources) or sizes != [
+                len(self.domain(s)) for s in own
+            ]:
+                raise ValueError(f"{where} does not match its sources")
+            if table.values.dtype != np.int64 or table.values.min(initial=1) < 1:
+                raise ValueError(f"{where}: values must be positive integers")
+        if len({table.name for table in self.tables}) < len(self.tables):
+            raise ValueError(f"stage {self.name!r} needs distinct names of tables")
 
     def domain(self, name: str) -> tuple[int, ...]:
         """The values that decision ``name`` may take. Raises ``KeyError`` if there is none."""
@@ -392,6 +445,7 @@ class Chain:
             )
             if rule.allowed.shape != shape:
                 raise ValueError(f"rule {rule.reason!r}: expected a {shape} table")
+        self._check_tables()
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
@@ -460,6 +514,30 @@ class Chain:
         """Widths that may enter ``stage``: the input channels for the first stage."""
         return self.stages[stage - 1].domain(WIDTH) if stage else (self.input_channels,)
 
+    def domain_of(self, stage: int, symbol: str) -> tuple[int, ...]:
+        """The values that ``prev`` or a decision of ``stage`` may take."""
+        return self.prev_domain(stage) if symbol == PREV else self.stages[stage].domain(symbol)
+
+    def add_tables(self, stage: int, symbols: dict[str, IntArray]) -> None:
+        """Put the tabled symbols of ``stage`` beside its choices and ``prev`` (elementwise)."""
+        for table in self.stages[stage].tables:
+            domains = [self.domain_of(stage, source) for source in table.sources]
+            symbols[table.name] = table.at(symbols, domains)
+
+    @property
+    def tabled(self) -> bool:
+        """Whether a stage has costs in tables over several choices."""
+        return any(stage.tables for stage in self.stages)
+
+    def _check_tables(self) -> None:
+        """Raise ``ValueError`` for a table that does not match the widths before its stage."""
+        for s, stage in enumerate(self.stages):
+            for table in stage.tables:
+                if table.values.shape != tuple(len(self.domain_of(s, x)) for x in table.sources):
+                    raise ValueError(
+                        f"stage {stage.name!r}: table {table.name!r} does not match its sources"
+                    )
+
     def _check_objective(self) -> None:
         """Raise ``ValueError`` for numbers that are not finite, and for metrics unknown."""
         objective = self.objective
@@ -511,9 +589,8 @@ class Chain:
         """The greatest value of each symbol of a stage."""
         stage = self.stages[s]
         top = {d.name: d.values[-1] for d in stage.decisions}
-        return (
-            top | {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
-        )
+        top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
+        return top | {table.name: int(table.values.max()) for table in stage.tables}
 
     def _top(self, s: int, alive: Alive) -> int:
         """An upper limit of what is alive at an operator of a stage, times its parts."""

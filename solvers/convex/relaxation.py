@@ -85,6 +85,8 @@ def refuses(problem: DesignProblem) -> str | None:
         return "it needs output areas of at least one pixel"
     if objective.depth_penalty is not None and objective.depth_penalty.weight < 0:
         return "a negative depth penalty is not convex"
+    if problem.tabled:
+        return "a cost in a table over several choices has no logarithm of its own"
     if any(d.source == DEPTH for stage in problem.stages for d in stage.derived):
         return "a symbol that follows a depth has no logarithm of its own"
     return None

@@ -27,6 +27,7 @@ from mathdesign.solvers.base import (
     Termination,
     relative_gap,
 )
+from mathdesign.solvers.exact import tables
 from mathdesign.solvers.exact.model import Lowered, lower
 from mathdesign.solvers.exact.search import SearchTree
 
@@ -64,7 +65,7 @@ class Exact(Backend[DesignProblem]):
             return "it needs output areas of at least one pixel"
         if penalty and penalty.weight < 0:
             return "a negative depth penalty is not convex"
-        return None
+        return tables.refuses(problem)
 
     def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
         """Anneal, then branch until the gap, a limit or the caller says stop."""

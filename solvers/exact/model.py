@@ -4,7 +4,8 @@ The problem is lowered once, in Python, and only from its tables; a new family n
 Coordinates: every decision but a depth enters as :math:`x = \ln(\text{value})`, a depth as
 :math:`M = \text{depth} - 1`. A :class:`~mathdesign.programs.chain.Derived` symbol becomes one more
 variable with its own domain, tied to its source by a rule that allows exactly the pairs of its
-table; so a step function needs no special case. Then, with :math:`V = M x`,
+table; so a step function needs no special case. A :class:`~mathdesign.programs.stages.Tabled` symbol
+is a variable too, tied to its sources by its table (:mod:`.kernels.tables`). Then, with :math:`V = M x`,
 
 .. math::
     \text{metric} &= \sum_k C^0_k \exp(p_k^\top x) + C^1_k\, M_k \exp(p_k^\top V_k / M_k) \\
@@ -39,6 +40,7 @@ import numpy as np
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, BoolArray, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, When
+from mathdesign.solvers.exact.tables import table_arrays
 
 Arrays = dict[str, Any]
 
@@ -144,6 +146,19 @@ class BoxModel(NamedTuple):
     """flat prefix counts of allowed partners, row by row."""
     rule_hull: FloatArray
     """flat sparse tables of the least and greatest log-ratio over ranges of the first variable."""
+    tabled: IntArray
+    """(n,) the table that a variable follows, -1 for none."""
+    table_var: IntArray
+    """(T, 4) the variable of each table, and its sources, -1 where none."""
+    table_size: IntArray
+    """(T, 3) values of each source, 1 where none."""
+    table_at: IntArray
+    """(T, 2) where its entries start, and its ranges."""
+    table_entry: IntArray
+    """flat entries: indices of the table's variable."""
+    table_least: IntArray
+    table_most: IntArray
+    """flat sparse tables of the least and greatest entry over ranges of the last source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +211,8 @@ class _Variables:
     index: dict[tuple[int, str], int]
     further: dict[int, int]
     """By stage: n of a depth apart."""
+    tables: list[int]
+    """The variables that follow tables, in order."""
 
 
 def lower(problem: DesignProblem) -> Lowered:
@@ -223,6 +240,8 @@ def lower(problem: DesignProblem) -> Lowered:
         **_objective(problem, variables, ends, widths, len(products.pairs)),
         **_prefixes(problem, ends),
         **rules,
+        tabled=_tabled(variables),
+        **table_arrays(problem, variables.index),
     )
     further = {problem.columns[s, DEPTH]: j for s, j in variables.further.items()}
     columns = tuple(variables.index[v] for v in problem.variables)
@@ -255,7 +274,7 @@ def _apart(problem: DesignProblem) -> set[int]:
 
 
 def _variables(problem: DesignProblem, apart: set[int]) -> _Variables:
-    result = _Variables([], [], {}, {})
+    result = _Variables([], [], {}, {}, [])
     for s, stage in enumerate(problem.stages):
         for decision in stage.decisions:
             result.index[s, decision.name] = len(result.domains)
@@ -271,7 +290,19 @@ def _variables(problem: DesignProblem, apart: set[int]) -> _Variables:
             result.index[s, derived.name] = len(result.domains)
             result.domains.append(tuple(sorted(set(derived.values))))
             result.source.append(result.index[s, derived.source])
+        for table in stage.tables:
+            j = result.index[s, table.name] = len(result.domains)
+            result.domains.append(tuple(np.unique(table.values).tolist()))
+            result.source.append(j)  # of its table; itself, so that nobody decides it
+            result.tables.append(j)
     return result
+
+
+def _tabled(variables: _Variables) -> IntArray:
+    """The table that each variable follows."""
+    found = np.full(len(variables.domains), -1, dtype=np.int64)
+    found[variables.tables] = np.arange(len(variables.tables))
+    return found
 
 
 class _Products:

@@ -171,6 +171,12 @@ class Scoring:
             for derived in stage.derived:
                 symbols[derived.name] = derived.values[own[names.index(derived.source)]]
             symbols[PREV] = prev[before if s else 0]
+            for table in stage.tables:
+                at = tuple(
+                    (before if s else 0) if x == PREV else own[names.index(x)]
+                    for x in table.sources
+                )
+                symbols[table.name] = int(table.values[at])
             depth = symbols[DEPTH]
             costs = tuple(
                 sum(monomial_value(m, symbols) for m in stage.costs.get(metric, ()))

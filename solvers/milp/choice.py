@@ -40,6 +40,7 @@ its optimum is never below that of the design problem.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -249,8 +250,12 @@ def columns_needed(problem: DesignProblem) -> int:
         for term in problem.objective.depths
         if _splits(problem.stages[term.stage])
     )
-    return pairs + sum(
-        _combinations(stage) * (2 if _splits(stage) else 1) for stage in problem.stages
+    tabled = sum(len(problem.prev_domain(s)) for s, st in enumerate(problem.stages) if st.tables)
+    metrics = len({b.metric for b in problem.budgets}) + len(problem.objective.metric_weights)
+    return (
+        tabled * metrics
+        + pairs
+        + sum(_combinations(stage) * (2 if _splits(stage) else 1) for stage in problem.stages)
     )
 
 
@@ -392,8 +397,13 @@ class _Build:
         total = Expression()
         for s, stage in enumerate(self.problem.stages):
             by_power: dict[int, list[Monomial]] = {}
+            by_width = {table.name for table in stage.tables if PREV in table.sources}
+            tabled = [m for m in stage.costs.get(metric, ()) if by_width & {n for n, _ in m.powers}]
+            if tabled:
+                total = total + self._tabled(s, tabled)
             for monomial in stage.costs.get(metric, ()):
-                by_power.setdefault(monomial.power(PREV), []).append(monomial)
+                if monomial not in tabled:
+                    by_power.setdefault(monomial.power(PREV), []).append(monomial)
             for power, monomials in by_power.items():
                 first, later = self._coefficients(s, monomials)
                 aggregate = self._linear(s, first, later)
@@ -403,15 +413,54 @@ class _Build:
                 total = total + aggregate
         return total
 
-    def _coefficients(self, s: int, monomials: list[Monomial]) -> tuple[FloatArray, FloatArray]:
-        """Values without ``prev`` of the first block and of each later one, per combination."""
-        options = self.stages[s].options
+    def _tabled(self, s: int, monomials: list[Monomial]) -> Expression:
+        """Monomials with a table over ``prev``: for each width that may enter, what they sum to then."""
+        parts = []
+        for prev in self.problem.prev_domain(s):
+            options = dict(self.stages[s].options)
+            options[PREV] = np.full_like(options[WIDTH], prev)
+            self.problem.add_tables(s, options)
+            first, later = self._coefficients(s, monomials, options)
+            parts.append(self._linear(s, first, later))
+        if s == 0:
+            return parts[0]
+        return self._selected(self.stages[s - 1].y, parts)
+
+    def _selected(self, y: IntArray, aggregates: list[Expression]) -> Expression:
+        """The sum of ``y[u] * aggregates[u]`` over a one-hot ``y``, exact for integral choices.
+
+        ``p = y a`` with ``a`` in [low, high] and ``y`` binary is ``low y <= p <= high y`` and
+        ``a - high (1 - y) <= p <= a - low (1 - y)``.
+        """
+        total = Expression()
+        for u, aggregate in enumerate(aggregates):
+            if len(y) == 1:
+                return aggregate
+            low, high = self.out.range_of(aggregate)
+            part, chosen = self.out.add(1, min(low, 0.0), max(high, 0.0)), y[u : u + 1]
+            self.out.rows_le(part, chosen, high)
+            self.out.rows_ge(part, chosen, low)
+            own, one = Expression.column(int(part[0])), Expression.column(int(chosen[0]))
+            self.out.at_most(aggregate - own + one * high, high)
+            self.out.at_most(own - aggregate - one * low, -low)
+            self.filled.append(_Filled(aggregate, part, chosen))
+            total = total + own
+        return total
+
+    def _coefficients(
+        self, s: int, monomials: list[Monomial], options: Mapping[str, IntArray] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values of the first block and of each later one, per combination.
+
+        Without ``prev``, but for what ``options`` hold of it.
+        """
+        options = self.stages[s].options if options is None else options
         first = np.zeros(len(options[WIDTH]))
         later = np.zeros(len(options[WIDTH]))
         for monomial in monomials:
             value = np.full(len(first), float(monomial.coefficient))
             for symbol, power in monomial.powers:
-                if symbol != PREV:
+                if symbol in options:
                     value = value * options[symbol].astype(np.float64) ** power
             if monomial.repeat is not Repeat.REST:
                 first = first + value
@@ -639,4 +688,8 @@ def combinations(problem: DesignProblem, s: int, *, with_depth: bool) -> dict[st
     for derived in stage.derived:
         position = np.searchsorted(np.array(stage.domain(derived.source)), options[derived.source])
         options[derived.name] = np.array(derived.values, dtype=np.int64)[position]
+    for table in stage.tables:
+        if PREV not in table.sources:
+            domains = [stage.domain(source) for source in table.sources]
+            options[table.name] = table.at(options, domains)
     return options

@@ -49,6 +49,8 @@ LEAST_LIMIT = 1e-300
 
 def refuses(problem: DesignProblem) -> str | None:
     """Why the program would not be an upper bound for ``problem``."""
+    if problem.tabled:
+        return "a cost in a table over several choices has no formula"
     penalty = problem.objective.depth_penalty
     if penalty is not None and penalty.weight < 0:
         return "a negative depth penalty has no epigraph"

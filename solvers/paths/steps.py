@@ -189,6 +189,7 @@ def _step(problem: DesignProblem, rows: tuple[Row, ...], s: int) -> Step:
     shape = (len(entering), *exists.shape)
     symbols = {name: np.broadcast_to(values, shape) for name, values in padded.items()}
     symbols[PREV] = np.broadcast_to(np.array(entering, dtype=np.int64)[:, None, None], shape)
+    problem.add_tables(s, symbols)
     allowed = exists & reach.width_pairs(problem, s)[:, :, None]
     for alive, limit in problem.held[s]:
         terms = sum(coefficient * symbols[name] for name, coefficient in alive.terms)

@@ -10,7 +10,7 @@ from mathdesign.programs import evaluate, reach
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.evaluate import Evaluator
 from mathdesign.programs.reach import count, extreme, least_effectiveness
-from mathdesign.programs.stages import PairRule
+from mathdesign.programs.stages import PairRule, Repeat, Tabled, term
 from mathdesign.solvers.scan.chain import enumerate_points
 from mathdesign.spaces.convnet.space import WidthRules
 from tests.small import two_stage_problem
@@ -102,3 +102,20 @@ def test_choices_and_transitions_are_those_that_rules_leave():
         pairs = reach.width_pairs(problem, s)
         at = np.searchsorted(np.array(stage.domain("width")), listed["width"])
         assert reach.transitions(problem, s) == pairs[:, at].sum()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tables_that_neither_rise_nor_fall(seed):
+    rng = np.random.default_rng(seed)
+    problem = two_stage_problem("basic", WidthRules(), budgets=(), effectiveness=None)
+    stage = problem.stages[2]
+    shape = tuple(len(problem.domain_of(2, x)) for x in ("prev", "kernel_size"))
+    table = Tabled("wild", ("prev", "kernel_size"), rng.integers(1, 10**6, shape))
+    costs = {**stage.costs, "macs": (*stage.costs["macs"], term(1, Repeat.EACH, wild=1))}
+    stages = list(problem.stages)
+    stages[2] = replace(stage, costs=costs, tables=(table,))
+    problem = replace(problem, stages=tuple(stages))
+    _, scores = enumerated(problem)
+    values = scores.metrics["macs"][scores.feasible]
+    assert extreme(problem, "macs").value == values.min()
+    assert extreme(problem, "macs", largest=True).value == values.max()

@@ -1,5 +1,6 @@
 """The bricks of a chain, and what they refuse."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,6 +18,7 @@ from mathdesign.programs.stages import (
     Repeat,
     Scale,
     Stage,
+    Tabled,
     term,
 )
 
@@ -153,3 +155,58 @@ def test_a_metric_may_reach_2_to_the_62_and_no_more():
         assert of(2**61).reach("m", largest=least).value == 2 ** (61 + least)
     with pytest.raises(ValueError, match="m can exceed 2\\^62"):
         of(2**61 + 1)
+
+
+TIMES = np.array([[[5, 1], [2, 9]], [[1, 7], [3, 4]]])
+"""Of ``prev`` (1 or 3 channels), ``width`` (2, 4) and ``inner`` (1, 3)."""
+
+
+def measured(values=TIMES, sources=("prev", "width", "inner"), name="time") -> DesignProblem:
+    before = stage("before", (Decision("width", (1, 3)), DEPTH))
+    costs = {"m": (term(2, Repeat.REST, time=1), term(1, Repeat.FIRST, width=1))}
+    tables = (Tabled(name, sources, np.asarray(values)),)
+    return chain(before, stage("after", costs=costs, tables=tables))
+
+
+def test_a_table_is_a_symbol_of_costs():
+    program = measured()
+    for point in itertools.product((1, 3), (1,), (2, 4), (1, 2, 3), (1, 3)):
+        before, _, width, depth, inner = point
+        entry = TIMES[(1, 3).index(before), (2, 4).index(width), (1, 3).index(inner)]
+        assert program.costs(point)["m"] == before + 2 * (depth - 1) * entry + width
+
+
+def test_pins_cut_tables_too():
+    program = measured().pinned({"before.width": 3, "after.inner": 1})
+    assert program.stages[1].tables[0].values.tolist() == [[[1], [3]]]
+    assert program.costs((3, 1, 4, 3, 1)) == measured().costs((3, 1, 4, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sources": ("prev", "width", "depth")}, "sources among inner, prev, width"),
+        ({"sources": ("width", "prev", "nothing")}, "sources among inner, prev, width"),
+        ({"name": "inner"}, "a name of its own"),
+        ({"values": TIMES[:, :, :1]}, "does not match its sources"),
+        ({"values": TIMES[:1]}, "does not match its sources"),
+        ({"values": TIMES[0]}, "does not match its sources"),
+        ({"sources": ("width", "width", "inner")}, "does not match its sources"),
+        ({"values": TIMES - 1}, "values must be positive integers"),
+        ({"values": TIMES * 1.0}, "values must be positive integers"),
+    ],
+)
+def test_a_table_fits_its_stage(change, message):
+    with pytest.raises(ValueError, match=message):
+        measured(**change)
+
+
+def test_a_symbol_is_tabled_once():
+    twice = (Tabled("t", ("width",), np.array([1, 2])),) * 2
+    with pytest.raises(ValueError, match="distinct names of tables"):
+        stage(tables=twice)
+
+
+def test_tables_are_in_what_a_metric_may_reach():
+    with pytest.raises(ValueError, match="can exceed"):
+        measured(TIMES * 2**58)

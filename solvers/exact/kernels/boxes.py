@@ -16,6 +16,7 @@ from mathdesign.solvers.exact.kernels.state import (
     Work,
     fill,
 )
+from mathdesign.solvers.exact.kernels.tables import tighten_tables
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -276,6 +277,10 @@ def tighten(m: BoxModel, w: Work, room: float) -> bool:
         a = tighten_rules(m, w)
         if a < 0:
             return False
+        t = tighten_tables(m, w)
+        if t < 0:
+            return False
+        a += t
         b = tighten_depths(m, w, room)
         if b < 0:
             return False

@@ -25,6 +25,14 @@ NOWHERE, PARTLY, EVERYWHERE = range(3)
 
 
 @inner
+def said_of(m: BoxModel, r: int) -> int:
+    """What a sparse row says it is of where it is a tangent of operator ``r``: below planes, that say
+    -1, and tables.
+    """
+    return -2 - m.table_var.shape[0] - r
+
+
+@inner
 def held(m: BoxModel, r: int, index: IntArray) -> int:
     """What the variables of operator ``r`` add up to at ``index``."""
     total = 0
@@ -169,7 +177,7 @@ def build_held(m: BoxModel, w: Work, count: int) -> int:
             place = 3 if place == 1 else place + 1
         rhs = unit * limit - const
         w.lin_rhs[count] = rhs + RELAXED * (1.0 + abs(rhs))
-        w.lin_rule[count] = -1 - r
+        w.lin_rule[count] = said_of(m, r)
         count += 1
     return count
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.boxes import least_penalty, most_penalty
-from mathdesign.solvers.exact.kernels.held import score_held
+from mathdesign.solvers.exact.kernels.held import said_of, score_held
 from mathdesign.solvers.exact.kernels.planes import build_linear, hull_of
 from mathdesign.solvers.exact.kernels.points import depth_by_width, share_of_depth
 from mathdesign.solvers.exact.kernels.state import (
@@ -20,6 +20,7 @@ from mathdesign.solvers.exact.kernels.state import (
     Work,
     fill,
 )
+from mathdesign.solvers.exact.kernels.tables import score_tables
 from mathdesign.solvers.exact.kernels.terms import (
     build_chords,
     build_deep,
@@ -125,10 +126,12 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
             share = share_of_depth(math.log1p(math.exp(w.y[b])), m.deep_log[t] - w.y[m.deep[t, 1]])
             error = line_error(m, w, g, 1.0)
             w.score[b] += scale * m.deep_weight[t] * share * w.y[a] * error
+    score_tables(m, w, dense, c, linear)
     for i in range(c, linear):
         r = w.lin_rule[i]
+        if r <= said_of(m, 0):
+            score_held(m, w, said_of(m, 0) - r, w.lam[dense + i], i)
         if r < 0:
-            score_held(m, w, -1 - r, w.lam[dense + i], i)
             continue
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]
         if m.source[b] == a:
@@ -156,7 +159,7 @@ def branching(m: BoxModel, w: Work) -> tuple[int, int]:
     """Variable with the largest relaxation error (else the widest), and where to split it."""
     n, best, top = m.size.shape[0], -1, 0.0
     for j in range(n):
-        if m.source[j] >= 0:
+        if m.source[j] >= 0 and m.tabled[j] < 0:
             w.score[m.source[j]] += w.score[j]
     for j in range(n):
         if m.source[j] < 0 and w.ilo[j] < w.ihi[j]:

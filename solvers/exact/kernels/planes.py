@@ -7,6 +7,7 @@ import math
 from mathdesign.solvers.compiled import inner
 from mathdesign.solvers.exact.kernels.held import build_held
 from mathdesign.solvers.exact.kernels.state import HULL, RELAXED, Work
+from mathdesign.solvers.exact.kernels.tables import build_tables
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -23,7 +24,7 @@ def add_linear_row(w: Work, count: int, rhs: float, a: int, va: float, b: int, v
 @inner
 def build_linear(m: BoxModel, w: Work) -> int:
     """McCormick planes (four a product, in the order upper, upper, lower, lower), then hulls, then
-    tangents of ceilings.
+    tables, then tangents of ceilings.
     """
     n, count = m.size.shape[0], 0
     for q in range(m.product.shape[0]):
@@ -42,7 +43,7 @@ def build_linear(m: BoxModel, w: Work) -> int:
             count += 1
     for r in range(m.rule_var.shape[0]):
         count = build_hull(m, w, r, count)
-    return build_held(m, w, count)
+    return build_held(m, w, build_tables(m, w, count))
 
 
 @inner

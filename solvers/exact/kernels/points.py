@@ -9,6 +9,7 @@ from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.held import ceilings_broken
 from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.state import FORWARD, IS_STD, MOST_PENALTY, WEIGHT
+from mathdesign.solvers.exact.kernels.tables import follow_tables
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -16,8 +17,9 @@ from mathdesign.solvers.exact.model import BoxModel
 def follow_sources(m: BoxModel, point: IntArray) -> None:
     """Set derived variables from their sources. ``point`` holds indices into the domains."""
     for j in range(m.size.shape[0]):
-        if m.source[j] >= 0:
+        if m.source[j] >= 0 and m.tabled[j] < 0:
             point[j] = m.follow[j, point[m.source[j]]]
+    follow_tables(m, point)
 
 
 @inner

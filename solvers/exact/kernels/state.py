@@ -109,6 +109,9 @@ class Work(NamedTuple):
     point: IntArray
     found: IntArray
     score: FloatArray
+    cell: IntArray
+    slope: FloatArray
+    offset: FloatArray
     active: int
     """Open variables and products; dense and sparse rows of the relaxation."""
     dense: int
@@ -154,7 +157,7 @@ def workspace(m: BoxModel) -> Work:
     ends, scales, sigs = len(m.end_const), len(m.scale_end), len(m.sig_depth)
     every = n + products
     dense = 2 * rows + len(m.prefix_end) + 1
-    linear = 4 * products + 4 * len(m.rule_var) + len(m.held_limit) + 1
+    linear = 4 * products + 4 * len(m.rule_var) + 3 * len(m.table_var) + len(m.held_limit) + 1
     both = dense + linear
     power = int(m.sig_pow.max(initial=1)) + 1
     f, i = (lambda *shape: np.zeros(shape)), (lambda *shape: np.zeros(shape, dtype=np.int64))
@@ -171,7 +174,8 @@ def workspace(m: BoxModel) -> Work:
         g=f(both), s=f(both), lam=f(both), ds=f(both), dlam=f(both),
         zlo=f(every), zhi=f(every), dy=f(every), res=f(every), mag=f(every),
         best_res=f(every), best_y=f(every), absorbed=f(products + 1), start=f(n),
-        point=i(n), found=i(LEAF_POINTS, n), score=f(n), active=0, dense=0, linear=0,
+        point=i(n), found=i(LEAF_POINTS, n), score=f(n),
+        cell=i(3), slope=f(3, 3), offset=f(3), active=0, dense=0, linear=0,
     )  # fmt: skip
 
 
