@@ -53,6 +53,8 @@ def about(device: Device, parts: Mapping[str, int], total: int) -> dict[str, Any
     }
     if device.words.margin:
         found["margin"] = device.words.margin
+    if notes := list(device.notes()):
+        found["notes"] = notes
     return found
 
 
@@ -83,6 +85,7 @@ def device_rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         notes = [str(own.get("source", ""))]
         if own.get("margin"):
             notes.append(f"limit less a margin of {own['margin']:.4g}")
+        notes += [str(note) for note in own.get("notes", ())]
         if own.get("interpolated"):
             notes.append(f"{own['interpolated']} costs interpolated")
         rows.append((f"{name} by", ", ".join(words) + f" ({'; '.join(n for n in notes if n)})"))

@@ -31,7 +31,22 @@ def stage_operators(stage: NetworkStage) -> Iterator[Operator]:
         if stage.role == "classifier":
             side = 1
         yield from _Block(c_in, side, stride, adds).operators(layers)
+        if kernel := stage.block.pooled_by:
+            between = -(-side // 2)
+            yield pooling(stage.width, between, kernel)
         c_in, side, stride = stage.width, shape.resolution_out, 1
+
+
+def pooling(channels: int, side: int, kernel: int) -> Operator:
+    """A mean or a maximum of stride 2."""
+    return Operator("pool", channels, side, side, channels, (kernel, kernel), (2, 2))
+
+
+def stride_between(side: int, out: int, stride: int) -> int:
+    """What makes ``out`` pixels of ``side``: 1, the block's, or else half of it beside a pooling."""
+    if side == out:
+        return 1
+    return stride if -(-side // stride) == out else stride // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,7 @@ class _Block:
             elif layer.op == "norm":
                 yield plain("norm", layer.c_in, side, side)
             elif layer.op == "pool":  # its area is that of its input
-                yield Operator("pool", layer.c_in, out, out, layer.c_in, (2, 2), (2, 2))
+                yield pooling(layer.c_in, out, 2)
                 shortcut = -(-out // 2)
             elif layer.op == "add":
                 added = True
@@ -78,7 +93,7 @@ class _Block:
 
     def conv(self, layer: UnrolledLayer, side: int, out: int) -> Operator:
         """It strides where it leaves fewer positions than it reads."""
-        stride = 1 if side == out else self.stride
+        stride = stride_between(side, out, self.stride)
         return convolution(
             layer.c_in, side, side, layer.c_out, layer.kernel_size, stride, layer.groups
         )

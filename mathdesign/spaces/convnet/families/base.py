@@ -267,6 +267,8 @@ class Family(abc.ABC):
     """A first block keeps its input where stride is 1 and widths happen to be equal."""
     projects: bool = False
     """A first block whose shortcut is no identity has a convolution there: ``project``."""
+    pooled_by: int = 0
+    """Kernel of a maximum of stride 2 behind the block, which no profile counts; 0: there is none."""
     odd: tuple[str, ...] = ("kernel_size",)
     """Decisions whose values are odd: padded kernels."""
     words: tuple[Word, ...] = ()

@@ -85,6 +85,7 @@ class PooledConv(Family):
     roles = ("stem",)
     strides = (4,)
     one_block = True
+    pooled_by = 3
 
     def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
         """Convolution and activation, before the maximum."""
