@@ -139,6 +139,7 @@ def measure(session: Session, request: MeasureRequest) -> int:
     require("torch", "torch")
     from mathdesign.measuring import campaign, planning, sampling
     from mathdesign.measuring.calls import Bench, surroundings
+    from mathdesign.measuring.enumerating import everything
     from mathdesign.measuring.modules import CannotMeasure
     from mathdesign.solvers.base import UnsupportedProblem
     from mathdesign.spaces.kind import NoOperators
@@ -150,16 +151,17 @@ def measure(session: Session, request: MeasureRequest) -> int:
     try:
         runtime = request.how.open()
         kind, posed = space_of(request.space)
-        networks = sampling.covering(kind, posed)
-        networks += sampling.across(kind, posed, request.designs, request.seed)
+        networks = sampling.across(kind, posed, request.designs, request.seed)
         if not networks:
             raise BadRequest(f"{request.space}: no design was found that keeps the budgets")
-        plan = planning.plan(o for network in networks for o in kind.operators(network))
+        seen = dict.fromkeys(o for network in networks for o in kind.operators(network))
+        seen |= dict.fromkeys(everything(posed.spec))
+        plan = planning.plan(seen)
         around = surroundings(kind, networks[0])
         bench = Bench(runtime, around, request.how.batch)
         header = _header(request.how, runtime, around.words())
         session.say(
-            f"{len(plan):,} operators of {len(networks):,} designs; {header.about()}; {around.words()}"
+            f"{len(plan):,} operators of {len(seen):,} of the space; {header.about()}; {around.words()}"
         )
         with session.interruptible(), session.measuring_progress() as on_progress:
             found = campaign.measure(

@@ -17,7 +17,7 @@ from mathdesign.devices.table import read_table
 from mathdesign.programs.base import Budget
 from mathdesign.spec.blocks import COST_FILES, DeviceSpec
 from mathdesign.spec.devices import INLINE, SOURCES, is_inside
-from mathdesign.spec.faults import CrossFault, SpecError
+from mathdesign.spec.faults import CrossFault, Fault, SpecError
 from mathdesign.spec.quantities import Amount
 
 #: So many faults of one file, and so many missing operators, are listed; the rest are counted.
@@ -182,6 +182,14 @@ def _inline(own: DeviceSpec) -> CostModel:
     return CostModel(header, {DEFAULT: Rates(*numbers)})
 
 
+class MissingCosts(SpecError):
+    """Operators of a space without a cost. ``operators`` are all that the space may need."""
+
+    def __init__(self, faults: Iterable[Fault], operators: tuple[Operator, ...]) -> None:
+        super().__init__(faults)
+        self.operators = operators
+
+
 def missing_costs(device: Device, missing: Mapping[str, str], what: str = "operators") -> SpecError:
     """Everything of a space that has no cost, key -> why: a sorted list, capped, with the way out."""
     keys = sorted(missing)
@@ -200,7 +208,8 @@ def missing_costs(device: Device, missing: Mapping[str, str], what: str = "opera
 
 def costs_of(device: Device, operators: Iterable[Operator]) -> Prices:
     """The prices of everything that a space may need. Raises :class:`SpecError` for what is missing."""
-    prices = device.prices(operators)
+    needed = tuple(operators)
+    prices = device.prices(needed)
     if prices.missing:
-        raise missing_costs(device, prices.missing)
+        raise MissingCosts(missing_costs(device, prices.missing).faults, needed)
     return prices

@@ -1,9 +1,9 @@
 """Which operators of a space are measured, in which order: so that stopping early loses the least.
 
-Operators that differ in channels alone are a *group*. Of a group with many members a grid of a few
-channels in and out is measured, the corners first: what lies between can be interpolated, and no model
-has to go beyond what was measured. Then those that networks really have, the ones far from what is
-measured first. Groups take turns.
+Operators that differ in channels alone are a *group*. A group of a few is measured as it is. Of one with
+many members a grid of a few channels in and out is measured, the corners first: what lies between can
+be interpolated, and no model has to go beyond what was measured. Then some that the space really has,
+those far from what is measured first. Groups take turns.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from mathdesign.devices.operators import OPERATOR_KINDS, Operator, OperatorError
 
 #: Channels in and channels out of a grid.
 GRID = 4
-#: A group of fewer operators is measured as it is.
-FEW = GRID * GRID
+#: A group of no more operators is measured as it is; of a larger one no more than these, grid included.
+FEW, MOST = 24, 40
 
 
 def plan(seen: Iterable[Operator]) -> tuple[Operator, ...]:
-    """All distinct operators of ``seen`` and the grids around them, the most telling first."""
+    """The operators to measure so that all of ``seen`` can be told from them, the most telling first."""
     groups: dict[Hashable, list[Operator]] = {}
     for operator in dict.fromkeys(seen):
         groups.setdefault(alike(operator), []).append(operator)
@@ -45,7 +45,8 @@ def _channels(operator: Operator) -> tuple[int, int]:
 def _order(group: Sequence[Operator]) -> list[Operator]:
     grid = _grid(group) if len(group) > FEW else []
     first = grid or [group[0], group[-1]]
-    return _apart(list(dict.fromkeys(first)), list(group))
+    most = MOST if len(group) > FEW else len(group)
+    return _apart(list(dict.fromkeys(first)), list(group), most)
 
 
 def _grid(group: Sequence[Operator]) -> list[Operator]:
@@ -73,12 +74,12 @@ def _spaced(values: Sequence[int]) -> list[int]:
     return sorted({min(values, key=lambda v: (abs(math.log(v / w)), v)) for w in wanted})
 
 
-def _apart(chosen: list[Operator], others: list[Operator]) -> list[Operator]:
-    """``chosen``, then all others: always the one farthest from those before it, as ratios."""
+def _apart(chosen: list[Operator], others: list[Operator], most: int) -> list[Operator]:
+    """``chosen``, then others up to ``most``: always the one farthest from those before it, as ratios."""
     places = {o: (math.log(o.c_in), math.log(o.c_out)) for o in (*chosen, *others)}
     left = [o for o in others if o not in set(chosen)]
     near = {o: min(math.dist(places[o], places[c]) for c in chosen) for o in left}
-    while left:
+    while left and len(chosen) < most:
         best = max(left, key=lambda o: near[o])
         left.remove(best)
         chosen.append(best)

@@ -1,4 +1,4 @@
-"""Designs of a space across its whole range, and designs that between them take every option.
+"""Designs of a space across its whole range.
 
 Random designs of a space are all of middling size. Here each is drawn in a band of multiply-adds of
 its own, the bands equally wide as ratios from the least to the most that the space reaches.
@@ -21,8 +21,6 @@ from mathdesign.spaces.kind import Posed
 SIZE = "macs"
 #: A band reaches from its middle by this factor down and up, at least.
 NARROWEST = 1.1
-#: Designs that take options in turn: no more than this.
-MOST_COVERING = 400
 
 
 def across(kind: AnyKind, posed: Posed[Any], count: int, seed: int = 0) -> list[Any]:
@@ -40,31 +38,6 @@ def across(kind: AnyKind, posed: Posed[Any], count: int, seed: int = 0) -> list[
         if point is not None:
             found[point] = kind.network(posed, point)
     return list(found.values())
-
-
-def covering(kind: AnyKind, posed: Posed[Any]) -> list[Any]:
-    """Networks that between them take every value of every decision, beside many of its neighbours'.
-
-    Decisions take their values in turn, neighbouring ones at a different pace; points that break a rule
-    or a budget are left out, and so are forms whose points are no list of decisions.
-    """
-    values = list(posed.program.decisions.values())
-    most = max(map(len, values), default=0)
-    steps = itertools.product(range(most), range(most))
-    found: dict[tuple[int, ...], Any] = {}
-    for first, second in itertools.islice(steps, MOST_COVERING):
-        pace = itertools.cycle((first, second))
-        point = tuple(own[step % len(own)] for own, step in zip(values, pace))
-        if point not in found and _is_feasible(posed.program, point):
-            found[point] = kind.network(posed, point)
-    return list(found.values())
-
-
-def _is_feasible(program: Program, point: tuple[int, ...]) -> bool:
-    try:
-        return program.feasible(point)
-    except (ValueError, IndexError):
-        return False
 
 
 def _drawn(draw: Draws, rng: Random, known: dict[tuple[int, ...], Any]) -> tuple[int, ...] | None:
