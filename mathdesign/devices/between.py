@@ -8,6 +8,7 @@ nothing is said: a straight line knows no cliff.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
 
@@ -104,8 +105,9 @@ def _apart(keys: tuple[str, ...]) -> Fraction:
 def _in_rectangle(grid: Grid, operator: Operator) -> Found | None:
     """Between four measured corners, the smallest rectangle first; bilinear."""
     a, b = operator.c_in, operator.c_out
-    below = sorted({x for x, _ in grid if x < a}, reverse=True)
-    above = sorted({x for x, _ in grid if x > a})
+    columns = Counter(x for x, _ in grid)  # with one point it is no side of a rectangle
+    below = sorted((x for x, n in columns.items() if x < a and n > 1), reverse=True)
+    above = sorted(x for x, n in columns.items() if x > a and n > 1)
     best: tuple[Fraction, Found] | None = None
     for low in below[:8]:
         for high in above[:8]:

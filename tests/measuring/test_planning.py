@@ -36,6 +36,13 @@ def test_between_the_points_of_the_grid_everything_has_a_cost():
     assert all(cost == 1000 + o.macs for o, cost in prices.costs.items())
 
 
+def test_points_scattered_around_a_grid_do_not_hide_it():
+    """As many as are measured beside it, on the diagonal alone."""
+    diagonal = [convolution(c, 7, 7, c, 3) for c in range(64, 513, 8)]
+    table = CostTable(Header("latency", "us"), {o.key: Row(1 + o.macs) for o in plan(diagonal)})
+    assert not priced(table, diagonal, interpolate=True).missing
+
+
 def test_stopped_early_every_group_has_had_its_turn():
     many = [*PAIRS, *(linear(a, 1, 1000) for a in WIDTHS), plain("add", 8, 7, 7)]
     assert {o.kind for o in plan(many)[:3]} == {"conv", "linear", "add"}
