@@ -44,7 +44,7 @@ space:
     - {stride: 2, width: 64..384/8, kernel_size: 3, depth: 1..6}
     - {stride: 2, width: 64..512/8, kernel_size: 3, depth: 1..4}
   rules: {monotone_width: true}
-budgets: {macs: 2G, params: 12M}
+budgets: {macs: 2G, params: 12M, activation_bytes: 1.5 MB}
 """
 LISTS = """\
 name: fbnet
@@ -67,15 +67,19 @@ budgets: {params: 12M}
 
 @dataclass(frozen=True)
 class Study:
-    """A space, and whether its latency is a model of operators or the table itself."""
+    """A space, and whether its latency is a model of operators or the table itself.
+
+    ``interpolate``: a table tells operators between measured channels.
+    """
 
     name: str
     text: str
     costs: str
+    interpolate: bool = False
 
 
 STUDIES = (
-    Study("cnn", CNN, "costs.yaml"),
+    Study("cnn", CNN, "costs.csv", interpolate=True),
     Study("fbnet", LISTS, "costs.csv"),
     Study("decoder", DECODER, "costs.yaml"),
 )
@@ -101,7 +105,7 @@ def run(study: Study, how: measuring.How, seconds: float, networks: int) -> dict
     checked = measuring.check(
         session,
         measuring.CheckRequest(
-            SPACE, plain, (), networks, how, False, TABLE, None, Path("check"), 1
+            SPACE, plain, (), networks, how, study.interpolate, TABLE, None, Path("check"), 1
         ),
     )
     fitted = measuring.fit(
@@ -122,7 +126,8 @@ def designs(study: Study, how: measuring.How, limits: list[float]) -> dict[str, 
     networks, rows = {}, []
     kind = None
     for limit in limits:
-        own = f"latency: {{max: {limit} ms, {word}: {study.costs}}}, "
+        more = ", interpolate: true" if study.interpolate else ""
+        own = f"latency: {{max: {limit} ms, {word}: {study.costs}{more}}}, "
         text = study.text.replace("budgets: {", "budgets: {" + own)
         begin = time.perf_counter()
         design = mathdesign.design(mathdesign.loads(f"{text}solve: {{time_limit: 30 s}}\n"))
@@ -141,7 +146,7 @@ def designs(study: Study, how: measuring.How, limits: list[float]) -> dict[str, 
     again = {f"random {k}": n for k, n in enumerate(across(known, posed, CONTROLS, 1))}
     found = judge(
         bench, kind, {**networks, **again}, measuring.read_costs(Path(study.costs)),
-        interpolate=False,
+        interpolate=study.interpolate,
         table=measuring.seconds_of(measuring.read_costs(TABLE)),  # type: ignore[arg-type]
     )  # fmt: skip
     write_atomic(Path("designs.csv"), as_csv(found.verdicts))
