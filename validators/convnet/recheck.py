@@ -20,16 +20,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.devices.sources import Device
+from mathdesign.memory.figures import Held
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import LARGEST_OBJECTIVE, Budget, keeps_effectiveness
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
+from mathdesign.spaces.convnet.operators import operators
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
 from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.errors import NetworkError
-from mathdesign.validators.convnet.memory import Held, held, stored
+from mathdesign.validators.convnet.memory import held, stored
+from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import (
     BudgetExceeded,
     EffectivenessExceeded,
@@ -120,6 +124,7 @@ def verify(
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
     memory: MemoryOptions | None = None,
+    devices: Iterable[Device] = (),
     objective: float | None = None,
 ) -> Recheck:
     """Recount ``point`` and hold it to every rule, budget and claim; keywords as for ``pose``.
@@ -142,6 +147,7 @@ def verify(
         memory=memory,
     )
     own = {row.name: sum(_row_terms(row, network)) for row in space.rows}
+    own |= device_costs(devices, operators(network))
     result = replace(result, metrics={**result.metrics, **own})
     for budget in budgets:
         _hold_budget(budget, result.metrics[budget.metric])

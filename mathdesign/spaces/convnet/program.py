@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.devices.sources import Device
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
 from mathdesign.metrics.weight_bytes import weight_bytes
@@ -27,6 +28,7 @@ from mathdesign.programs.stages import (
     Scale,
     Stage,
 )
+from mathdesign.spaces.convnet.costs import StageCosts, device_costs
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
@@ -69,9 +71,12 @@ def pose(
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
     memory: MemoryOptions | None = None,
+    devices: Sequence[Device] = (),
     watch: Watch = unwatched,
 ) -> DesignProblem:
     """Pose the program; ``watch`` is told how many stages have their rules.
+
+    ``devices`` are metrics too: the costs of all operators on each of them.
 
     ``entropy``, ``volume`` and ``metric_weights`` are added; ``None`` leaves one out.
     ``effectiveness`` is the upper limit rho0, if any. With ``memory`` there are the metric
@@ -91,14 +96,14 @@ def pose(
     if volume is not None:
         logs, depths, constant = volume_terms(space, volume)
         objective = replace(objective, logs=logs, depths=depths, constant=constant)
-    every = tuple(budgets)
+    every, rules = tuple(budgets), tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting, memory),
+        stages=_stages(space, counting, device_costs(space, devices, rules), memory),
         objective=objective,
         budgets=tuple(b for b in every if b.metric != ACTIVATION_BYTES),
         ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
-        rules=tuple(_rules(space, watch)),
+        rules=rules,
         effectiveness=(
             Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
             if effectiveness is not None
@@ -106,6 +111,7 @@ def pose(
         ),
         input_channels=space.input_channels,
         units={name: metric.unit for name, metric in METRICS.items()}
+        | {device.name: device.unit for device in devices}
         | (dict.fromkeys(MEMORY, "bytes") if memory else {}),
     )
 
@@ -125,10 +131,17 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _stages(
-    space: Space, counting: CountingProfile, memory: MemoryOptions | None
+    space: Space,
+    counting: CountingProfile,
+    devices: Sequence[Mapping[str, StageCosts]],
+    memory: MemoryOptions | None,
 ) -> tuple[Stage, ...]:
     terms = [
-        (stage.choices, _costs(space, s, counting, memory)) for s, stage in enumerate(space.stages)
+        (
+            stage.choices,
+            _costs(space, s, counting, memory) | {n: tuple(c.terms) for n, c in own.items()},
+        )
+        for s, (stage, own) in enumerate(zip(space.stages, devices))
     ]
     return tuple(
         Stage(
@@ -141,9 +154,10 @@ def _stages(
                 *stage.block.derived(stage.choices, stage.shape),
                 *part.derived.values(),
             ),
+            tables=tuple(table for costs in own.values() for table in costs.tables),
             alive={ACTIVATION_BYTES: stage.block.alive(stage.shape, memory)} if memory else {},
         )
-        for stage, part in zip(space.stages, whole(terms, space.input_channels))
+        for stage, part, own in zip(space.stages, whole(terms, space.input_channels), devices)
     )
 
 

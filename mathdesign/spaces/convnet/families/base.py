@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mathdesign.memory.operators import ENTERS, MemoryOptions, Operator, alive
+from mathdesign.memory.steps import ENTERS, MemoryOptions, Step, alive
 from mathdesign.metrics import METRICS, CountingProfile, Metric, SymbolicLayer
 from mathdesign.metrics.base import Product, Term, merged, symbol
 from mathdesign.programs.stages import Alive, Derived, Monomial, When
@@ -154,39 +154,55 @@ def symbolic_act(channels: Product, area: int) -> SymbolicLayer:
     return SymbolicLayer("act", channels, channels, area)
 
 
+STRIDED = Option(
+    "strided_shortcut",
+    "a strided shortcut",
+    "the projected shortcut takes the stride itself, as ResNet's; else it averages first "
+    "(default: no).",
+)
+
+
+def averages(shape: StageShape) -> bool:
+    """Whether a projected shortcut takes means of 2x2 positions before its convolution."""
+    return shape.stride == 2 and STRIDED.name not in shape.options
+
+
+def strided_arguments(shape: StageShape) -> dict[str, int | bool]:
+    """What a block with that option is told; nothing where it is off, as in files of before."""
+    return {"strided": True} if STRIDED.name in shape.options else {}
+
+
 def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
     """A shortcut that averages 2x2 positions where the stride is 2, then projects, then is added."""
     if at.projects:
         width = symbol("width")
-        if at.shape.stride == 2:
+        if averages(at.shape):
             yield SymbolicLayer("pool", at.c_in, at.c_in, at.area_in)
         yield symbolic_conv(at.c_in, width, at.area, main_path=False)
         yield SymbolicLayer("add", width, width, at.area)
 
 
-def shortcut_operators(at: Place, before: str, *, pooled: bool = True) -> Iterator[Operator]:
+def shortcut_steps(at: Place, before: str, *, pooled: bool = True) -> Iterator[Step]:
     """The sum of the tensor ``before`` and the block's input, projected where it has to be.
 
     ``pooled``: a stride of 2 is a pooling in front of the projection, not the projection's own.
     """
     width, kept = symbol("width") * at.area, ENTERS
     if at.projects:
-        if pooled and at.shape.stride == 2:
-            yield Operator("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
+        if pooled and averages(at.shape):
+            yield Step("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
             kept = "pooled"
-        yield Operator("projection", (kept,), "kept", width)
+        yield Step("projection", (kept,), "kept", width)
         kept = "kept"
-    yield Operator("sum", (before, kept), "sum", width)
+    yield Step("sum", (before, kept), "sum", width)
 
 
-def squeeze_operators(
-    at: Place, before: str, inner: Product, squeeze: Product
-) -> Iterator[Operator]:
+def squeeze_steps(at: Place, before: str, inner: Product, squeeze: Product) -> Iterator[Step]:
     """A squeeze-and-excitation unit on the tensor ``before``; it writes ``excited``."""
-    yield Operator("pool of the unit", (before,), "means", inner)
-    yield Operator("squeeze", ("means",), "squeezed", squeeze)
-    yield Operator("excitation", ("squeezed",), "factors", inner)
-    yield Operator("product", (before, "factors"), "excited", inner * at.area)
+    yield Step("pool of the unit", (before,), "means", inner)
+    yield Step("squeeze", ("means",), "squeezed", squeeze)
+    yield Step("excitation", ("squeezed",), "factors", inner)
+    yield Step("product", (before, "factors"), "excited", inner * at.area)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +242,7 @@ def act(channels: int, area: int) -> UnrolledLayer:
 
 def projection(c_in: int, width: int, shape: StageShape) -> list[UnrolledLayer]:
     """The shortcut of a stage's first block: 2x2 means where the stride is 2, 1x1, the addition."""
-    pool = [UnrolledLayer("pool", c_in, c_in, shape.area_in)] if shape.stride == 2 else []
+    pool = [UnrolledLayer("pool", c_in, c_in, shape.area_in)] if averages(shape) else []
     add = UnrolledLayer("add", width, width, shape.area_out)
     return [*pool, conv(c_in, width, shape.area_out), add]
 
@@ -315,13 +331,17 @@ class Family(abc.ABC):
         """Why no such stage can be built, beyond :attr:`ties` (nothing unless overridden)."""
         yield from ()
 
+    def adds_input(self, c_in: int, c_out: int, stride: int) -> bool:
+        """Whether a block adds what it reads, projected or as it is, to what it gives."""
+        return self.projects or ("body" in self.roles and stride == 1 and c_in == c_out)
+
     @property
     def declared(self) -> dict[str, Word | Option]:
         """The keys of a stage that are the family's own."""
         words: dict[str, Word | Option] = {word.name: word for word in self.words}
         return words | {option.name: option for option in self.options}
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """What a runtime executes of one block, in order; the last one writes what leaves it.
 
         Raises ``NotImplementedError`` in families that do not say: then there is no memory to limit.
@@ -338,7 +358,7 @@ class Family(abc.ABC):
         return tuple(
             held
             for at, when in places
-            for held in alive(list(self.operators(at)), at.c_in * at.area_in, when, options)
+            for held in alive(list(self.steps(at)), at.c_in * at.area_in, when, options)
         )
 
     def costs(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
+    STRIDED,
     Family,
     Place,
     StageShape,
@@ -19,7 +20,8 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
-    shortcut_operators,
+    shortcut_steps,
+    strided_arguments,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -37,6 +39,7 @@ class Basic(Family):
     block = "kxk, kxk + shortcut"
     decisions = ("width", "kernel_size", "depth")
     projects = True
+    options = (STRIDED,)
     preset = (
         {"stride": 2, "width": "32..96/8", "kernel_size": [3, 5], "depth": "1..4"},
         {"stride": 2, "width": "64..192/16", "kernel_size": [3, 5], "depth": "1..8"},
@@ -53,12 +56,12 @@ class Basic(Family):
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """Main path, then shortcut, then the sum."""
         values = symbol("width") * at.area
-        yield Operator("first convolution", (ENTERS,), "a", values)
-        yield Operator("second convolution", ("a",), "b", values)
-        yield from shortcut_operators(at, "b")
+        yield Step("first convolution", (ENTERS,), "a", values)
+        yield Step("second convolution", ("a",), "b", values)
+        yield from shortcut_steps(at, "b")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -78,6 +81,10 @@ class Basic(Family):
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """And whether its shortcut is strided."""
+        return {**super().own_arguments(choice, shape), **strided_arguments(shape)}
+
     def torch_block(self) -> type[nn.Module]:
         """``BasicBlock``."""
         from torch import Tensor, nn
@@ -85,7 +92,8 @@ class Basic(Family):
         class BasicBlock(nn.Module):
             """Two kxk convolutions around a residual connection.
 
-            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2,
+            or is ``strided`` itself.
             """
 
             def __init__(
@@ -95,6 +103,7 @@ class Basic(Family):
                 kernel_size: int,
                 stride: int = 1,
                 project: bool = False,
+                strided: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2
@@ -105,9 +114,10 @@ class Basic(Family):
                 self.act = nn.ReLU(inplace=True)
                 self.shortcut = nn.Sequential()
                 if project:
-                    if stride == 2:
+                    if stride == 2 and not strided:
                         self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
-                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    step = stride if strided else 1
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, step, bias=False))
                     self.shortcut.append(nn.BatchNorm2d(c_out))
                 else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm2.weight)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
+    STRIDED,
     Family,
     Place,
     StageShape,
@@ -16,7 +17,8 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
-    shortcut_operators,
+    shortcut_steps,
+    strided_arguments,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -39,6 +41,7 @@ class Bottleneck(Family):
     decisions = ("width", "bottleneck", "kernel_size", "depth")
     projects = True
     words = (BOTTLENECK,)
+    options = (STRIDED,)
     preset = (
         {"stride": 2, "width": "32..256/16", "bottleneck": "16..64/8", "kernel_size": [3, 5],
          "depth": "1..3"},
@@ -63,13 +66,13 @@ class Bottleneck(Family):
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """Main path, then shortcut, then the sum."""
         inner = symbol("bottleneck")
-        yield Operator("reduction", (ENTERS,), "a", inner * at.area_in)
-        yield Operator("convolution", ("a",), "b", inner * at.area)
-        yield Operator("expansion", ("b",), "c", symbol("width") * at.area)
-        yield from shortcut_operators(at, "c")
+        yield Step("reduction", (ENTERS,), "a", inner * at.area_in)
+        yield Step("convolution", ("a",), "b", inner * at.area)
+        yield Step("expansion", ("b",), "c", symbol("width") * at.area)
+        yield from shortcut_steps(at, "c")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -92,6 +95,10 @@ class Bottleneck(Family):
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """And whether its shortcut is strided."""
+        return {**super().own_arguments(choice, shape), **strided_arguments(shape)}
+
     def torch_block(self) -> type[nn.Module]:
         """``BottleneckBlock``."""
         from torch import Tensor, nn
@@ -99,7 +106,8 @@ class Bottleneck(Family):
         class BottleneckBlock(nn.Module):
             """1x1, kxk, 1x1 convolutions around a residual connection.
 
-            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2,
+            or is ``strided`` itself.
             """
 
             def __init__(
@@ -110,6 +118,7 @@ class Bottleneck(Family):
                 kernel_size: int,
                 stride: int = 1,
                 project: bool = False,
+                strided: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2
@@ -124,9 +133,10 @@ class Bottleneck(Family):
                 self.act = nn.ReLU(inplace=True)
                 self.shortcut = nn.Sequential()
                 if project:
-                    if stride == 2:
+                    if stride == 2 and not strided:
                         self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
-                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    step = stride if strided else 1
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, step, bias=False))
                     self.shortcut.append(nn.BatchNorm2d(c_out))
                 else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm3.weight)
