@@ -18,9 +18,9 @@ from mathdesign.programs.base import IntArray
 from mathdesign.solvers.arena.kernels import placing
 
 #: Nodes of one search before the next order is tried, and of the last one.
-NODES = 30_000
-#: Nodes that are looked at without the compiler.
-FEW = 3_000
+NODES = 50_000
+#: Nodes that are looked at without the compiler, where buffers times moments are at most so many.
+FEW, SMALL = 3_000, 40_000
 #: Orders that are tried before a size is left open, and how far numbers move in those by chance.
 ORDERS, MOVES = 60, 0.08
 #: What buffers are ordered by, greatest first: area, length of life, the most alive beside them.
@@ -87,8 +87,8 @@ def _moments(buffers: Sequence[Buffer]) -> _Moments:
     first = [min(k for k, m in enumerate(kept) if i in m) for i in range(len(buffers))]
     end = [max(k for k, m in enumerate(kept) if i in m) + 1 for i in range(len(buffers))]
     sizes = [b.size for b in buffers]
-    arrays = (np.array(values, dtype=np.int64) for values in (first, end, sizes))
-    return _Moments(*arrays, len(kept))
+    lives = np.array([first, end, sizes], dtype=np.int64)
+    return _Moments(lives[0], lives[1], lives[2], len(kept))
 
 
 def _top(moments: _Moments, offsets: IntArray) -> int:
@@ -118,7 +118,8 @@ def _stacked(moments: _Moments) -> IntArray:
 def _within(moments: _Moments, arena: int, orders: int) -> IntArray | None:
     """Offsets within ``arena``, none (empty) where there are none, ``None`` if that stays open."""
     for number, order in enumerate(_orders(moments, orders)):
-        searches = [(placing.place, FEW)] if number == 0 else []
+        few = number == 0 and len(order) * moments.count <= SMALL
+        searches = [(placing.place, FEW)] if few else []
         for search, nodes in [*searches, (_compiled(), NODES)]:
             found = _searched(moments, arena, order, search, nodes)
             if found is not None:
