@@ -124,12 +124,7 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         return
     if not own.source and len({a.unit for w in INLINE if (a := getattr(own, w)) and a.value}) != 1:
         accepted = "times such as 50 ps, or energies such as 4.6 pJ, of one kind and not all 0"
-        yield (
-            path,
-            " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)),
-            accepted,
-            "",
-        )
+        yield path, " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)), accepted, ""
         return
     try:
         source = _source(own)
@@ -183,7 +178,9 @@ def _inline(own: DeviceSpec) -> CostModel:
     return CostModel(header, {DEFAULT: Rates(*numbers)})
 
 
-def missing_costs(device: Device, missing: Mapping[str, str], what: str = "operators") -> SpecError:
+def missing_costs(
+    device: Device, missing: Mapping[str, str], what: str = "operators"
+) -> SpecError:
     """Everything of a space that has no cost, key -> why: a sorted list, capped, with the way out."""
     keys = sorted(missing)
     reasons = [f"{key}: {missing[key]}" for key in keys[:MOST_LISTED]]
