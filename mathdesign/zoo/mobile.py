@@ -48,7 +48,7 @@ def _stages(factor: Fraction) -> Iterator[dict[str, Any]]:
         prev = width
 
 
-def eights(width: Fraction | int) -> int:
+def eights(width: Fraction | float) -> int:
     """The nearest multiple of 8, not a tenth below."""
     near = max(8, int(width + 4) // 8 * 8)
     return near + 8 if near < Fraction(9, 10) * width else near

@@ -6,9 +6,10 @@ from mathdesign.spaces.blocks.base import BlockKind
 from mathdesign.spaces.blocks.kinds.classifier import ClassifierBlock
 from mathdesign.spaces.blocks.kinds.conv import ConvBlock
 from mathdesign.spaces.blocks.kinds.inverted_residual import InvertedResidualBlock
+from mathdesign.spaces.blocks.kinds.mean import MeanBlock
 
 __all__ = ["BLOCKS"]
 
 BLOCKS: dict[str, BlockKind] = {
-    kind.name: kind for kind in (ConvBlock(), InvertedResidualBlock(), ClassifierBlock())
+    kind.name: kind for kind in (ConvBlock(), InvertedResidualBlock(), ClassifierBlock(), MeanBlock())
 }
