@@ -15,6 +15,7 @@ from mathdesign.devices.report import (
 )
 from mathdesign.devices.sources import FINE, read_devices
 from mathdesign.export import convnet as export
+from mathdesign.kinds.several import Several
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
@@ -23,6 +24,7 @@ from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
+from mathdesign.spaces.convnet.members import labels, members
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
@@ -54,7 +56,7 @@ VOLUME = "volume"
 """Reported where it is part of the objective."""
 
 
-class Convnet(Kind[Spec, PosedChain, Network]):
+class OneChain(Kind[Spec, PosedChain, Network]):
     """Chains of stages: bottlenecks, inverted residuals, basic blocks, ConvNeXt blocks, ..."""
 
     name = "convnet"
@@ -71,8 +73,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
-        """See :mod:`mathdesign.spaces.convnet.faults`."""
-        return cross_faults(spec)
+        """See :mod:`mathdesign.spaces.convnet.faults`; of each member, and each fault once."""
+        yield from dict.fromkeys(fault for _, own in members(spec) for fault in cross_faults(own))
 
     def described(self) -> list[dict[str, Any]]:
         """Blocks and decisions of each family, and its preset."""
@@ -246,6 +248,18 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def images(self, network: Network) -> ReadsImages:
         """The input of the network."""
         return ReadsImages(network.input_channels, network.input_size, network.classes)
+
+
+class Convnet(Several[Spec, PosedChain, Network], OneChain):
+    """Chains, and choices among them that change every cost (:mod:`mathdesign.spaces.convnet.members`)."""
+
+    def members(self, spec: Spec) -> Sequence[tuple[Mapping[str, int], Spec]]:
+        """One a size of the input."""
+        return members(spec)
+
+    def labels(self, network: Network) -> Mapping[str, int]:
+        """The size of its input."""
+        return labels(network)
 
 
 def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from mathdesign.kinds import KINDS, AnyKind, families, kind_of
-from mathdesign.solvers.portfolio import AUTO, names
+from mathdesign.solvers.portfolio import AUTO
 from mathdesign.spec.blocks import COST_FILES, Specification
 from mathdesign.spec.devices import gather
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
@@ -193,7 +193,7 @@ def _without_twins(found: list[Fault], known: list[Fault]) -> list[Fault]:
 def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[CrossFault]:
     """What only shows when several parts are read together."""
     # Names of backends are asked of their modules, which a specification that names none never needs.
-    backends = (AUTO,) if spec.solve.backend == AUTO else names(kind.program)
+    backends = (AUTO,) if spec.solve.backend == AUTO else kind.backends(spec)
     found = [*kind.faults(spec), *shared_faults(spec, backends)]
     return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
 

@@ -19,6 +19,7 @@ from mathdesign.devices.operators import Operator
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
+from mathdesign.solvers.portfolio import names
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import CrossFault, SpecError
@@ -200,6 +201,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
         ``image`` is ``(channels, size)``. Raises ``SpecError`` where a family needs more.
         """
         raise SpecError.plain(f"family {family} without a file", "a file: its space is the user's")
+
+    def backends(self, spec: S) -> tuple[str, ...]:
+        """What ``solve.backend`` may say; asking imports every backend's module."""
+        return names(self.program)
 
     # ---- program ---------------------------------------------------------------------------------
 
