@@ -258,6 +258,18 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         given = blocks.given
         return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
 
+    def reads(self, network: OptionList) -> str:
+        """Images that are no squares, and sequences too."""
+        blocks = network.network
+        return "" if blocks is None else str(blocks.given).replace(" ", "")
+
+    def example(self, network: OptionList) -> tuple[Any, ...]:
+        """One input of its blocks."""
+        import torch
+
+        given = _buildable(network).given
+        return (torch.empty(1, given.channels, *given.size, device="meta"),)
+
     def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
         try:
