@@ -30,7 +30,7 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.lists.built import blocks_asked, blocks_of
+from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -235,7 +235,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if network.network != blocks:
             yield Check("blocks", False, "are not those of the options")
             return
-        for check, ok, words in module_checks(blocks, self.build(network), claimed.metrics):
+        expected = dict(blocks.counts)
+        if self.counts_as_built(posed.spec.to_dict()):
+            expected |= {m: n for m, n in claimed.metrics.items() if m in expected}
+        for check, ok, words in module_checks(blocks, self.build(network), expected):
             yield Check(check, ok, words)
 
     def build(self, network: OptionList) -> Any:
@@ -248,6 +251,14 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def source(self, network: OptionList, objective: float) -> str:
         """See :mod:`mathdesign.export.blocks`."""
         return export.source(_buildable(network), objective=objective)
+
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """The table of NAS-Bench-201 counts norms and pools as multiply-adds."""
+        return bool(request["space"]["family"] not in COUNTED_OTHERWISE)
+
+    def as_built(self, network: OptionList) -> Mapping[str, int]:
+        """Every weight and multiply-add, where there are blocks."""
+        return {} if network.network is None else network.network.counts
 
     def images(self, network: OptionList) -> ReadsImages | None:
         """Square images, where its blocks read them."""

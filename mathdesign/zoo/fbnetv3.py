@@ -62,8 +62,7 @@ def members() -> Iterator[Member]:
         first = {"block": "conv", "width": stem, "kernel": 3, "stride": 2, **act}
         tail = (
             {"block": "conv", "width": EXPANSION * body[-1]["width"], "kernel": 1, **act},
-            {"block": "mean"},
-            {"block": "conv", "width": HEAD, "kernel": 1, "bias": True, **act},
+            {"block": "pooled", "width": HEAD, "bias": True, **act},
         )
         words = request(size, [first], body, tail)
         yield Member(name, "FBNetV3", SOURCE, words, None, FIGURES.get(name, ()), (WIDTHS,))
