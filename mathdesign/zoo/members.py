@@ -13,6 +13,7 @@ from mathdesign.zoo import (
     mobile,
     regnet,
     residual,
+    speech,
     tinynas,
     transformers,
 )
@@ -20,16 +21,9 @@ from mathdesign.zoo.member import Member
 
 #: Each has a function ``members``. To add a group, add its module and its word here.
 GROUPS = (
-    residual,
-    regnet,
-    convnext,
-    mobile,
-    layerwise,
-    efficientnet,
-    fbnetv3,
-    tinynas,
+    residual, regnet, convnext, mobile, layerwise, efficientnet, fbnetv3, tinynas, speech,
     transformers,
-)
+)  # fmt: skip
 #: Before the name of a member where a design file is asked for: ``zoo:resnet18``.
 PREFIX = "zoo:"
 
