@@ -19,6 +19,7 @@ from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
+from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
     CannotBuild,
     Cells,
@@ -36,6 +37,7 @@ from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
+from mathdesign.spaces.lists.own_layers import CLASSIFIER
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
@@ -268,6 +270,21 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         fixed = any(operator.op == "flatten" for operator in blocks.operators)
         given = blocks.given
         return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
+
+    def counts(self, spec: ListSpec, network: OptionList) -> dict[str, int]:
+        """Multiply-adds and weights of its blocks, where it has some."""
+        return {} if network.network is None else network.network.counts
+
+    def reading(self, network: OptionList, ours: OptionList) -> OptionList:
+        """Its blocks on the input of ``ours``, with as many classes."""
+        blocks, read = network.network, ours.network
+        if blocks is None or read is None or blocks.blocks[-1].kind != CLASSIFIER:
+            raise CannotBuild("it has no blocks that another input could enter")
+        last = BLOCKS[CLASSIFIER].block(
+            **{**BLOCKS[CLASSIFIER].words(blocks.blocks[-1]), "width": read.made.channels}
+        )
+        fitted = replace(blocks, given=read.given, blocks=(*blocks.blocks[:-1], last))
+        return replace(network, network=fitted)
 
     def reads(self, network: OptionList) -> str:
         """Images that are no squares, and sequences too."""

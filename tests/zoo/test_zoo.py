@@ -1,7 +1,9 @@
 """The zoo: every member is a point of its space, counts as its source and its module say."""
 
 import dataclasses
+import functools
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from mathdesign.cli.main import app
+from mathdesign.cli.reading import folder_of
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild
 from mathdesign.zoo.check import checks, module_check
@@ -48,6 +51,9 @@ EXACT = {
     "fbnetv3_e": (10_774_856, 759_952_160),
     "fbnetv3_f": (13_898_120, 1_178_860_656),
     "fbnetv3_g": (16_617_544, 2_125_178_880),
+    "efficient_tdnn_base": (5_789_760, 1_442_238_464),
+    "efficient_tdnn_mobile": (2_416_416, 569_189_376),
+    "efficient_tdnn_small": (899_200, 203_030_528),
 }
 #: The same recount as it was printed, in millions of multiply-adds.
 PRINTED = {
@@ -60,9 +66,14 @@ PRINTED = {
 NAMES = tuple(members())
 
 
+@functools.cache
+def designed(name: str) -> Design:
+    return design_of(member(name))
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_counts_to_the_unit(name):
-    design = design_of(member(name))
+    design = designed(name)
     assert (design.metrics["params"], design.metrics["macs"]) == EXACT[name]
 
 
@@ -70,6 +81,14 @@ def test_counts_are_those_that_were_printed():
     for name, millions in PRINTED.items():
         half = 0.05 if name.startswith("fbnetv3") else 0.005
         assert abs(EXACT[name][1] / 1e6 - millions) <= half + 1e-9, name
+
+
+def test_speech_counts_norms_where_its_card_does():
+    """Two operations for each value of a norm, a metric of its own beside ``macs``."""
+    found = {n: designed(f"efficient_tdnn_{n}").metrics for n in ("base", "mobile", "small")}
+    assert {name: metrics["published_macs"] for name, metrics in found.items()} == {
+        "base": 1_445_211_648, "mobile": 570_984_384, "small": 204_072_768,
+    }  # fmt: skip
 
 
 def test_fbnetv3s_odd_borders():
@@ -97,7 +116,7 @@ def test_fbnet_with_every_first_convolution():
 def test_every_member_is_what_its_source_says(name):
     """A figure that differs has a reason, and a reason stands at no figure that agrees."""
     found = member(name)
-    design = design_of(found)
+    design = designed(name)
     assert design.name == name and design.certificate.status == "given"
     assert design.certificate.bound is None
     for line in compared(found, design):
@@ -109,7 +128,7 @@ def test_every_member_is_what_its_source_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_exported_module_counts_the_same(name):
     """From outside, by what it asks of torch."""
-    found = module_check(design_of(member(name)))
+    found = module_check(designed(name))
     assert found.ok and "agree" in found.found, found
 
 
@@ -129,7 +148,7 @@ class Hooks:
 
 @pytest.mark.parametrize("name", ["resnet18", "regnet_y_400mf", "mobilenet_v2"])
 def test_hooks_count_the_same_where_data_flow(name):
-    design = design_of(member(name))
+    design = designed(name)
     module = design.build().eval()
     counter, seen = Hooks(module), design.kind.images(design.network)
     with torch.no_grad():
@@ -182,6 +201,11 @@ def test_list_show_export_and_compare(tmp_path):
     assert {"model.py", "report.html"} <= {path.name for path in tmp_path.iterdir()}
     both = invoke("compare", "zoo:resnet18", str(tmp_path / "design.yaml"), "--json")
     assert not any(line["differs"] for line in json.loads(both.stdout)["lines"])
+    again = invoke("export", "zoo:resnet18", "--out", str(tmp_path / "again"))
+    assert again.exit_code == 0
+    assert (tmp_path / "again/model.py").read_text() == (tmp_path / "model.py").read_text()
+    assert folder_of(Path("zoo:resnet18")) == Path("runs/resnet18")
+    assert folder_of(tmp_path / "design.yaml") == tmp_path
     for words in (("zoo", "show", "resnet"), ("zoo", "export", "alexnet"), ("zoo", "check", "x"),
                   ("compare", "zoo:resnt18", "zoo:resnet18")):  # fmt: skip
         refused = invoke(*words)
@@ -275,6 +299,38 @@ def test_a_member_is_a_rival_on_the_designs_own_task():
         refuse_unknown(design, ["zoo:resnet8"])
 
 
+def test_a_layerwise_member_is_a_rival_of_a_layerwise_design():
+    """On the design's images and classes; a network of sequences is none."""
+    import mathdesign
+    from mathdesign.api import given
+    from mathdesign.evidence.baselines import rivals_of
+
+    words = """
+space:
+  family: layers
+  input: {channels: 3, size: 64}
+  classes: 10
+  stem: [{block: conv, width: 24, stride: 2}]
+  slots: [{name: one, options: [{block: inverted_residual, width: 24}]}]
+  tail: [{block: classifier}]
+objective: {metric: macs}
+budgets: {params: 3.5M}
+"""
+    design = given(mathdesign.loads(words))
+    rivals = rivals_of(design, ("zoo:fbnet_c", "zoo:fbnet_a", "zoo:efficient_tdnn_small"))
+    ours, theirs = rivals.candidates
+    assert theirs.name == "fbnet_a" and design.kind.images(theirs.network) == design.kind.images(
+        ours.network
+    )
+    # ImageNet's count without 990 classes of 1,505 weights.
+    assert design.kind.counts(design.specification(), theirs.network)["params"] == (
+        4_304_584 - 990 * 1505
+    )
+    reasons = {skipped.rival: skipped.reason for skipped in rivals.skipped}
+    assert "exceeds params" in reasons["zoo:fbnet_c"]
+    assert "no blocks that another input could enter" in reasons["zoo:efficient_tdnn_small"]
+
+
 def test_a_published_decoder_reads_the_designs_text():
     published, tiny = design_of(member("smollm-135m")), design_of(member("gpt3-125m"))
     kind = published.kind
@@ -290,7 +346,7 @@ def test_the_page_lists_every_member_with_its_counts():
     lines = [line.split() for line in (ROOT / "docs/zoo.md").read_text().splitlines()]
     rows = {words[0]: tuple(words[1:4]) for words in lines if len(words) > 4}
     for name in NAMES:
-        design = design_of(member(name))
+        design = designed(name)
         family = design.request["space"]["family"]
         counts = (f"{design.metrics[metric]:,}" for metric in ("params", "macs"))
         assert rows[name] == (family, *counts), name
