@@ -26,7 +26,7 @@ from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
 from mathdesign.spaces.convnet.members import labels, members
 from mathdesign.spaces.convnet.network import Network
-from mathdesign.spaces.convnet.pose import PosedChain, to_program
+from mathdesign.spaces.convnet.pose import PosedChain, memory_of, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import (
@@ -113,6 +113,10 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         point = network.point
         return point if len(point) == len(posed.program.variables) else None
 
+    def reported(self, posed: PosedChain) -> tuple[str, ...]:
+        """Peaks as well."""
+        return (*posed.program.metric_names, *posed.program.peak_names)
+
     def is_choice(self, path: str) -> bool:
         """Common words of a stage, and those that set decisions of its family."""
         return rows.is_choice(path)
@@ -158,7 +162,9 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
         devices = read_devices(spec.devices, FINE)
         own = device_costs(devices, operators.operators(network))
-        return recheck.count(network, spec.counting) | own
+        memory = memory_of(spec)
+        held = {} if memory is None else recheck.count_memory(network, memory)
+        return recheck.count(network, spec.counting) | own | held
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
@@ -273,6 +279,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
         devices=posed.devices,
+        memory=posed.memory,
         objective=objective,
     )
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
