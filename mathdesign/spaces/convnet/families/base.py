@@ -189,7 +189,7 @@ def shortcut_operators(at: Place, before: str, *, pooled: bool = True) -> Iterat
     """
     width, kept = symbol("width") * at.area, ENTERS
     if at.projects:
-        if pooled and at.shape.stride == 2:
+        if pooled and averages(at.shape):
             yield Operator("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
             kept = "pooled"
         yield Operator("projection", (kept,), "kept", width)

@@ -90,6 +90,12 @@ class PooledConv(Family):
         yield symbolic_act(width, area)
         yield SymbolicLayer("max", width, width, at.area)
 
+    def operators(self, at: Place) -> Iterator[Operator]:
+        """The convolution, and the maximum of what it wrote."""
+        width = symbol("width")
+        yield Operator("convolution", (ENTERS,), "y", width * _between(at.shape))
+        yield Operator("maximum", ("y",), "pooled", width * at.area)
+
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[tuple[UnrolledLayer, ...], ...]:
