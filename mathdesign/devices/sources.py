@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,12 +123,7 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         return
     if not own.source and len({a.unit for w in INLINE if (a := getattr(own, w)) and a.value}) != 1:
         accepted = "times such as 50 ps, or energies such as 4.6 pJ, of one kind and not all 0"
-        yield (
-            path,
-            " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)),
-            accepted,
-            "",
-        )
+        yield path, " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)), accepted, ""
         return
     try:
         source = _source(own)
@@ -140,9 +134,8 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         for fault in error.faults[:MOST_LISTED]:
             at = f"{fault.file}:{fault.line}: {fault.path + ': ' if fault.path else ''}"
             yield place, f"{at}{fault.found}", fault.accepted, fault.suggestion
-        if more := len(error.faults) - MOST_LISTED:
-            if more > 0:
-                yield place, f"{more:,} more faults in {file}", "", ""
+        if (more := len(error.faults) - MOST_LISTED) > 0:
+            yield place, f"{more:,} more faults in {file}", "", ""
         return
     yield from _limit_faults(path, own, source.header.quantity)
 
@@ -164,7 +157,7 @@ def _source(own: DeviceSpec) -> Source:
     if not own.source:
         return _inline(own)
     path = getattr(own, own.source)
-    stat = os.stat(path)
+    stat = Path(path).stat()
     return _read(own.source, path, stat.st_mtime_ns, stat.st_size)
 
 
@@ -183,7 +176,9 @@ def _inline(own: DeviceSpec) -> CostModel:
     return CostModel(header, {DEFAULT: Rates(*numbers)})
 
 
-def missing_costs(device: Device, missing: Mapping[str, str], what: str = "operators") -> SpecError:
+def missing_costs(
+    device: Device, missing: Mapping[str, str], what: str = "operators"
+) -> SpecError:
     """Everything of a space that has no cost, key -> why: a sorted list, capped, with the way out."""
     keys = sorted(missing)
     reasons = [f"{key}: {missing[key]}" for key in keys[:MOST_LISTED]]

@@ -29,7 +29,6 @@ MARKS = (*SOURCES, "interpolate", "margin", "dtype")
 USUAL = ("latency", "energy")
 EXAMPLE = "{max: 25 ms, table: FILE}, or `model: FILE`"
 
-
 def is_inside(path: str) -> bool:
     """Whether a path stays below the working directory."""
     pure = PurePath(path)

@@ -225,6 +225,8 @@ def _macs(layer: UnrolledLayer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
+    if layer.op == "max":
+        return 0
     if layer.op == "conv":
         return products + 2 * layer.batch_norm * values
     return 2 * values if layer.op == "norm" else values

@@ -243,7 +243,9 @@ def _as_tables(
     return costs
 
 
-def _add_tables(device: Device, grid: _Grid, found: StageCosts, counted: Sequence[Counted]) -> None:
+def _add_tables(
+    device: Device, grid: _Grid, found: StageCosts, counted: Sequence[Counted]
+) -> None:
     """The same for the few operators that are no sums."""
     cells = [_cells(grid, operator) for _, operator in counted]
     needed = dict.fromkeys(op for own in cells for op in own if op is not None)

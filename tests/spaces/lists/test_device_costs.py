@@ -76,9 +76,7 @@ def test_a_design_tells_milliseconds_and_shares(tmp_path, monkeypatch):
     given["budgets"]["latency"]["max"] = "1.57 ms"
     assert mathdesign.design(mathdesign.load(given)).network.options["a"] == "y"
     given["budgets"]["latency"]["max"] = "20 us"
-    with pytest.raises(
-        mathdesign.Infeasible, match=r"least reachable alone 0\.02075 ms"
-    ) as refused:
+    with pytest.raises(mathdesign.Infeasible, match=r"least reachable alone 0\.02075 ms") as refused:
         mathdesign.design(mathdesign.load(given))
     assert "this works: latency max 0.02075 ms" in str(refused.value)
 
