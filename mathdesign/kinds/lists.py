@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import DEVICES, device_figures, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
+from mathdesign.devices.sources import Device
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.blocks.executed import network_operators
 from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
 from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
@@ -32,6 +35,7 @@ from mathdesign.spaces.kind import (
     refuse_heavy,
 )
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
+from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -45,7 +49,7 @@ from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
-from mathdesign.validators.devices import hold_claims, option_parts, option_total
+from mathdesign.validators.devices import device_costs, hold_claims, option_parts, option_total
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
@@ -204,8 +208,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
         if posed.devices:
             figures[DEVICES] = {
-                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
-                for d in posed.devices
+                d.name: _device_figures(posed, d, network, metrics[d.name]) for d in posed.devices
             }
         return Recount(metrics, figures, uses, solution.objective)
 
@@ -338,6 +341,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             check_rows(about)
         return {"predictor": about} | figures_of(data)
 
+    def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
+        """Those of its blocks, block by block."""
+        if network.network is None:
+            return super().operators(network, length)
+        return network_operators(network.network)
+
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
         return TextTable(network.name, ("slot", "option"), list(network.options.items()), 2)
@@ -400,13 +409,33 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
     claimed = {**costs}
-    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    own = {d.name: _device_cost(posed, d, network) for d in posed.devices}
     plain = [b for b in posed.budgets if b.metric not in own]
     found = verify_list(
         space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
     hold_claims(posed.devices, own, claimed)
     return found | own
+
+
+def _device_cost(posed: PosedList, device: Device, network: OptionList) -> int:
+    """By the rows of its options, or by the operators of its blocks."""
+    if by_options(device, posed.space):
+        return option_total(device, network.options)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_costs((device,), network_operators(blocks))[device.name]
+
+
+def _device_figures(
+    posed: PosedList, device: Device, network: OptionList, total: int
+) -> dict[str, Any]:
+    """Shares by slot, or by kind of operator."""
+    if by_options(device, posed.space):
+        return about_device(device, option_parts(device, network.options), total)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_figures((device,), network_operators(blocks))[device.name]
 
 
 def _rescored(
