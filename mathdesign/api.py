@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mathdesign.certificate import Certificate
+from mathdesign.checking import broken_pins
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import Program
@@ -14,6 +15,7 @@ from mathdesign.result import Design
 from mathdesign.solvers import Choice, choose
 from mathdesign.solvers.base import Clock, Progress, Solution, SolveOptions, Status
 from mathdesign.spec.blocks import SolveSpec, Specification
+from mathdesign.validators.errors import OutsideSpace
 
 #: What was at work where a limit came before any backend.
 POSING = "posing"
@@ -109,13 +111,16 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     solution = kind.settled(posed, program, choice.backend.solve(program, options))
     if solution.status is Status.INFEASIBLE:
         within = min(EXPLAINING_S, spec.solve.time_limit)
-        raise Infeasible(
-            explain(kind.lifted(posed), time_limit_s=within, on_progress=hooks.on_progress)
+        explained = explain(
+            kind.lifted(posed), pins=spec.pins, time_limit_s=within, on_progress=hooks.on_progress
         )
+        raise Infeasible(explained)
     if solution.point is None:
         raise NoDesignFound(solution)
     network = kind.network(posed, solution.point)
     found = kind.recheck(posed, network, solution)
+    if broken := broken_pins(kind, spec, network):
+        raise OutsideSpace("; ".join(broken))
     certificate = Certificate.of(spec, solution, found.objective)
     return Design.of(network, found, certificate, spec.to_dict())
 

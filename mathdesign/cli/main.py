@@ -124,6 +124,10 @@ Minimum = Annotated[
 Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
 Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
 Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+Pinned = Annotated[
+    list[str] | None,
+    typer.Option("--pin", help="A decision made already, e.g. stage2.width=64. Repeatable."),
+]
 Positions = Annotated[
     list[str] | None,
     typer.Option(
@@ -152,6 +156,7 @@ def design(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Force a backend instead of `solve.backend`.")
     ] = None,
@@ -181,7 +186,7 @@ def design(
     dials = {"macs": macs, "params": params}
     request = designing.Request.of(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
-        backend=backend, time_limit=time_limit,
+        backend=backend, time_limit=time_limit, pins=tuple(pin or ()),
     )  # fmt: skip
     _end(session, lambda: designing.design(session, request, out, train))
 
@@ -196,6 +201,7 @@ def check(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -210,8 +216,9 @@ def check(
     session = Session(json, quiet)
     dials = {"macs": macs, "params": params}
     request = Request.of(
-        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes
-    )
+        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
+        pins=tuple(pin or ()),
+    )  # fmt: skip
     _end(session, lambda: checking.check(session, request, out))
 
 

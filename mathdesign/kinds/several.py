@@ -102,11 +102,13 @@ class Several(Kind[S, P, N]):
         """The union of what each member lifts; a limit that some member can keep shapes no program."""
         if not isinstance(posed, PosedUnion):
             return self._one.lifted(posed)
-        found = [self._one.lifted(part) for part in posed.parts]
+        # As they are in the union, which may have pinned them.
         members = posed.program.members
-        program = Union.of(
-            posed.program.name, [(m.labels, one.program) for m, one in zip(members, found)]
-        )
+        found = [
+            self._one.lifted(replace(posed.parts[m.number], program=m.program)) for m in members
+        ]
+        lifted = (replace(m, program=one.program) for m, one in zip(members, found))
+        program = replace(posed.program, members=tuple(lifted))
         needs: dict[Limit, int | float] = {}
         for one in found:
             for limit, least in one.needs:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from mathdesign.spec import quantities, values
+from mathdesign.spec.pins import Pin
 
 TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
@@ -192,6 +193,9 @@ class Specification(Block):
     version: Literal[1] = 1
     name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
     solve: SolveSpec = SolveSpec()
+    pins: dict[str, Pin] | None = Field(
+        None, max_length=4096, description="Decisions that are made already: `stage2.width: 64`."
+    )
 
     def limits(self) -> dict[str, Limits]:
         """The budgets that are asked for, by metric."""

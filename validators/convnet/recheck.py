@@ -279,6 +279,8 @@ def _volume(network: Network, options: VolumeOptions) -> float:
         share = math.exp(options.rise * (math.log(i + 1) - math.log(len(body))))
         stage_weight = options.weight * share * (options.weights[i] if options.weights else 1.0)
         total += [stage_weight * power * math.log(base) for base, power in factors if power]
+    if options.resolution is not None:
+        total.append(options.weight * options.resolution * math.log(network.input_size))
     return math.fsum(total)
 
 

@@ -81,7 +81,9 @@ _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}
 
 def _in_pixels(value: Any) -> tuple[int, ...]:
     """One size or a choice of several; of one that is too large or small the limit is told alone."""
-    found = values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    found = (
+        values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    )
     if found[-1] > LARGEST_SIZE:
         raise ValueError(f"less than or equal to {LARGEST_SIZE}")
     if found[0] < 1:
@@ -242,6 +244,9 @@ class VolumeSpec(Block):
     group_width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("group width"))
     squeeze_excitation: Factor | tuple[Factor, ...] = Field(
         1.35, description="A block with such a unit counts as so many; one, or one per body stage."
+    )
+    resolution: Exponent | None = Field(
+        None, description="Weight of ln(size of the input), for a choice of sizes; default: none."
     )
 
     @model_validator(mode="before")
