@@ -80,14 +80,25 @@ def _draw(name: str, parameter: Tensor, generator: torch.Generator) -> None:
         parameter.uniform_(0.5, 1.5, generator=generator)
 
 
-def differing_images(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
-    """Images that differ in their large shapes: of white noise, pooling would leave the same mean."""
+def axes_of(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Positions along each axis; one number is the side of an image."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def differing_images(
+    count: int, channels: int, size: int | tuple[int, ...], seed: int = 0
+) -> Tensor:
+    """Images that differ in their large shapes: of white noise, pooling would leave the same mean.
+
+    Sequences likewise, where ``size`` has one axis.
+    """
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    shapes = torch.randn(count, channels, 3, 3, generator=generator)
-    smooth = torch.nn.functional.interpolate(shapes, size=(size, size), mode="bilinear")
-    return smooth + 0.3 * torch.randn(count, channels, size, size, generator=generator)
+    generator, axes = torch.Generator().manual_seed(seed), axes_of(size)
+    shapes = torch.randn(count, channels, *(3,) * len(axes), generator=generator)
+    mode = "bilinear" if len(axes) == 2 else "linear"
+    smooth = torch.nn.functional.interpolate(shapes, size=axes, mode=mode)
+    return smooth + 0.3 * torch.randn(count, channels, *axes, generator=generator)
 
 
 def variation(outputs: Tensor) -> float:

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.export.picklable import picklable
 from mathdesign.export.printed import Printed, printed
 from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.spaces.convnet.network import Network, NetworkStage
@@ -78,29 +79,13 @@ def build(network: Network) -> nn.Module:
 def block_class(family: str, method: str) -> type[nn.Module]:
     """The block that a method of a family defines: one class a process, so that it pickles."""
     block = FAMILIES[family]
-    return _picklable(getattr(block, method)(), block_class, family, method)
+    return picklable(getattr(block, method)(), block_class, family, method)
 
 
 @functools.cache
 def whole_class(family: str, method: str) -> type[nn.Module]:
     """``Network`` with that classifier."""
-    return _picklable(_network_class(block_class(family, method)), whole_class, family, method)
-
-
-def _picklable(made: type[nn.Module], maker: Any, *arguments: Any) -> type[nn.Module]:
-    """``made``, whose instances are remembered by how to make their class, and by their state."""
-
-    def reduce(self: nn.Module) -> tuple[Any, ...]:
-        return _empty, (maker, *arguments), self.__dict__
-
-    made.__reduce__ = reduce  # type: ignore[method-assign,assignment]
-    return made
-
-
-def _empty(maker: Any, *arguments: Any) -> Any:
-    """A module to be filled by its state, as ``pickle`` makes one."""
-    made = maker(*arguments)
-    return made.__new__(made)
+    return picklable(_network_class(block_class(family, method)), whole_class, family, method)
 
 
 def source(network: Network, *, objective: float | None = None) -> str:

@@ -11,13 +11,29 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.report import about as about_device
+from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, Recount, TextTable, pinned
-from mathdesign.spaces.lists.faults import CELLS, list_faults
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
+from mathdesign.spaces.kind import (
+    CannotBuild,
+    Cells,
+    Check,
+    Kind,
+    Lifted,
+    ReadsImages,
+    Recount,
+    TextTable,
+    pinned,
+    refuse_heavy,
+)
+from mathdesign.spaces.lists.built import blocks_asked, blocks_of
+from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
+from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
@@ -29,6 +45,8 @@ from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
+from mathdesign.validators.devices import hold_claims, option_parts, option_total
+from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
     cell_variance,
@@ -46,17 +64,24 @@ ABOUT_NUMBERS = ("predicted", "tau", "rmse", "rows", "objective", "bound")
 NOT_ASKED = "lightgbm, which could say it again, is missing: pip install 'mathdesign[predictor]'"
 
 
+SPELLED_OUT = {
+    "slots": "slots, options and costs spelled out in the file",
+    "layers": "blocks spelled out in the file, as options of slots; their costs follow",
+}
+
+
 class Lists(Kind[ListSpec, PosedList, OptionList]):
     """Lists of options with costs in tables; a trained predictor or a metric is maximised."""
 
     name = "lists"
-    families = (*SPACES, "slots")
+    families = (*SPACES, *OWN)
     spec = ListSpec
     program = SlotProblem
     starts = True
     sizes = ("macs", "params")
     layout = (
-        "format", "name", "options", "metrics", "budgets", "predictor", "certificate", "request",
+        "format", "name", "options", "network", "metrics", DEVICES, "budgets", "predictor", "certificate",
+        "request",
     )  # fmt: skip
 
     def faults(self, spec: ListSpec) -> Iterator[CrossFault]:
@@ -68,12 +93,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         found = []
         for name, make in SPACES.items():
             space = make()
-            lines = (make.__doc__ or "").strip().splitlines()
+            summary = PRESETS[name].summary if name in PRESETS else _first_line(make)
             options = list(dict.fromkeys(o for slot in space.slots for o in slot.options))
             found.append(
                 {
                     "name": name,
-                    "summary": lines[0].rstrip(".") if lines else "-",
+                    "summary": summary,
                     "block": f"{len(space.slots)} slots",
                     "decisions": [slot.name for slot in space.slots],
                     "options": options,
@@ -81,8 +106,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                     "preset": {},
                 }
             )
-        own = {"name": "slots", "summary": "slots, options and costs spelled out in the file"}
-        return [*found, {**own, "block": "slots", "decisions": [], "preset": {}}]
+        for name, summary in SPELLED_OUT.items():
+            own = {"name": name, "summary": summary, "block": "slots"}
+            found.append({**own, "decisions": [], "preset": {}})
+        return found
 
     def quick(
         self, family: str, image: tuple[int, int] | None, classes: int | None,
@@ -115,8 +142,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
-        """The chosen options."""
-        return OptionList(posed.spec.name, posed.space.words(point))
+        """The chosen options, and their blocks."""
+        name, options = posed.spec.name, posed.space.words(point)
+        return OptionList(name, options, blocks_of(posed.spec, name, options))
 
     def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
@@ -182,7 +210,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         uses = tuple(
             BudgetUse(b.metric, metrics[b.metric], b.upper, b.lower) for b in posed.budgets
         )
-        figures = {"predictor": _about(posed, solution, by)}
+        figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
+        if posed.devices:
+            figures[DEVICES] = {
+                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
+                for d in posed.devices
+            }
         return Recount(metrics, figures, uses, solution.objective)
 
     def checks(self, posed: PosedList, network: OptionList, claimed: Recount) -> Iterator[Check]:
@@ -198,11 +231,43 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         yield Check("objective", agrees, words)
         by = _rescored(posed, network, claimed.metrics, claimed.objective)
         yield Check("re-scored", True, f"by {by}" if by else f"no: {NOT_ASKED}")
+        yield from self._module(posed, network, claimed)
         told = (claimed.figures.get("predictor") or {}).get("sha256")
         if posed.predictor is not None and told is not None:
             same = told == posed.predictor.digest()
             words = "the one of the design" if same else "another one: it was fitted anew"
             yield Check("predictor", same, words)
+
+    def _module(self, posed: PosedList, network: OptionList, claimed: Recount) -> Iterator[Check]:
+        """The blocks are those of the options; the built module is what was counted."""
+        blocks = blocks_of(posed.spec, network.name, network.options)
+        if blocks is None:
+            return
+        if network.network != blocks:
+            yield Check("blocks", False, "are not those of the options")
+            return
+        for check, ok, words in module_checks(blocks, self.build(network), claimed.metrics):
+            yield Check(check, ok, words)
+
+    def build(self, network: OptionList) -> Any:
+        """See :mod:`mathdesign.export.blocks`; what is too large is counted, not built."""
+        blocks = _buildable(network)
+        counts = blocks.counts
+        refuse_heavy(counts["params"], counts["macs"], len(blocks.blocks))
+        return export.build(blocks)
+
+    def source(self, network: OptionList, objective: float) -> str:
+        """See :mod:`mathdesign.export.blocks`."""
+        return export.source(_buildable(network), objective=objective)
+
+    def images(self, network: OptionList) -> ReadsImages | None:
+        """Square images, where its blocks read them."""
+        blocks = network.network
+        if blocks is None or len(set(blocks.given.size)) != 1 or len(blocks.given.size) != 2:
+            return None
+        fixed = any(operator.op == "flatten" for operator in blocks.operators)
+        given = blocks.given
+        return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
 
     def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
@@ -213,13 +278,18 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             return {}  # not our request: the integers as they are
 
     def words_of(self, network: OptionList) -> dict[str, Any]:
-        """Name and options."""
-        return {"name": network.name, "options": dict(network.options)}
+        """Name, options, and the blocks where there are some."""
+        words = {"name": network.name, "options": dict(network.options)}
+        if network.network is None:
+            return words
+        return {**words, "network": network_words(network.network)}
 
     def network_from(self, data: Mapping[str, Any]) -> OptionList:
         """Inverse of :meth:`words_of`."""
-        options = {str(k): str(v) for k, v in data["options"].items()}
-        return OptionList(str(data["name"]), options)
+        options, name = {str(k): str(v) for k, v in data["options"].items()}, str(data["name"])
+        if "network" not in data:  # of a space without blocks, or written before it had some
+            return OptionList(name, options, blocks_asked(data.get("request"), name, options))
+        return OptionList(name, options, network_from(name, data["network"]))
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What is known of the predictor; designs of before know less."""
@@ -237,7 +307,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                 if None in (low, high):
                     raise ValueError("predictor.measured: accepted: two numbers")
             check_rows(about)
-        return {"predictor": about}
+        return {"predictor": about} | figures_of(data)
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -247,7 +317,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """The predictor's own error, beside what it predicts."""
         about = figures["predictor"]
         if not about:
-            return []
+            return device_rows(figures)
         words = (
             f"{about['target']} {about['predicted']:.4f}{_beyond(about)}, error about "
             f"{about['rmse']:.4f} (cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} "
@@ -256,7 +326,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         rows = [("predictor", words)]
         if about.get("rescored_by") == "":
             rows.append(("re-scored", f"no: {NOT_ASKED}"))
-        return [*rows, *measured_rows(about)]
+        return [*rows, *measured_rows(about), *device_rows(figures)]
 
     def in_target(self, posed: PosedList, objective: float) -> tuple[str, float] | None:
         """A predictor's score read back; nothing where logarithms are added to it."""
@@ -285,6 +355,18 @@ def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, in
     return {name: options[name].index(str(value)) for name, value in pins.items()}
 
 
+def _first_line(make: Any) -> str:
+    lines = (make.__doc__ or "").strip().splitlines()
+    return lines[0].rstrip(".") if lines else "-"
+
+
+def _buildable(network: OptionList) -> BlockNetwork:
+    """The blocks. Raises :class:`CannotBuild`."""
+    if network.network is None:
+        raise CannotBuild("no module is built: nothing says what blocks the options stand for")
+    return network.network
+
+
 def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
     """What the objective says of a design, by what was measured where it was."""
     if posed.one_shot is None:
@@ -294,9 +376,14 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
-    return verify_list(
-        space.slots, posed.spec.metrics(space), posed.budgets, network.options, costs, space.rules
+    claimed = {**costs}
+    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    plain = [b for b in posed.budgets if b.metric not in own]
+    found = verify_list(
+        space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
+    hold_claims(posed.devices, own, claimed)
+    return found | own
 
 
 def _rescored(

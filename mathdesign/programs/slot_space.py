@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 from mathdesign.programs.base import Budget, FloatArray, IntArray
 from mathdesign.programs.cells import Cells, is_missing, position_of
 from mathdesign.programs.counts import rough
-from mathdesign.programs.slots import PairTable, Slot, SlotObjective, TableSum
+from mathdesign.programs.slots import Feature, PairTable, Slot, SlotObjective, TableSum
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,6 +26,17 @@ MOST_OPTIONS = 40
 
 class TableError(ValueError):
     """A table that does not describe designs of the space; every finding, one a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How tables write a slot whose options say several things: a column each, of whole numbers.
+
+    ``option`` of their cells is the option's name; a name that the slot does not have is no option.
+    """
+
+    names: tuple[str, ...]
+    option: Callable[..., str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +56,10 @@ class TableSpace:
     """Unit of each metric, where it has been told."""
     untrained: SlotObjective | None = None
     """What may be maximised before anything was measured, where the space has an entropy."""
+    columns: Mapping[str, Columns] = field(default_factory=dict)
+    """Slot -> the columns that published tables have in its place."""
+    described: tuple[Feature, ...] = ()
+    """What options say besides their names: features of a predictor."""
 
     def __repr__(self) -> str:
         metrics = ", ".join(self.metrics) or "no metrics"

@@ -172,6 +172,11 @@ class Union(Program):
                 found.setdefault(name, set()).update(values)
         return {name: tuple(sorted(values)) for name, values in found.items()}
 
+    def only(self) -> tuple[int, ...]:
+        """That of the only member."""
+        (member,) = self.members
+        return (member.number, *member.program.only())
+
     def held(self, point: Point) -> tuple[Program, tuple[int, ...]]:
         """The program of a point's member, and the point there. Raises ``ValueError``."""
         number, *rest = whole(point) or (-1,)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
@@ -25,7 +26,7 @@ from mathdesign.spec.faults import CrossFault, SpecError
 from mathdesign.spec.pins import Choices
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 Cells = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -116,6 +117,10 @@ class CannotBuild(ValueError):
     """No module can be built of this network; the message says why."""
 
 
+class NoOperators(ValueError):
+    """A network that no runtime executes as it is; the message says why."""
+
+
 S = TypeVar("S", bound=Specification)
 
 
@@ -182,7 +187,7 @@ class Kind(abc.ABC, Generic[S, P, N]):
     presets: Mapping[str, tuple[str, ...]] = {}
     """Model -> keys that a preset may supply, so that a schema must not require them."""
     starts: bool = False
-    """Whether :meth:`starting_point` makes a point of a neighbouring design."""
+    """Whether rows of a table begin at :meth:`starting_point` of a neighbouring design."""
     picture: tuple[str, ...] = ("space", "input")
     """Where a specification says what images are read."""
     sizes: tuple[str, ...] = ()
@@ -302,6 +307,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """Known networks that people scale to a budget by hand, by name, on a design's own task."""
         return {}
 
+    def reading(self, network: N, ours: N) -> N:
+        """A published network that reads what ``ours`` reads and tells apart as many classes.
+
+        Raises :class:`CannotBuild` where it cannot.
+        """
+        if (self.images(network), self.text(network)) != (self.images(ours), self.text(ours)):
+            raise CannotBuild("it does not read what the design reads")
+        return network
+
     # ---- independent checks ----------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -337,6 +351,26 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """The network as a plain ``torch.nn`` module. Raises :class:`CannotBuild`."""
         raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
 
+    def outline(self, network: N) -> nn.Module:
+        """The same without storage, of any size: what counts it need not hold it. Raises as build."""
+        import torch
+
+        with torch.device("meta"):
+            return self.build(network)
+
+    def example(self, network: N) -> tuple[Tensor, ...]:
+        """What one call of :meth:`outline` takes: one image, or one sequence as long as it may be.
+
+        Without storage. Raises :class:`CannotBuild` where nothing says what the network reads.
+        """
+        import torch
+
+        if (seen := self.images(network)) is not None:
+            return (torch.empty(1, seen.channels, seen.size, seen.size, device="meta"),)
+        if (read := self.text(network)) is not None:
+            return (torch.zeros(1, read.context, dtype=torch.long, device="meta"),)
+        raise CannotBuild("what the network reads is not known")
+
     def source(self, network: N, objective: float) -> str:
         """Python source of a module that builds it with torch alone. Raises as :meth:`build`."""
         raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
@@ -344,6 +378,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def more_files(self, network: N) -> Mapping[str, str]:
         """Files beside ``design.yaml`` and ``model.py``."""
         return {}
+
+    # ---- devices ---------------------------------------------------------------------------------
+
+    def operators(self, network: N, length: int | None = None) -> tuple[Operator, ...]:
+        """What a runtime executes for one input, in order; ``length``: tokens of a sequence.
+
+        Raises :class:`NoOperators` where a network is no module.
+        """
+        raise NoOperators(f"designs of {', '.join(self.families)} have no operators")
 
     # ---- presentation ----------------------------------------------------------------------------
 

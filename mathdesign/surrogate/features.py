@@ -15,7 +15,7 @@ def features_of(space: TableSpace) -> tuple[Feature, ...]:
     """Ordered choices as their values, unordered ones one-hot; sums of both over all slots.
 
     Sums: the values of all ordered slots, how often each of ``space.counted`` occurs, and every
-    metric that is additive over slots. In this order, so that a name means the same column.
+    metric that is additive over slots; what the space's options say besides. In this order, so that a name means the same column.
     """
     found: list[Feature] = []
     for i, slot in enumerate(space.slots):
@@ -24,7 +24,7 @@ def features_of(space: TableSpace) -> tuple[Feature, ...]:
             continue
         bits = np.eye(len(slot.options))
         found += [Feature(f"{slot.name}={o}", (i,), (bits[k],)) for k, o in enumerate(slot.options)]
-    return (*found, *_sums(space))
+    return (*found, *_sums(space), *space.described)
 
 
 def _sums(space: TableSpace) -> list[Feature]:

@@ -36,6 +36,8 @@ TIME = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|sec|min|h)
 SECONDS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0,
 }  # fmt: skip
+#: No setting of a block comes near it.
+LARGEST_CELL = 10**6
 ACCEPTED = "a number such as 93.4, 1,234.5, 93.4% or a time (12.5 s, 30 ms, 1:02:03)"
 CURE = "mend the cell or drop its row"
 
@@ -225,6 +227,8 @@ def with_slots(
     # A column or two are missing: the table names slots, and will say which. One slot is no string.
     if len(missing) < len(space.slots) or len(space.slots) < 2:
         return table
+    if space.columns and all(n in table for c in space.columns.values() for n in c.names):
+        return _joined(table, space)
     fits = [
         (str(column), form)
         for column in table.columns
@@ -243,6 +247,30 @@ def with_slots(
         f"no design in the table: found the columns {known}; accepted: a column for each slot "
         f"({slots}), or one of strings such as {example(space)}"
     )
+
+
+def _joined(table: DataFrame, space: TableSpace) -> DataFrame:
+    """``table`` with the columns of each slot as one. Raises :class:`TableError`."""
+    import pandas as pd
+
+    faults: list[str] = []
+    found: dict[str, list[str]] = {}
+    for slot in space.slots:
+        own = space.columns[slot.name]
+        cells = [table[name].tolist() for name in own.names]
+        found[slot.name] = []
+        for row, parts in enumerate(zip(*cells), 1):
+            numbers = [position_of(part, LARGEST_CELL) for part in parts]
+            option = "" if None in numbers else own.option(*numbers)
+            found[slot.name].append(option)
+            if option not in slot.options:
+                told = ", ".join(f"{n} {p}" for n, p in zip(own.names, parts))
+                faults.append(f"row {row}, {slot.name}: {told}: no option of {space.name}")
+    if len(faults) > MOST_LISTED:
+        faults[MOST_LISTED:] = [f"{len(faults) - MOST_LISTED} more wrong cells"]
+    if faults:
+        raise TableError("\n".join(faults))
+    return pd.concat([table, pd.DataFrame(found, index=table.index)], axis=1)
 
 
 def _spread(

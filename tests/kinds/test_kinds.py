@@ -52,6 +52,19 @@ objective: {{metric: {metric}}}
 budgets: {{{budgets}}}
 solve: {{gap: 0{solve}}}
 """
+LAYERS = """
+space:
+  family: layers
+  input: {{channels: 3, size: 8}}
+  stem: [{{block: conv, width: 4}}]
+  slots:
+    - {{name: a, width: 4, options: [{{block: conv}}, {{block: inverted_residual, expansion: 2}}, skip]}}
+    - {{name: b, width: 8, options: [{{block: conv}}, {{block: conv, kernel: 1, name: thin}}]}}
+  tail: [{{block: classifier}}]
+objective: {{metric: macs}}
+budgets: {{{budgets}}}
+solve: {{gap: 0{solve}}}
+"""
 METRICS = {"nasbench101": "edges"}
 TOKENS = """
 space:
@@ -77,6 +90,8 @@ def document(family: str, budgets: str = "", solve: str = "") -> str:
         )
     if family == "slots":
         return SLOTS.format(budgets=budgets, solve=solve)
+    if family == "layers":
+        return LAYERS.format(budgets=budgets, solve=solve)
     if family in KINDS[1].families:
         metric = METRICS.get(family, "macs")
         return NAMED.format(family=family, metric=metric, budgets=budgets, solve=solve)

@@ -31,14 +31,15 @@ def module_checks(network: Network, module: nn.Module) -> Iterator[Finding]:
             f"{simulated.closed_form:.3f} in closed form"
         )
         yield "entropy by simulation", True, words
-        yield "onnxruntime", True, _onnx(network, module)
+        yield "onnxruntime", True, onnx_words(module, network.input_channels, network.input_size)
     except (RecountError, EntropyMismatch, OnnxMismatch) as error:
         yield "built module", False, str(error)
 
 
-def _onnx(network: Network, module: nn.Module) -> str:
+def onnx_words(module: nn.Module, channels: int, size: int | tuple[int, ...]) -> str:
+    """What came of the comparison with onnxruntime. Raises ``OnnxMismatch``."""
     try:
-        found = check_onnx(module, network.input_channels, network.input_size)
+        found = check_onnx(module, channels, size)
     except ImportError:
         return "not run: pip install 'mathdesign[onnx]'"
     except Uncomparable as error:

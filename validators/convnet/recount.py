@@ -13,6 +13,7 @@ from mathdesign.spaces.convnet.network import Network
 from mathdesign.validators.convnet.recheck import count
 from mathdesign.validators.randomised import (
     DoesNotWork,
+    axes_of,
     check_influence,
     differing_images,
     gradients,
@@ -39,8 +40,8 @@ class ModuleCount:
     output_shape: tuple[int, ...]
 
 
-def recount(module: nn.Module, channels: int, size: int) -> ModuleCount:
-    """Count ``module`` on one ``channels x size x size`` image, in evaluation mode.
+def recount(module: nn.Module, channels: int, size: int | tuple[int, ...]) -> ModuleCount:
+    """Count ``module`` on one input, in evaluation mode: ``size`` pixels a side, or a tuple of axes.
 
     The module itself is left as it was: a copy without storage (the meta device) is run.
     """
@@ -52,7 +53,7 @@ def recount(module: nn.Module, channels: int, size: int) -> ModuleCount:
     module = copy.deepcopy(module).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        output = module(torch.empty(1, channels, size, size, device="meta"))
+        output = module(torch.empty(1, channels, *axes_of(size), device="meta"))
     flops = counter.get_total_flops()
     if flops % 2:
         raise RecountError(f"torch counts {flops} operations, an odd number")
@@ -78,7 +79,9 @@ def check_module(network: Network, module: nn.Module) -> ModuleCount:
     return found
 
 
-def check_gradients(module: nn.Module, channels: int, size: int, seed: int = 0) -> None:
+def check_gradients(
+    module: nn.Module, channels: int, size: int | tuple[int, ...], seed: int = 0
+) -> None:
     """Forward and backward passes on random images: as the module begins, and with random weights.
 
     Raises :class:`RecountError` where an output or a gradient is not finite, or a parameter has
@@ -89,7 +92,7 @@ def check_gradients(module: nn.Module, channels: int, size: int, seed: int = 0) 
 
     import torch
 
-    images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(seed))
+    images = torch.randn(2, channels, *axes_of(size), generator=torch.Generator().manual_seed(seed))
     try:
         gradients(copy.deepcopy(module).train(), images)
         check_influence(module, lambda n: (differing_images(IMAGES, channels, size, seed + n),))

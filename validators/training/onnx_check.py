@@ -63,7 +63,9 @@ class Agreement:
         return max(FLOOR, MULTIPLE * self.torch)
 
 
-def check_onnx(module: nn.Module, channels: int, size: int, seed: int = 0) -> Agreement:
+def check_onnx(
+    module: nn.Module, channels: int, size: int | tuple[int, ...], seed: int = 0
+) -> Agreement:
     """Compare on a few images; the module is left as it was.
 
     Raises :class:`OnnxMismatch` where they differ, :class:`ConstantOutput` where the output does not

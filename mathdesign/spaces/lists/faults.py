@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
+from mathdesign.devices.sources import device_faults
 from mathdesign.programs.slot_space import TableSpace
+from mathdesign.spaces.lists.layer_faults import layer_faults
 from mathdesign.spaces.lists.named import SPACES
-from mathdesign.spaces.lists.words import LARGEST_COST, ListSpec, SlotSpec
+from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
 OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+#: The families whose slots stand in the file.
+OWN = ("slots", LAYERS)
 #: The families whose cells have an entropy.
 CELLS = "nasbench201"
 
 
 def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     """Every fault of ``spec`` as a whole."""
-    faults = [*_slot_faults(spec), *_cost_faults(spec)]
+    faults = [*_slot_faults(spec), *_cost_faults(spec), *layer_faults(spec)]
     yield from faults
     objective = spec.objective
     given = [k for k in OBJECTIVES if getattr(objective, k) is not None]
@@ -44,7 +48,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     yield from fitted
     if fitted:
         return
-    known = tuple(spec.metrics(space))
+    own = tuple(spec.metrics(space))
+    yield from device_faults(spec.devices, own)
+    known = (*own, *(spec.devices or ()))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
         wanted.append((("objective", "metric"), objective.metric))
@@ -106,12 +112,12 @@ def _log_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
 
 def _slot_faults(spec: ListSpec) -> Iterator[CrossFault]:
     slots = spec.space.slots
-    if (slots is None) == (spec.space.family == "slots"):
-        accepted = "`slots:` with family slots, and only there"
+    if (slots is None) == (spec.space.family in OWN):
+        accepted = f"`slots:` with family {' or '.join(OWN)}, and only there"
         yield ("space", "slots"), "nothing" if slots is None else "slots", accepted, ""
     yield from _each_slot("slots", slots or (), ())
     named = [s.name for s in slots or ()]
-    if slots is None and spec.space.family != "slots":
+    if slots is None and spec.space.family not in OWN:
         named = [s.name for s in SPACES[spec.space.family]().slots]
     recipe = spec.space.recipe or ()
     yield from _each_slot("recipe", recipe, named)
@@ -126,7 +132,7 @@ def _each_slot(where: str, slots: Sequence[SlotSpec], taken: Sequence[str]) -> I
         path = ("space", where, i)
         if len(set(map(str, slot.options))) < len(slot.options):
             yield (*path, "options"), "an option twice", "each option once", ""
-        if slot.ordered and any(isinstance(o, str) for o in slot.options):
+        if slot.ordered and any(isinstance(o, str | dict) for o in slot.options):
             yield (*path, "options"), "a word", "numbers, or `ordered: false`", ""
         if slot.name in {*taken, *(s.name for s in slots[:i])}:
             yield (*path, "name"), f"{slot.name!r} twice", "each name once", ""

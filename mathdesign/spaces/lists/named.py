@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mathdesign.programs.slot_space import TableError, TableSpace
+from mathdesign.spaces.lists.fbnet import FBNET
+from mathdesign.spaces.lists.layerwise import Preset
+from mathdesign.spaces.lists.mnasnet import ACCEL, MNASNET
 from mathdesign.spaces.lists.nasbench101 import nasbench101
 from mathdesign.spaces.lists.nasbench201 import nasbench201
 from mathdesign.spaces.lists.nats_size import nats_size
-from mathdesign.spaces.lists.proxyless import proxyless
+from mathdesign.spaces.lists.proxyless import PROXYLESS, PROXYLESSNAS, proxyless
 
 __all__ = [
+    "PRESETS",
     "SPACES",
     "TableError",
     "TableSpace",
@@ -20,10 +24,15 @@ __all__ = [
     "proxyless",
 ]
 
+PRESETS: dict[str, Preset] = {
+    preset.name: preset for preset in (PROXYLESS, PROXYLESSNAS, FBNET, MNASNET, ACCEL)
+}
+"""The layer-wise spaces: their designs are networks of blocks."""
+
 SPACES: dict[str, Callable[[], TableSpace]] = {
     "nasbench101": nasbench101,
     "nasbench201": nasbench201,
     "nats_size": nats_size,
-    "proxyless": proxyless,
+    **{name: preset.table_space for name, preset in PRESETS.items()},
 }
-"""Every space that has a name; a specification may also spell one out (family ``slots``)."""
+"""Every space that has a name; a specification may also spell one out (families ``slots``, ``layers``)."""

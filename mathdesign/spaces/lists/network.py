@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mathdesign.spaces.blocks.network import BlockNetwork
+
 
 @dataclass(frozen=True, slots=True)
 class OptionList:
-    """The chosen options by slot."""
+    """The chosen options by slot, and what they build where the space knows it."""
 
     name: str
     options: Mapping[str, str]
+    network: BlockNetwork | None = None

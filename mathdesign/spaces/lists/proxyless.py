@@ -1,53 +1,76 @@
-"""The 21-slot space of GBDT-NAS (Luo et al. 2020, arXiv 2007.04785), after ProxylessNAS.
+"""The 21-slot spaces after ProxylessNAS (Cai et al. 2019, arXiv 1812.00332).
 
-Stem 3x3 of stride 2 (3 -> 40), a separable convolution (40 -> 24), 21 inverted residuals of fixed
-widths with 6 shapes (expansion 3 or 6, kernel 3, 5 or 7) or, but for the first of a stage, none;
-1x1 to 1280, classifier. 6^6 * 7^15 = 2.2e17 designs on 224x224 images. Multiply-adds of convolutions
-and linear layers; parameters with norms.
+Stem 3x3 of stride 2, a separable convolution, 21 inverted residuals of fixed widths with 6 shapes
+(expansion 3 or 6, kernel 3, 5 or 7) or, but for the first of a stage, none; 1x1, classifier:
+6^6 * 7^15 = 2.2e17 designs. ``proxyless`` is that of GBDT-NAS (Luo et al. 2020, arXiv 2007.04785),
+``proxylessnas`` has the widths of the published networks, of which each is a point.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import Slot, TableSum
+from mathdesign.spaces.blocks.base import Block, Setting
+from mathdesign.spaces.blocks.operators import Shape
+from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
+from mathdesign.spaces.lists.layerwise import Blocks, LayerSlot, LayerSpace, Preset
 
-WIDTHS = (24, 40, 80, 96, 192, 320)
 CELLS = (4, 4, 4, 4, 4, 1)
 STRIDES = (2, 2, 2, 1, 2, 1)
 SHAPES = ("mb3_k3", "mb6_k3", "mb3_k5", "mb6_k5", "mb3_k7", "mb6_k7")
 NONE = "zero"
-STEM, FIRST, LAST, CLASSES, SIDE = 40, 24, 1280, 1000, 224
+#: Variant -> widths of the stem, of the separable convolution, of the stages, of the last 1x1.
+WIDTHS: dict[str, tuple[int, int, tuple[int, ...], int]] = {
+    "search": (32, 16, (24, 40, 80, 96, 192, 320), 1280),
+    "mobile": (32, 16, (32, 40, 80, 96, 192, 320), 1280),
+    "mobile_1.4": (48, 24, (40, 56, 112, 136, 256, 448), 1792),
+    "gpu": (40, 24, (32, 56, 112, 128, 256, 432), 1728),
+    "cpu": (40, 24, (32, 48, 88, 104, 216, 360), 1432),
+}
+GBDT = (40, 24, (24, 40, 80, 96, 192, 320), 1280)
+ACTIVATION = "relu6"
 
 
 def proxyless() -> TableSpace:
     """The space with the multiply-adds and parameters of the super-network's widths."""
-    side, width = SIDE // 2, FIRST
-    macs = [side**2 * (27 * STEM + 9 * STEM + STEM * FIRST)]
-    params = [27 * STEM + 2 * STEM + 9 * STEM + 2 * STEM + STEM * FIRST + 2 * FIRST]
-    slots, tables = [], []
-    for stage, (out, cells, stride) in enumerate(zip(WIDTHS, CELLS, STRIDES), 1):
+    return PROXYLESS.table_space()
+
+
+def _gbdt(given: Shape, classes: int) -> LayerSpace:
+    return _space("proxyless", given, classes, GBDT)
+
+
+def _proxylessnas(given: Shape, classes: int, variant: str) -> LayerSpace:
+    return _space("proxylessnas", given, classes, WIDTHS[variant])
+
+
+def _space(
+    name: str, given: Shape, classes: int, widths: tuple[int, int, tuple[int, ...], int]
+) -> LayerSpace:
+    stem, first, stages, last = widths
+    slots = []
+    for stage, (width, cells, stride) in enumerate(zip(stages, CELLS, STRIDES), 1):
         for cell in range(cells):
-            after = side // stride if cell == 0 else side
-            options = SHAPES if cell == 0 else (*SHAPES, NONE)
-            slots.append(Slot(f"stage{stage}_{cell + 1}", options))
-            tables.append([_cost(option, width, out, side, after) for option in options])
-            side, width = after, out
-    macs.append(side**2 * width * LAST + LAST * CLASSES)
-    params.append(width * LAST + 2 * LAST + (LAST + 1) * CLASSES)
-    metrics = {
-        name: TableSum(sum(fixed), tuple(np.array(t, dtype=np.int64)[:, k] for t in tables))
-        for k, (name, fixed) in enumerate((("macs", macs), ("params", params)))
-    }
-    return TableSpace("proxyless", tuple(slots), metrics, (*SHAPES, NONE))
+            step = stride if cell == 0 else 1
+            options: dict[str, Blocks] = {o: (_block(o, width, step),) for o in SHAPES}
+            if cell:
+                options[NONE] = ()
+            slots.append(LayerSlot(f"stage{stage}_{cell + 1}", options))
+    before = (conv(stem, 3, 2, activation=ACTIVATION), inverted(first, 3, activation=ACTIVATION))
+    tail = (conv(last, activation=ACTIVATION), classifier(classes))
+    return LayerSpace(name, given, before, tuple(slots), tail, counted=(*SHAPES, NONE))
 
 
-def _cost(option: str, width: int, out: int, before: int, after: int) -> tuple[int, int]:
-    """Multiply-adds and parameters of an inverted residual on ``before`` -> ``after`` pixels."""
-    if option == NONE:
-        return 0, 0
-    inner, kernel = int(option[2]) * width, int(option[-1])
-    macs = width * inner * before**2 + (kernel**2 * inner + inner * out) * after**2
-    params = width * inner + 2 * inner + kernel**2 * inner + 2 * inner + inner * out + 2 * out
-    return macs, params
+def _block(option: str, width: int, stride: int) -> Block:
+    expansion, kernel = int(option[2]), int(option[-1])
+    return inverted(width, kernel, stride, expansion=expansion, activation=ACTIVATION)
+
+
+PROXYLESS = Preset(
+    "proxyless", "The space with the multiply-adds and parameters of the super-network's widths",
+    _gbdt, small=Shape(3, (32, 32)),
+)  # fmt: skip
+PROXYLESSNAS = Preset(
+    "proxylessnas", "ProxylessNAS: 21 inverted residuals, widths of its published networks",
+    _proxylessnas, small=Shape(3, (32, 32)),
+    settings=(Setting("variant", "search", "Whose widths.", choices=tuple(WIDTHS)),),
+)  # fmt: skip

@@ -6,7 +6,8 @@ objective: {predictor: runs/model, uncertainty: 0.5}
 budgets: {macs: 40M}
 ```
 
-Family ``slots`` spells the space out: each slot has options and, per metric, a cost for each.
+Family ``slots`` spells the space out: each slot has options and, per metric, a cost for each. Family
+``layers`` does so in blocks (:mod:`mathdesign.spaces.lists.own_layers`): costs follow from them.
 """
 
 from __future__ import annotations
@@ -17,23 +18,40 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.blocks.base import LARGEST
+from mathdesign.spaces.blocks.operators import Shape
+from mathdesign.spaces.lists.layerwise import LayerSpace
+from mathdesign.spaces.lists.named import PRESETS, SPACES
+from mathdesign.spaces.lists.own_layers import OwnLayers
 from mathdesign.spec.blocks import Block, CostBudgets, CostLists, Name, Specification, Weight
 from mathdesign.spec.quantities import Amount, Steps
 
 #: In steps (see :class:`mathdesign.spec.quantities.Steps`).
 LARGEST_COST = 2**53
+#: The family of a user's own blocks.
+LAYERS = "layers"
 NOTHING = Amount(Fraction(0))
+#: Pixels a side, or positions of a sequence.
+LARGEST_SIZE = 8192
 
 
 def _option(value: Any) -> Any:
     """YAML's truth as a word of its own: pydantic would make numbers of it."""
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _size(value: Any) -> Any:
+    """One number of pixels a side, or height and width."""
+    given = value if isinstance(value, list | tuple) else (value, value)
+    sound = [type(n) is int and 1 <= n <= LARGEST_SIZE for n in given]
+    if len(given) != 2 or not all(sound):
+        raise ValueError(f"1 to {LARGEST_SIZE} pixels, or [height, width]")
+    return tuple(given)
 
 
 def _option_name(value: Any) -> Any:
@@ -42,9 +60,20 @@ def _option_name(value: Any) -> Any:
 
 
 _WORD_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+Scalar = Annotated[Any, WithJsonSchema(_WORD_OR_NUMBER)]
 Option = Annotated[
     str | int | float, BeforeValidator(_option), WithJsonSchema(_WORD_OR_NUMBER)
 ]  # fmt: skip
+BlockWords = dict[str, Any]
+"""A block and its settings, checked with the space (:mod:`mathdesign.spaces.lists.own_layers`)."""
+PixelSize = Annotated[
+    tuple[int, int],
+    BeforeValidator(_size),
+    PlainSerializer(lambda size: size[0] if size[0] == size[1] else list(size)),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    ),
+]
 OptionName = Annotated[str, BeforeValidator(_option_name), WithJsonSchema(_WORD_OR_NUMBER)]
 
 
@@ -52,7 +81,21 @@ class SlotSpec(Block):
     """One choice of the user's own space."""
 
     name: Name
-    options: tuple[Option, ...] = Field(..., min_length=1, max_length=1000)
+    options: tuple[Option | BlockWords, ...] = Field(..., min_length=1, max_length=1000)
+    width: int | None = Field(
+        None,
+        ge=1,
+        le=LARGEST,
+        strict=True,
+        description="Family layers: of blocks without their own.",
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        le=LARGEST,
+        strict=True,
+        description="Family layers: of each option's first block.",
+    )
     ordered: bool = Field(False, description="The options are numbers with an order.")
     costs: CostLists = Field(
         default_factory=dict,
@@ -70,10 +113,49 @@ class FittedMetric(Block):
     )
 
 
+class InputSpec(Block):
+    """What one input of a network is: an image, or a sequence."""
+
+    channels: int = Field(3, ge=1, le=4096, strict=True)
+    size: PixelSize | None = Field(None, description="Pixels a side, or [height, width].")
+    length: int | None = Field(
+        None, ge=1, le=LARGEST_SIZE, strict=True, description="Positions of a sequence."
+    )
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, and positions along each axis."""
+        return Shape(self.channels, self.size or (self.length or 1,))
+
+
 class ListSpaceSpec(Block):
     """What may be chosen."""
 
-    family: Literal["nasbench101", "nasbench201", "nats_size", "proxyless", "slots"]
+    family: Literal[
+        "nasbench101",
+        "nasbench201",
+        "nats_size",
+        "proxyless",
+        "proxylessnas",
+        "fbnet",
+        "mnasnet",
+        "accel_nasbench",
+        "slots",
+        "layers",
+    ]
+    input: InputSpec | None = Field(None, description="Of a layer-wise space; else as published.")
+    classes: int | None = Field(None, ge=1, le=2**20, strict=True)
+    settings: dict[str, Scalar] | None = Field(
+        None, description="Details of a named layer-wise space."
+    )
+    stem: tuple[BlockWords, ...] | None = Field(
+        None, max_length=1000, description="Family layers: the blocks before the slots."
+    )
+    tail: tuple[BlockWords, ...] | None = Field(
+        None,
+        max_length=1000,
+        description="Family layers: the blocks after them, a classifier last.",
+    )
     slots: tuple[SlotSpec, ...] | None = Field(None, min_length=1, max_length=1000)
     recipe: tuple[SlotSpec, ...] | None = Field(
         None,
@@ -140,9 +222,29 @@ class ListSpec(Specification):
         """The budgets, by metric."""
         return dict(self.budgets)
 
+    def own_layers(self) -> OwnLayers:
+        """The blocks of family ``layers``, or what is wrong with them."""
+        given, space = self.space.input, self.space
+        shape = Shape(3, (32, 32)) if given is None else given.shape
+        return OwnLayers(
+            shape, space.classes or 10, space.stem or (), space.slots or (), space.tail or ()
+        )
+
+    def layers(self) -> LayerSpace | None:
+        """The space as blocks, where its designs are made of blocks. Raises :class:`SpaceError`."""
+        space, given = self.space, self.space.input
+        if space.family == LAYERS:
+            return self.own_layers().space
+        if space.family not in PRESETS:
+            return None
+        shape = None if given is None else given.shape
+        return PRESETS[space.family].space(shape, space.classes, **space.settings or {})
+
     def table_space(self) -> TableSpace:
         """The space that it names or spells out, with the slots of the recipe at its end."""
-        if self.space.slots is None:
+        if (layers := self.layers()) is not None:
+            space = layers.table_space()
+        elif self.space.slots is None:
             space = SPACES[self.space.family]()
         else:
             slots = tuple(map(_slot, self.space.slots))
@@ -190,7 +292,8 @@ class ListSpec(Specification):
 
 
 def _slot(words: SlotSpec) -> Slot:
-    values = tuple(float(o) for o in words.options) if words.ordered else None
+    numbers = (o for o in words.options if not isinstance(o, dict))
+    values = tuple(map(float, numbers)) if words.ordered else None
     return Slot(words.name, tuple(map(str, words.options)), values)
 
 

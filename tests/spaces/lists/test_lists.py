@@ -6,7 +6,14 @@ import pytest
 
 from mathdesign import SpecError, design, loads
 from mathdesign.result import Design
-from mathdesign.spaces.lists.named import SPACES, TableError, nasbench201, nats_size, proxyless
+from mathdesign.spaces.lists.named import (
+    PRESETS,
+    SPACES,
+    TableError,
+    nasbench201,
+    nats_size,
+    proxyless,
+)
 from tests.places import SHARED
 
 DATA = SHARED / "data"
@@ -19,7 +26,11 @@ def table(name):
 
 
 def test_sizes_are_the_published_ones():
-    assert {name: make().size for name, make in SPACES.items()} == {
+    sizes = {name: make().size for name, make in SPACES.items()}
+    assert set(sizes) >= set(PRESETS)
+    assert sizes["fbnet"] == 8**6 * 9**16 and sizes["accel_nasbench"] == 36**6 * 48
+    names = ("nasbench101", "nasbench201", "nats_size", "proxyless")
+    assert {name: sizes[name] for name in names} == {
         "nasbench101": 2**21 * 4**5,  # assignments; the rows leave the cells
         "nasbench201": 15_625, "nats_size": 32_768, "proxyless": 6**6 * 7**15,
     }  # fmt: skip

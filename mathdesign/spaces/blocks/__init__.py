@@ -1,0 +1,1 @@
+"""Networks as chains of blocks, each with its operators and its builder."""
