@@ -84,8 +84,6 @@ class Union(Program):
         for member in self.members[1:]:
             if member.program.limits != first.limits:
                 raise ValueError(f"{member.title}: other limits than {self.members[0].title}")
-        if not self.metric_names:
-            raise ValueError("members without a common metric")
 
     @classmethod
     def of(cls, name: str, programs: Iterable[tuple[Mapping[str, int], Program]]) -> Self:
