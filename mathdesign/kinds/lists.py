@@ -32,6 +32,7 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
@@ -46,6 +47,7 @@ from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
@@ -134,7 +136,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec, watch)
+            posed = pose(spec, watch)
+        return pinned(posed, _positions(posed.space, spec.pins or {}))
+
+    def choices(self, spec: ListSpec) -> Choices:
+        """Slots and their options."""
+        return {slot.name: slot.options for slot in spec.table_space().slots}
+
+    def held(self, network: OptionList) -> dict[str, str]:
+        """The chosen options."""
+        return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
@@ -385,6 +396,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def proven_of(self, figures: Mapping[str, Any]) -> str:
         """A proof is about the predictor, where there is one."""
         return "the predictor" if figures["predictor"] else ""
+
+
+def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, int]:
+    """Slot -> position of the option that is pinned."""
+    options = {slot.name: slot.options for slot in space.slots}
+    return {name: options[name].index(str(value)) for name, value in pins.items()}
 
 
 def _first_line(make: Any) -> str:
