@@ -27,7 +27,7 @@ from mathdesign.metrics import METRICS
 from mathdesign.programs.slot_space import Columns, TableSpace
 from mathdesign.programs.slots import Feature, PairTable, Slot, TableSum
 from mathdesign.spaces.blocks.base import Block, Setting, Value
-from mathdesign.spaces.blocks.network import BlockNetwork, after, traced
+from mathdesign.spaces.blocks.network import BlockNetwork, after, after_all, traced
 from mathdesign.spaces.blocks.operators import Operators, Shape, ShapeError, macs, params
 
 Blocks = tuple[Block, ...]
@@ -168,17 +168,17 @@ class LayerSpace:
     @cached_property
     def _entering(self) -> list[tuple[Shape, ...]]:
         """Slot -> the shape that enters it after each option of the slot before; the tail's last."""
-        shapes: tuple[Shape, ...] = (_leaving(self.stem, self.given),)
+        shapes: tuple[Shape, ...] = (after_all(self.stem, self.given),)
         found = [shapes]
         for slot in self.slots:
-            shapes = tuple(_leaving(blocks, shapes[0]) for blocks in slot.options.values())
+            shapes = tuple(after_all(blocks, shapes[0]) for blocks in slot.options.values())
             found.append(shapes)
         return found
 
     def _misfits(self) -> Iterator[tuple[str | None, str | None, str]]:
         """What does not fit; ends at the first slot after which no shape is known."""
         try:
-            shapes = {_leaving(self.stem, self.given)}
+            shapes = {after_all(self.stem, self.given)}
         except ShapeError as error:
             yield None, None, f"stem: {error}"
             return
@@ -186,7 +186,7 @@ class LayerSpace:
             leaving: dict[str, set[Shape]] = {}
             for option, blocks in slot.options.items():
                 try:
-                    leaving[option] = {_leaving(blocks, shape) for shape in shapes}
+                    leaving[option] = {after_all(blocks, shape) for shape in shapes}
                 except ShapeError as error:
                     yield slot.name, option, str(error)
                     continue
@@ -199,15 +199,9 @@ class LayerSpace:
                 return
         for shape in sorted(shapes, key=str):
             try:
-                _leaving(self.tail, shape)
+                after_all(self.tail, shape)
             except ShapeError as error:
                 yield None, None, f"tail after {shape}: {error}"
-
-
-def _leaving(blocks: Blocks, shape: Shape) -> Shape:
-    for block in blocks:
-        shape = after(block, shape)
-    return shape
 
 
 def _told(shapes: Sequence[Shape]) -> list[tuple[tuple[int, ...] | None, Shape]]:

@@ -1,5 +1,6 @@
 """Layer-wise spaces: costs are sums over operators, options are networks, faults come all at once."""
 
+import math
 import random
 
 import numpy as np
@@ -356,3 +357,39 @@ def test_published_time_delay_networks(width, options, expected):
     costs = space.costs(space.point(dict(zip((s.name for s in space.slots), options))))
     digits = len(str(expected[1]).split(".")[1])
     assert (costs["params"], round(costs["published_macs"] / 1e6, digits)) == expected
+
+
+def test_the_volume_of_a_design_is_that_of_its_tables_and_of_its_formula():
+    """Widths are chosen here, so that terms are tables over neighbours."""
+    spec = mathdesign.loads(OWN.replace("{metric: params}", "{volume: {rise: 0.5}}"))
+    layers, program = spec.layers(), mathdesign.problem(spec)
+    space = layers.table_space()
+    best = max(every_point(space), key=program.value)
+    design = mathdesign.design(spec)
+    assert design.certificate.objective == pytest.approx(program.value(best), rel=1e-12)
+    point = space.point({"s1": "deep", "s2": "wide", "s3": "conv"})
+    by_hand = (
+        (1 / 3) ** 0.5 * math.log(12 + 24 * 5**0.5 + 36 * 5**0.5)
+        + (2 / 3) ** 0.5 * math.log(20 + 20 * 3**0.5)
+        + math.log(20 + 20 * 3**0.5)
+    )
+    assert program.value(point) == pytest.approx(by_hand, rel=1e-12)
+    point = space.point({"s1": "deep", "s2": "conv", "s3": space.slots[2].options[0]})
+    squeezed = math.log(20 + 24 * 3**0.5 * 1.35)
+    assert program.value(point) == pytest.approx(
+        (1 / 3) ** 0.5 * math.log(12 + 60 * 5**0.5)
+        + (2 / 3) ** 0.5 * math.log(12 + 12 * 3**0.5)
+        + squeezed
+    )
+
+
+def test_one_dial_is_enough_for_a_layer_wise_space():
+    spec = mathdesign.quick("fbnet", "3x32x32", {"macs": "8M"}, classes=10)
+    design = mathdesign.design(spec)
+    assert design.metrics["macs"] <= 8e6 and design.network.network.made.channels == 10
+    with pytest.raises(SpecError, match=r"objective\.volume"):
+        mathdesign.loads("space: {family: nats_size}\nobjective: {volume: {}}\n")
+    named = mathdesign.loads(
+        "space: {family: fbnet, recipe: [{name: rate, options: [1, 2]}]}\nobjective: {volume: {}}\n"
+    )
+    assert len(mathdesign.problem(named).slots) == 23
