@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from mathdesign.certificate import Certificate
+from mathdesign.certificate import NOBODY, Certificate
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import Program
 from mathdesign.result import Design
-from mathdesign.solvers import Choice, choose
-from mathdesign.solvers.base import Clock, Progress, Solution, SolveOptions, Status
+from mathdesign.solvers import Ability, Choice, choose
+from mathdesign.solvers.base import (
+    Clock,
+    Progress,
+    Solution,
+    SolveOptions,
+    Status,
+    Termination,
+)
+from mathdesign.spaces.kind import NamedNetwork
 from mathdesign.spec.blocks import SolveSpec, Specification
 
 #: What was at work where a limit came before any backend.
@@ -44,19 +52,26 @@ class NoDesignFound(Exception):
         )
 
 
+Start = Literal["taken", "infeasible", "elsewhere", "unused"]
+"""What became of a network to start from: it breaks a rule or a budget, the space has no such
+choices, the backend takes no start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """What a caller may want to hear and say while a design is sought.
 
     ``on_choice`` hears the program, the backend and the reason, before solving; ``on_progress`` the
     solver's reports; ``should_stop`` returning true ends the search with its incumbent. ``near`` is
-    a network of the same space, perhaps of another budget, that the solver may start from.
+    a network of the same space, perhaps of another budget, that the solver may start from;
+    ``on_start`` hears what became of it, where one is given.
     """
 
     on_choice: Callable[[Program, Choice], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
     near: Any = None
+    on_start: Callable[[Start], None] | None = None
 
 
 def problem(spec: Specification) -> Program:
@@ -105,7 +120,10 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
         hooks.on_choice(program, choice)
     options = replace(clock.options, time_limit_s=clock.remaining_s)
     if hooks.near is not None:
-        options = replace(options, warm_start=kind.starting_point(posed, hooks.near))
+        start = kind.starting_point(posed, hooks.near)
+        options = replace(options, warm_start=start)
+        if hooks.on_start is not None:
+            hooks.on_start(_start(program, choice, start))
     solution = kind.settled(posed, program, choice.backend.solve(program, options))
     if solution.status is Status.INFEASIBLE:
         within = min(EXPLAINING_S, spec.solve.time_limit)
@@ -117,6 +135,42 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     network = kind.network(posed, solution.point)
     found = kind.recheck(posed, network, solution)
     certificate = Certificate.of(spec, solution, found.objective)
+    return Design.of(network, found, certificate, spec.to_dict())
+
+
+def _start(program: Program, choice: Choice, point: tuple[int, ...] | None) -> Start:
+    if point is None:
+        return "elsewhere"
+    if Ability.WARM_START not in choice.backend.abilities:
+        return "unused"
+    return "taken" if program.feasible(point) else "infeasible"
+
+
+def given(spec: Specification, network: NamedNetwork | None = None) -> Design:
+    """A network that nobody sought, counted and checked as answers are; its certificate says so.
+
+    ``network`` has the name of the specification; ``None``: the space has one point, which is it.
+    Raises ``ValueError`` where the network is no point of the space, or the space has several,
+    ``RecheckError`` where a budget is not kept, ``SpecError`` where nothing can be posed.
+    """
+    kind = kind_of_spec(spec)
+    posed = kind.pose(spec)
+    program: Program = posed.program
+    if network is None:
+        if program.size != 1:
+            raise ValueError(
+                f"{spec.name}: found {program.census()}, accepted: one, or its network"
+            )
+        only = tuple(v for (v,) in program.decisions.values())
+        network = kind.network(posed, only)
+    point = kind.starting_point(posed, network)
+    # A point of as many numbers may be another network.
+    if point is None or kind.words_of(kind.network(posed, point)) != kind.words_of(network):
+        raise ValueError(f"{spec.name}: not a network of its space")
+    value = program.value(point)
+    solution = Solution(NOBODY, Status.FEASIBLE, Termination.COMPLETED, point, value)
+    found = kind.recheck(posed, network, solution)
+    certificate = Certificate.of_given(spec, found.objective)
     return Design.of(network, found, certificate, spec.to_dict())
 
 

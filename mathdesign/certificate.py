@@ -6,10 +6,10 @@ import functools
 import importlib.metadata
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mathdesign.solvers.base import Solution, Status
+from mathdesign.solvers.base import Solution, Status, Termination
 from mathdesign.spec.blocks import Specification
 
 #: Packages whose versions can change an answer.
@@ -18,8 +18,12 @@ VERSIONED = ("mathdesign", "numpy", "highspy", "scipy", "numba")
 BINDING_SHARE = 0.01
 USE_NUMBERS = ("used", "upper", "lower")
 CERTIFICATE_WORDS = ("status", "termination", "backend", "request_sha256")
+#: Of a network that nobody sought: it is a point of its space, and nothing is proven of it.
+GIVEN = "given"
+#: The backend of what was not sought.
+NOBODY = "none"
 #: What the certificate of a design may say.
-DESIGN_STATUSES = (Status.OPTIMAL.value, Status.WITHIN_GAP.value, Status.FEASIBLE.value)
+DESIGN_STATUSES = (Status.OPTIMAL.value, Status.WITHIN_GAP.value, Status.FEASIBLE.value, GIVEN)
 CERTIFICATE_NUMBERS = ("objective", "bound", "gap", "gap_target", "seed")
 
 
@@ -63,7 +67,8 @@ class Certificate:
 
     ``bound`` is an upper bound on the objective of every design that satisfies the request
     (``None``: the backend proves nothing); ``gap`` is ``(bound - objective) / max(|objective|, 1)``.
-    ``status`` is one of optimal, within_gap, feasible; ``termination`` says why the search stopped.
+    ``status`` is one of optimal, within_gap, feasible, given; ``termination`` says why the search
+    stopped.
     """
 
     status: str
@@ -93,6 +98,12 @@ class Certificate:
             request_sha256=spec.content_hash(),
             versions=dict(versions()),
         )
+
+    @classmethod
+    def of_given(cls, spec: Specification, objective: float) -> Certificate:
+        """Of a network that was given, not sought: what it is worth, and no bound."""
+        found = Solution(NOBODY, Status.FEASIBLE, Termination.COMPLETED, None, objective)
+        return replace(cls.of(spec, found, objective), status=GIVEN)
 
     @classmethod
     def read(cls, data: Any) -> Certificate:

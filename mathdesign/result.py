@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathdesign.certificate import BudgetUse, Certificate
+from mathdesign.devices.operators import Operator
 from mathdesign.extras import how_to_install
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
@@ -101,6 +102,13 @@ class Design:
     def recount(self) -> Recount:
         """What the design claims, as the independent checks take it."""
         return Recount(self.metrics, self.figures, self.budgets, self.certificate.objective)
+
+    def operators(self, length: int | None = None) -> tuple[Operator, ...]:
+        """What a runtime executes for one input, in order; ``length``: tokens of a sequence.
+
+        Raises ``NoOperators`` for options that are no module.
+        """
+        return self.kind.operators(self.network, length)
 
     def build(self) -> nn.Module:
         """The network as a plain ``torch.nn`` module, the same as the exported source builds.

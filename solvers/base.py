@@ -95,6 +95,10 @@ class SolveOptions:
     evaluations: int | None = None
     """Budget of a heuristic; its own default if ``None``."""
     warm_start: tuple[int, ...] | None = None
+    floor: float = -math.inf
+    """Nothing below this objective matters. A backend may leave such points out, and then bounds by
+    no less: a bound stays valid for all points, and "infeasible" means that there are none at all.
+    """
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
@@ -175,6 +179,9 @@ class Backend(abc.ABC, Generic[P]):
         proves = Ability.PROVES in self.abilities
         return f"{self.summary}; {'proves its answer' if proves else 'finds designs, proves none'}"
 
+    def prepare(self, options: SolveOptions) -> None:
+        """What is done once a machine, and counts against no limit of time: compilation."""
+
     @abc.abstractmethod
     def solve(self, problem: P, options: SolveOptions) -> Solution:
         """Solve; never raises for infeasibility, limits or interruption."""
@@ -246,7 +253,7 @@ class Incumbent:
     """The best point found so far, scored by the program itself, and the best valid bound.
 
     Whatever a relaxation or a solver claims of a point, the program has the last word: exact
-    integers for feasibility, its own objective for the value.
+    integers for feasibility, its own objective for the value. Points below ``floor`` are not taken.
     """
 
     program: Program
@@ -254,11 +261,17 @@ class Incumbent:
     objective: float | None = None
     bound: float = math.inf
     nodes: int = 0
+    floor: float = -math.inf
 
     @property
     def cutoff(self) -> float:
         """What a point must exceed to matter."""
-        return -math.inf if self.objective is None else self.objective
+        return self.floor if self.objective is None else max(self.objective, self.floor)
+
+    @property
+    def level(self) -> float | None:
+        """The objective that bounds are held against: the best one, or the floor; ``None``: neither."""
+        return None if self.cutoff == -math.inf else self.cutoff
 
     def accept(self, point: Sequence[int]) -> float | None:
         """As :meth:`offer`; the objective of ``point``, ``None`` unless it is feasible and finite."""

@@ -27,6 +27,7 @@ BACKENDS: dict[str, str] = {
     "viterbi": "mathdesign.solvers.viterbi.backend:Viterbi",
     "branch": "mathdesign.solvers.trees.backend:Branch",
     "frames": "mathdesign.solvers.mixes.frames:Frames",
+    "members": "mathdesign.solvers.union.members:Members",
     "highs": "mathdesign.solvers.milp.highs:Highs",
     "evolution": "mathdesign.solvers.heuristic.evolution:Evolution",
     "scipy": "mathdesign.solvers.milp.scipy_milp:ScipyMilp",
@@ -40,7 +41,9 @@ BACKENDS: dict[str, str] = {
 #: Where ``auto`` stops looking: what follows is there to be asked for.
 LAST_AUTOMATIC = "evolution"
 #: Backends that take a solver's name of their own, ``pyomo:NAME``.
-WITH_ARGUMENT = ("pyomo",)
+WITH_ARGUMENT = ("pyomo", "members")
+#: The one that solves a program made of others by what solves those: it is given the choice.
+MEMBERS = "members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +62,33 @@ def backend(name: str) -> Backend[Any]:
     key, colon, argument = name.partition(":")
     if key not in BACKENDS or (colon and (key not in WITH_ARGUMENT or not argument)):
         raise KeyError(f"unknown backend {name!r}; accepted: {', '.join(BACKENDS)}, pyomo:NAME")
-    made: Backend[Any] = _class(key)(argument) if colon else _class(key)()
+    given = (argument,) if colon else ()
+    registry = {"choose": choose, "backend": backend} if key == MEMBERS else {}
+    made: Backend[Any] = _class(key)(*given, **registry)
     return made
 
 
 @functools.cache
 def names(form: type[Program]) -> tuple[str, ...]:
-    """What ``solve.backend`` may say for programs of ``form``: ``auto`` first, then by name."""
-    found = [name for name in BACKENDS if issubclass(form, _class(name).accepts)]
+    """What ``solve.backend`` may say for programs of ``form``: ``auto`` first, then by name.
+
+    A union takes every name: its members' forms decide.
+    """
+    united = issubclass(form, _class(MEMBERS).accepts)
+    found = [name for name in BACKENDS if united or issubclass(form, _class(name).accepts)]
     return (AUTO, *(f"{n}:NAME" if n in WITH_ARGUMENT else n for n in found))
 
 
 def choose(problem: Program, name: str = AUTO) -> Choice:
     """The backend called ``name``, or for ``auto`` the fastest that can prove this program.
 
-    Raises ``KeyError`` for an unknown name and :class:`UnsupportedProblem` where a forced backend
+    A backend that does not know unions solves one member by member (``members:NAME``). Raises ``KeyError`` for an unknown name and :class:`UnsupportedProblem` where a forced backend
     cannot treat the program.
     """
     if name != AUTO:
         chosen = backend(name)
+        if not isinstance(problem, chosen.accepts) and isinstance(problem, _class(MEMBERS).accepts):
+            chosen = backend(f"{MEMBERS}:{name}")
         if reason := cannot(chosen, problem):
             raise UnsupportedProblem(
                 f"backend {name} cannot treat this problem: {reason}; try `backend: auto`"

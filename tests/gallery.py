@@ -26,6 +26,7 @@ from mathdesign.programs.slots import (
     Tree,
 )
 from mathdesign.programs.stages import Decision, Objective, Repeat, Stage, Tabled, term
+from mathdesign.programs.union import Union
 from mathdesign.spaces.convnet.families import StageShape
 from mathdesign.spaces.convnet.program import EntropyOptions, pose
 from mathdesign.spaces.convnet.space import Space, StageSpace, WidthRules
@@ -527,4 +528,38 @@ MIXES = [
     ),
 ]
 
-GALLERY = [*CONVNETS, *CHAINS, *SLOTS, *MIXES]
+# ---- unions ----------------------------------------------------------------------------------------
+
+
+def _sizes(*units: int) -> Union:
+    """The chain at several sizes: what it costs and is worth is a multiple of its size."""
+    return Union.of("tiny", [({"size": unit}, _chain(unit)) for unit in units])
+
+
+def _two_forms(*more: MixProblem | SlotProblem) -> Union:
+    """Slots worth up to 11 and layers worth up to 12.5, both at a ``cost``."""
+    return Union.of("tiny", [({}, program) for program in (_nine(), _layers(), *more)])
+
+
+UNIONS = [
+    Entry("most", lambda: _sizes(1, 3, 2), 156.0),  # 3 * 52
+    Entry("upper budget", lambda: _within(_sizes(1, 2), 51), 48.0),  # at size 2 as well: 2 * 24
+    Entry("equal budgets", lambda: _within(_sizes(1, 3), 60, 60), 60.0),  # 3 * 4 * (2 + 3)
+    Entry("in one member alone", lambda: _within(_sizes(1, 3), 150, 150), None),  # 50 is no sum
+    Entry("no member reaches it", lambda: _within(_sizes(1, 3), 157, 157), None),
+    Entry("pinned size", lambda: _within(_sizes(1, 2, 3), 60).pinned({"size": 2}), 56.0),
+    Entry("pin within", lambda: _sizes(1, 2).pinned({"second.depth": 1}), 64.0),  # 2 * (12 + 20)
+    Entry("apart", lambda: _sizes(1, 2).apart_from((1, *BEST_CHAIN)), 96.0),
+    Entry("apart in another member", lambda: _sizes(1, 2).apart_from((0, *BEST_CHAIN)), 104.0),
+    Entry("forms", _two_forms, 12.5),
+    Entry("forms within a budget", lambda: _within(_two_forms(), 7), 8.5),  # 2 B; slots: 7
+    Entry("one form is out of reach", lambda: _within(_two_forms(), 1), 1.0),  # slots 00
+    Entry("forms beyond reach", lambda: _within(_two_forms(), None, 11), None),
+    Entry("ties of members", lambda: _two_forms(_layers()), 12.5),
+    Entry("one member", lambda: _within(_sizes(2), 50), 48.0),
+    Entry("inherent in one", lambda: Union.of("tiny", [
+        ({"size": 1}, _chain()), ({"size": 9}, _within(_chain(9), 100, inherent=True)),
+    ]), 90.0),  # 9 * 2 * (2 + 3)
+]  # fmt: skip
+
+GALLERY = [*CONVNETS, *CHAINS, *SLOTS, *MIXES, *UNIONS]

@@ -16,10 +16,10 @@ from tests.places import ROOT
 
 #: From the ground up: a room may import what stands below it, never what stands above.
 ROOMS = (
-    "files", "extras", "notebook", "programs", "metrics", "spec", "solvers", "surrogate",
+    "files", "extras", "notebook", "programs", "metrics", "spec", "devices", "solvers", "surrogate",
     "certificate", "spaces",
     "validators", "export", "kinds", "result", "checking", "explain", "alternatives", "api",
-    "report", "tables", "evidence", "search", "bench", "cli",
+    "zoo", "report", "tables", "evidence", "search", "measuring", "bench", "cli",
 )  # fmt: skip
 NAMED = re.compile(r"(mathdesign(?:\.[a-z_0-9]+)+):[A-Za-z_]\w*")
 

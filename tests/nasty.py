@@ -23,6 +23,7 @@ from mathdesign.programs.stages import (
     Stage,
     term,
 )
+from mathdesign.programs.union import Union
 from tests.points import every_point
 from tests.slot_problems import random_ensemble, random_features
 
@@ -32,7 +33,7 @@ UNITS = (1, 1, 1000, 10**12)
 EXACT_UNITS = (*UNITS, 2**50)
 SCALES = (1.0, 1.0, 1e-9, 1e-6, 1e9)
 METRICS = ("a", "b")
-FORMS = (DesignProblem, SlotProblem, MixProblem)
+FORMS = (DesignProblem, SlotProblem, MixProblem, Union)
 
 
 def programs(
@@ -46,7 +47,8 @@ def bare(
     forms: tuple[type, ...] = FORMS, units: tuple[int, ...] = EXACT_UNITS
 ) -> st.SearchStrategy:
     """Programs of some forms without budgets and distances."""
-    made = {DesignProblem: chains, SlotProblem: slot_problems, MixProblem: mix_problems}
+    made = {DesignProblem: chains, SlotProblem: slot_problems, MixProblem: mix_problems,
+            Union: unions}  # fmt: skip
     return st.one_of([made[form](units) for form in forms])
 
 
@@ -123,6 +125,19 @@ def mix_problems(draw, units) -> MixProblem:
         constant = draw(_matrix(len(METRICS), 1, st.integers(-2, 2)))[:, 0] * unit
         frames.append(Frame(constant, draw(st.integers(-2, 2)) * scale, tuple(groups)))
     return MixProblem("mixes", METRICS, tuple(frames))
+
+
+@st.composite
+def unions(draw, units) -> Union:
+    """One to three programs of any form, labelled or not, perhaps two of one label."""
+    made = st.one_of(chains(units), slot_problems(units), mix_problems(units))
+    found = [draw(made) for _ in range(draw(st.integers(1, 3)))]
+    # A limit on a real number is asked of all members or of none.
+    free = [p._with(effectiveness=None) if p.form == "chain" else p for p in found]
+    labels = draw(st.sampled_from(({}, {"size": 8}, {"size": 8, "at": 1})))
+    return Union.of(
+        "union", [({k: v + i for k, v in labels.items()}, p) for i, p in enumerate(free)]
+    )
 
 
 @st.composite

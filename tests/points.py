@@ -1,6 +1,6 @@
 """Programs of every form by their definition, point by point, in plain Python: what to compare with.
 
-Each function knows the three forms once, so that a law of all programs is tested once. Nothing here
+Each function knows the forms once, so that a law of all programs is tested once. Nothing here
 calls a solver, an evaluator or numpy's arithmetic.
 """
 
@@ -12,12 +12,15 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import FRAME, MixProblem, option_name
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.programs.stages import Repeat
+from mathdesign.programs.union import Union
 
 Point = tuple[int, ...]
 
 
 def every_point(program) -> list[Point]:
     """All points in lexicographic order of their values, rules and budgets ignored."""
+    if isinstance(program, Union):
+        return [(m.number, *point) for m in program.members for point in every_point(m.program)]
     if not isinstance(program, MixProblem):
         return list(itertools.product(*program.decisions.values()))
     found = []
@@ -32,6 +35,9 @@ def every_point(program) -> list[Point]:
 
 def held(program, point: Point) -> dict[str, int]:
     """What each decision is at a point; an option that its frame lacks is taken 0 times."""
+    if isinstance(program, Union):
+        member, rest = _member(program, point)
+        return {**member.labels, **held(member.program, rest)}
     if not isinstance(program, MixProblem):
         return dict(zip(program.decisions, point))
     groups = program.frames[point[0]].groups
@@ -41,6 +47,9 @@ def held(program, point: Point) -> dict[str, int]:
 
 def difference(program, first: Point, second: Point) -> float:
     """In how many decisions two points differ; of mixes, by how many layers."""
+    if isinstance(program, Union):
+        member, rest = _member(program, first)
+        return difference(member.program, rest, second[1:]) if first[0] == second[0] else math.inf
     if not isinstance(program, MixProblem):
         return sum(a != b for a, b in zip(first, second))
     apart = sum(abs(a - b) for a, b in zip(first[1:], second[1:]))
@@ -49,6 +58,9 @@ def difference(program, first: Point, second: Point) -> float:
 
 def costs(program, point: Point) -> dict[str, int]:
     """Every metric as a sum of Python integers."""
+    if isinstance(program, Union):
+        member, rest = _member(program, point)
+        return costs(member.program, rest)
     if isinstance(program, MixProblem):
         frame = program.frames[point[0]]
         rows = [(1, frame.costs), *((n, costs) for n, costs, _ in _taken(program, point))]
@@ -67,6 +79,9 @@ def costs(program, point: Point) -> dict[str, int]:
 
 def value(program, point: Point) -> float:
     """The objective, term by term."""
+    if isinstance(program, Union):
+        member, rest = _member(program, point)
+        return value(member.program, rest)
     if isinstance(program, MixProblem):
         taken = [n * float(value) for n, _, value in _taken(program, point)]
         return math.fsum([program.frames[point[0]].value, *taken])
@@ -105,6 +120,9 @@ def keeps_rules(program, point: Point) -> bool:
 
 def keeps_all(program, point: Point) -> bool:
     """Whether a point keeps rules, limits, inherent budgets and distances."""
+    if isinstance(program, Union):
+        member, rest = _member(program, point)
+        return keeps_all(member.program, rest)
     found = program.measured(point)
     limits = [
         (x.metric, x.side, x.bound * (1 + 1e-9) if x.metric == "effectiveness" else x.bound)
@@ -122,6 +140,12 @@ def best(program) -> float | None:
     """The greatest objective of the feasible points, ``None`` if there are none."""
     values = [program.value(p) for p in every_point(program) if keeps_all(program, p)]
     return max(values, default=None)
+
+
+def _member(program, point: Point):
+    """The member that a point is of, and the point there."""
+    (member,) = (m for m in program.members if m.number == point[0])
+    return member, tuple(point[1:])
 
 
 def _taken(program, point: Point):

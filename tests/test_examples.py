@@ -34,8 +34,8 @@ def test_example(path: Path, tmp_path: Path):
     checks = json.loads(run("validate", "out/design.yaml", "--no-train", "--json", cwd=tmp_path))[
         "checks"
     ]
-    reads_text = design.kind.name == "transformer"
-    expected = {"convnet": 7, "lists": 8, "transformer": 5}[design.kind.name]
+    reads_text = design.kind.name == "transformers"
+    expected = {"convnet": 7, "lists": 8, "transformers": 5}[design.kind.name]
     assert len(checks) == expected and all(check["ok"] for check in checks)
     done = subprocess.run(
         [sys.executable, tmp_path / "out/model.py"], capture_output=True, text=True, timeout=120

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathdesign.cli.reading import Unreadable, read_design
 from mathdesign.cli.session import (
     EXIT_BAD_INPUT,
     EXIT_CHECK_FAILED,
@@ -24,6 +25,13 @@ from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import COMMAND_LINE, Fault, SpecError
 
 DEFAULT_OUT = Path("runs")
+#: What became of the network to start from, in words.
+STARTED = {
+    "taken": "is where the search begins",
+    "infeasible": "breaks a rule or a budget: the search begins without it",
+    "elsewhere": "is no network of this space: the search begins without it",
+    "unused": "is not used: this backend takes no start",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,9 @@ def _fault(found: str, accepted: str) -> Fault:
     return Fault(COMMAND_LINE, 0, 0, "", found, accepted)
 
 
-def design(session: Session, request: Request, out: Path | None, train: bool) -> int:
+def design(
+    session: Session, request: Request, out: Path | None, train: bool, start: Path | None = None
+) -> int:
     """The ``design`` command; returns the exit status."""
     from mathdesign.api import Hooks, Infeasible, NoDesignFound
     from mathdesign.api import design as solve_design
@@ -147,6 +157,7 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         if train and words is not None:
             refuse_training(spec)
         refuse_folder(out if out is not None else DEFAULT_OUT / spec.name)
+        near = None if start is None else read_design(start).network
         with session.interruptible(), session.progress() as on_progress:
             hooks = Hooks(
                 on_choice=lambda problem, choice: session.say(
@@ -155,6 +166,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
                 ),
                 on_progress=on_progress,
                 should_stop=session.should_stop,
+                near=near,
+                on_start=lambda became: session.say(f"--start: {start} {STARTED[became]}"),
             )
             with request.posing():
                 found = solve_design(spec, hooks)
@@ -162,6 +175,8 @@ def design(session: Session, request: Request, out: Path | None, train: bool) ->
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (UnsupportedProblem, KeyError) as error:
         return session.fail(EXIT_BAD_INPUT, str(error.args[0]))
+    except Unreadable as error:
+        return session.fail(EXIT_BAD_INPUT, f"--start: {error}")
     except Infeasible as error:
         return session.fail(EXIT_INFEASIBLE, str(error), error.explanation.to_dict())
     except NoDesignFound as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mathdesign.cli.reading import Unreadable, read_design
+from mathdesign.cli.reading import Unreadable, folder_of, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_FAILURE, Session
 from mathdesign.files import write_atomic
 from mathdesign.spaces.kind import CannotBuild
@@ -18,7 +18,7 @@ def export(session: Session, path: Path, out: Path | None) -> int:
         return session.fail(EXIT_BAD_INPUT, str(error))
     except CannotBuild as error:
         return session.fail(EXIT_BAD_INPUT, f"{path}: {error}")
-    folder = out if out is not None else path.parent
+    folder = out if out is not None else folder_of(path)
     try:
         written = write_atomic(folder / "model.py", source)
     except OSError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from mathdesign.cli.interrupts import insisting
 from mathdesign.cli.session import (
@@ -158,6 +159,10 @@ def design(
     time_limit: Annotated[
         str | None, typer.Option("--time-limit", help="Instead of `solve.time_limit`, e.g. 30s.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="A design.yaml, or zoo:NAME, that the search begins with."),
+    ] = None,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Train briefly if the file has `validate:`.")
     ] = True,
@@ -183,7 +188,7 @@ def design(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
         backend=backend, time_limit=time_limit,
     )  # fmt: skip
-    _end(session, lambda: designing.design(session, request, out, train))
+    _end(session, lambda: designing.design(session, request, out, train, start))
 
 
 @app.command()
@@ -364,36 +369,184 @@ def evidence(
     _end(session, lambda: evidencing.evidence(session, measured, asked_budget, quantiles, out))
 
 
-@app.command()
-def latency(
-    table: Annotated[Path, typer.Option("--table", help="Measured networks: CSV or Parquet.")],
-    target: Annotated[str, typer.Option("--target", help="The column of times.")],
+class LatencyGroup(typer.core.TyperGroup):
+    """``latency`` followed by options is ``latency fit``: as it was called when that was all of it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer's own."""
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["fit", *args]
+        return super().parse_args(ctx, args)
+
+
+latency = Commands(
+    cls=LatencyGroup,
+    help="Times on a device: measured here, fitted as budgets, held to whole networks.",
+    no_args_is_help=True,
+)
+app.add_typer(latency, name="latency")
+
+RuntimeName = Annotated[str, typer.Option("--runtime", help="torch or onnxruntime.")]
+DeviceName = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Of the runtime.")]
+ClockName = Annotated[
+    str,
+    typer.Option("--clock", help="wall, or cpu: processor time of one thread, on a busy machine."),
+]
+BatchSize = Annotated[int, typer.Option("--batch", min=1, help="Inputs of one execution.")]
+SpaceFile = Annotated[Path, typer.Option("--space", help="A specification with the space.")]
+
+
+@latency.command("measure")
+def latency_measure(
+    space: SpaceFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table, a CSV file.")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A model fitted on the table, a YAML file.")
+    ] = None,
+    budget: Annotated[
+        float,
+        typer.Option("--budget", parser=_read("seconds"), metavar="TIME", help="Of this run."),
+    ] = "2 min",  # type: ignore[assignment]  # read as if it were typed
+    passes: Annotated[int, typer.Option("--passes", min=1, help="Times all is timed.")] = 5,
+    designs: Annotated[
+        int, typer.Option("--designs", min=1, help="Random designs whose operators are measured.")
+    ] = 64,
+    runtime: RuntimeName = "torch",
+    device: DeviceName = "cpu",
+    threads: Threads = 1,
+    clock: ClockName = "wall",
+    batch: BatchSize = 1,
+    form: Annotated[str, typer.Option("--form", help="auto, additive or roofline.")] = "auto",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the designs.")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time the operators of a space on this machine: a table for budgets, and a model of it.
+
+    The same command goes on where it was stopped. Exit status: 0 the time is spent or all is measured,
+    6 stopped by Ctrl-C before, what was measured is kept, 2 bad input.
+
+    Example: mathdesign latency measure --space design.yaml --out cpu.csv --model cpu.yaml
+    """
+    from mathdesign.cli import measuring
+
+    session = Session(json, quiet)
+    how = measuring.How(runtime, device, threads, clock, batch)
+    request = measuring.MeasureRequest(space, out, model, how, budget, passes, designs, seed, form)
+    _end(session, lambda: measuring.measure(session, request))
+
+
+@latency.command("check")
+def latency_check(
+    space: SpaceFile,
+    costs: Annotated[
+        Path, typer.Option("--costs", help="What is held to whole networks: a table or a model.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of check.csv and check.png.")],
+    design: Annotated[
+        list[Path] | None, typer.Option("--design", help="A finished design too. Repeatable.")
+    ] = None,
+    designs: Annotated[
+        int, typer.Option("--designs", min=0, help="Random designs, from small to large.")
+    ] = 12,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="Beside a model: the table, to tell how the machine drifted."),
+    ] = None,
+    interpolate: Annotated[
+        bool, typer.Option("--interpolate", help="A table: between measured channels.")
+    ] = False,
+    at_most: Annotated[
+        float | None,
+        typer.Option(
+            "--at-most",
+            parser=_read("share"),
+            metavar="SHARE",
+            help="Median error above which the exit status is 5.",
+        ),
+    ] = None,
+    runtime: RuntimeName = "torch",
+    device: DeviceName = "cpu",
+    threads: Threads = 1,
+    clock: ClockName = "wall",
+    batch: BatchSize = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the designs.")] = 1,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Whole networks on this machine: predicted, measured, error of each, and the median.
+
+    Example: mathdesign latency check --space design.yaml --costs cpu.yaml --out runs/check --at-most 15%
+    """
+    from mathdesign.cli import measuring
+
+    session = Session(json, quiet)
+    how = measuring.How(runtime, device, threads, clock, batch)
+    request = measuring.CheckRequest(
+        space, costs, tuple(design or ()), designs, how, interpolate, table, at_most, out, seed
+    )
+    _end(session, lambda: measuring.check(session, request))
+
+
+@latency.command("fit")
+def latency_fit(
+    table: Annotated[
+        Path, typer.Option("--table", help="Operators, or measured networks: CSV or Parquet.")
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", help="Networks: the column of times.")
+    ] = None,
     space: Annotated[
-        str | None, typer.Option("--space", help="A named space or a YAML file: a cost an option.")
+        str | None,
+        typer.Option("--space", help="Networks: a named space or a YAML file: a cost an option."),
     ] = None,
     term: Annotated[
         list[str] | None,
         typer.Option("--term", help="Transformers: a column of sums, such as params; repeatable."),
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="Of the metric.")] = "latency_us",
+    name: Annotated[str, typer.Option("--name", help="Networks: of the metric.")] = "latency_us",
     scale: Annotated[
-        float, typer.Option("--scale", help="Units of the metric in one of the table's.")
+        float, typer.Option("--scale", help="Networks: units of the metric in one of the table's.")
     ] = 1000.0,
     positions: Positions = None,
+    form: Annotated[
+        str, typer.Option("--form", help="Operators: auto, additive or roofline.")
+    ] = "auto",
+    networks: Annotated[
+        Path | None,
+        typer.Option("--networks", help="Operators: a check.csv, which corrects sums."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the folds.")] = 0,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Operators: the model, a YAML file. Networks: a folder.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a latency on measured times: `linear_metrics` that a budget may limit, with its error.
+    """Fit times: a model of operators, or with --target `linear_metrics` on whole networks.
 
-    Example: mathdesign latency --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+    Example: mathdesign latency fit --table cpu.csv --networks runs/check/check.csv --out cpu.yaml
 
-    Example: mathdesign latency --table gpus.csv --term macs --term layers --target a100_ms
+    Example: mathdesign latency fit --table phone.csv --space nasbench201 --target pixel3_ms --out runs/phone
+
+    Example: mathdesign latency fit --table gpus.csv --term macs --term layers --target a100_ms
     """
     from mathdesign.cli import latency as fitting
+    from mathdesign.cli import measuring
 
     session = Session(json, quiet)
+    if target is None:
+        whole = {"--space": space, "--term": term, "--positions": positions}
+        given = [word for word, value in whole.items() if value]
+        operators = measuring.FitRequest(table, out, form, networks, seed, tuple(given))
+        _end(session, lambda: measuring.fit(session, operators))
     terms = tuple(dict.fromkeys(term or ()))
     by_position = tuple(positions or ())
     request = fitting.LatencyRequest(
@@ -562,7 +715,7 @@ def validate(
         typer.Option(
             "--against",
             help="Rivals: random:N, params, macs, volume, ...; uniform, published or names of "
-            "networks; decoders: gpt2, llama; vit: vit. Commas between.",
+            "networks; decoders: gpt2, llama; vit: vit; zoo:NAME. Commas between.",
         ),
     ] = None,
     seeds: Annotated[
@@ -672,6 +825,70 @@ def bench_solvers(
         session,
         lambda: command.bench_solvers(session, problems, backends, limits, seeds, evaluations, out),
     )
+
+
+zoo = Commands(
+    help="Published networks as points of spaces: starts, baselines, references.",
+    no_args_is_help=True,
+)
+app.add_typer(zoo, name="zoo")
+MemberName = Annotated[str, typer.Argument(help="As `zoo list` names it.")]
+
+
+@zoo.command("list")
+def zoo_list(out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Every network: family, params, multiply-adds, what it reads, its paper.
+
+    Example: mathdesign zoo list --json
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.listing(session, out))
+
+
+@zoo.command("show")
+def zoo_show(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """One network as a design is shown, and what its source says beside what we count.
+
+    Example: mathdesign zoo show resnet18
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.show(session, name, out))
+
+
+@zoo.command("export")
+def zoo_export(name: MemberName, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Write design.yaml and model.py of a network; nothing is proven of it, and the file says so.
+
+    Wherever a design.yaml is read, zoo:NAME stands for that network.
+
+    Example: mathdesign zoo export resnet18 --out runs/resnet18
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.export(session, name, out))
+
+
+@zoo.command("check")
+def zoo_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Networks; none: all.", show_default=False)
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold networks to the figures of their sources and to their modules, counted by other code.
+
+    Example: mathdesign zoo check resnet18 vit-b
+    """
+    from mathdesign.cli import zoo as command
+
+    session = Session(json, quiet)
+    _end(session, lambda: command.check(session, tuple(names or ())))
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mathdesign.evidence.study import StudyProgress
+    from mathdesign.measuring.campaign import Progress as MeasuringProgress
     from mathdesign.solvers.base import Progress
     from mathdesign.tables.runner import TableProgress
     from mathdesign.validators.training.images import TrainingProgress
@@ -140,6 +141,12 @@ class Session:
         """A live line for the rows of a table."""
         return self._live(table_line)
 
+    def measuring_progress(
+        self,
+    ) -> contextlib.AbstractContextManager[Callable[[MeasuringProgress], None]]:
+        """A live line for the operators of a measurement."""
+        return self._live(measuring_line)
+
     @contextlib.contextmanager
     def _live(self, line: Callable[[Any], str]) -> Iterator[Callable[[Any], None]]:
         """A callable that shows a report: live on a terminal, else a line now and then."""
@@ -200,6 +207,14 @@ def study_line(report: StudyProgress) -> str:
     """Runs done, the one at work, its step and time left."""
     line = f"{report.done}/{report.runs} runs  {report.run}"
     return line if report.training is None else f"{line}  {training_line(report.training)}"
+
+
+def measuring_line(report: MeasuringProgress) -> str:
+    """Operators timed at least once, the pass, the one at work, the time left."""
+    return (
+        f"{report.elapsed_s:7.1f} s  {report.done}/{report.operators} operators  "
+        f"pass {report.number + 1}  {report.now}  at most {max(0.0, report.left_s):.0f} s left"
+    )
 
 
 def table_line(report: TableProgress) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.cli.against import Against, study
-from mathdesign.cli.reading import Unreadable, read_design
+from mathdesign.cli.reading import Unreadable, folder_of, read_design
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_FAILURE, Session
 from mathdesign.cli.training import train_on_images, train_on_text
 from mathdesign.extras import how_to_install
@@ -31,7 +31,7 @@ def validate(
     from mathdesign.checking import checks as independent_checks
 
     if train or out is not None:  # a recount writes nothing
-        refuse_folder(out if out is not None else path.parent)
+        refuse_folder(out if out is not None else folder_of(path))
     try:
         design = read_design(path)
         kind, network = design.kind, design.network
@@ -51,7 +51,7 @@ def validate(
     if not all(check.ok for check in checks):
         return session.fail(EXIT_CHECK_FAILED, "the design is not what it claims to be", document)
     code = 0
-    folder = out if out is not None else path.parent
+    folder = out if out is not None else folder_of(path)
     if measured and images is None:
         found = "--measure: accepted for networks that read images"
         return session.fail(EXIT_BAD_INPUT, found)

@@ -8,6 +8,8 @@
   unless the design itself does.
 * What people scale by hand (the kind's ladders: ``uniform``, ``published``, ``gpt2``, ...): the
   largest one that keeps the budgets, as counted by the code that rechecks answers.
+* ``zoo:NAME``: that network of the zoo as it was published, on the design's own task, if it keeps the
+  budgets.
 
 Scaled networks may lie outside of the space: its domains, rules, effectiveness and rows are the
 program's own idea of a good network and are not imposed on them.
@@ -24,12 +26,14 @@ from random import Random
 from typing import Any
 
 from mathdesign.evidence.scaled import SIZES, NoRival, highest_rung
-from mathdesign.kinds import AnyKind
+from mathdesign.kinds import AnyKind, kind_of
 from mathdesign.programs.base import Budget
 from mathdesign.result import Design
-from mathdesign.spaces.kind import Ladder, NamedNetwork, Posed
+from mathdesign.spaces.kind import CannotBuild, Ladder, NamedNetwork, Posed
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import did_you_mean
+from mathdesign.zoo.designs import design_of
+from mathdesign.zoo.members import PREFIX, NoMember, member
 
 #: Of each budget that the design itself uses that far.
 LEAST_USE = 0.9
@@ -142,7 +146,7 @@ class _Field:
 def accepted(design: Design) -> tuple[str, ...]:
     """Every word that asks for a rival of this design."""
     field = _Field(design, 0)
-    return ("random:N", *field.objectives, *field.ladders)
+    return ("random:N", *field.objectives, *field.ladders, f"{PREFIX}NAME")
 
 
 def refuse_unknown(design: Design, words: Sequence[str]) -> None:
@@ -152,6 +156,11 @@ def refuse_unknown(design: Design, words: Sequence[str]) -> None:
         match = RANDOM.fullmatch(word)
         if match and not 1 <= int(match[1]) <= MOST_RANDOM:
             faults.append(f"{word}: accepted: random:1 to random:{MOST_RANDOM}")
+        elif word.startswith(PREFIX):
+            try:
+                member(word)
+            except NoMember as error:
+                faults.append(str(error))
         elif not match and word not in field.objectives and word not in field.ladders:
             known = accepted(design)
             cure = did_you_mean(word, known)
@@ -166,12 +175,25 @@ def _asked(field: _Field, word: str) -> Iterator[Candidate]:
     """What one known word asks for. Raises :class:`NoRival`, perhaps after some were given."""
     if match := RANDOM.fullmatch(word):
         yield from _random(field, int(match[1]))
-    elif word in field.ladders:
-        ladder = field.ladders[word]
+    elif word in field.ladders or word.startswith(PREFIX):
+        ladder = field.ladders[word] if word in field.ladders else _published(field, word)
         rung = highest_rung(field.design, field.spec, ladder)
         yield Candidate(ladder.name, word, ladder.rung(rung), ladder.told(rung))
     else:
         yield _greatest(field, word)
+
+
+def _published(field: _Field, word: str) -> Ladder[Any]:
+    """A network of the zoo, of one size: a ladder of one rung. Raises :class:`NoRival`."""
+    found = member(word)
+    if kind_of(found.request) is not field.kind:
+        raise NoRival(f"it is of {kind_of(found.request).name}, the design of {field.kind.name}")
+    try:
+        network = field.kind.reading(design_of(found).network, field.design.network)
+    except (CannotBuild, ValueError) as error:
+        raise NoRival(str(error)) from None
+    told = f"{found.name} as published ({found.source})"
+    return Ladder(found.name, 1, lambda _: network, lambda _: told)
 
 
 # ---- random --------------------------------------------------------------------------------------

@@ -35,12 +35,14 @@ def highest_rung(design: Design, spec: Specification, ladder: Ladder[Any]) -> in
 
     best = _highest(ladder.rungs, lambda rung: not excess(rung))
     if best == 0:
-        raise NoRival(f"even {ladder.told(1)} exceeds {', '.join(excess(1))}")
+        even = "even " if ladder.rungs > 1 else ""
+        raise NoRival(f"{even}{ladder.told(1)} exceeds {', '.join(excess(1))}")
     counted = counts(best)
     for metric, (low, _) in limits.items():
         if low is not None and counted[metric] < low:
             short = f"{metric} {counted[metric]:,}, at least {int(low):,}"
-            raise NoRival(f"{ladder.told(best)} is the largest within the budgets: {short}")
+            largest = " is the largest within the budgets" if ladder.rungs > 1 else ""
+            raise NoRival(f"{ladder.told(best)}{largest}: {short}")
     return best
 
 

@@ -6,15 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import (
+    DEVICES,
+    device_figures,
+    device_rows,
+    figures_of,
+)
+from mathdesign.devices.sources import FINE, read_devices
 from mathdesign.export import convnet as export
+from mathdesign.kinds.several import Several
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.convnet import by_hand, parts, rows
+from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults
+from mathdesign.spaces.convnet.members import labels, members
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, to_program
 from mathdesign.spaces.convnet.quick import quick_words
@@ -33,6 +43,7 @@ from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
+from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import RecheckError
 
 STAGE_HEADER = (
@@ -45,7 +56,7 @@ VOLUME = "volume"
 """Reported where it is part of the objective."""
 
 
-class Convnet(Kind[Spec, PosedChain, Network]):
+class OneChain(Kind[Spec, PosedChain, Network]):
     """Chains of stages: bottlenecks, inverted residuals, basic blocks, ConvNeXt blocks, ..."""
 
     name = "convnet"
@@ -53,7 +64,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     spec = Spec
     program = DesignProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, VOLUME, "budgets", "certificate", "request",
+        "format", "network", "metrics", *FIGURES, VOLUME, DEVICES, "budgets", "certificate",
+        "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
@@ -61,8 +73,8 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
-        """See :mod:`mathdesign.spaces.convnet.faults`."""
-        return cross_faults(spec)
+        """See :mod:`mathdesign.spaces.convnet.faults`; of each member, and each fault once."""
+        yield from dict.fromkeys(fault for _, own in members(spec) for fault in cross_faults(own))
 
     def described(self) -> list[dict[str, Any]]:
         """Blocks and decisions of each family, and its preset."""
@@ -134,9 +146,19 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.by_hand`."""
         return by_hand.ladders(network)
 
+    def reading(self, network: Network, ours: Network) -> Network:
+        """Any image will do: resolutions follow, widths stay."""
+        words, wanted = network.to_dict(), ours.to_dict()
+        *body, last = words["stages"]
+        return Network.from_dict(
+            {**words, "input": wanted["input"], "stages": [*body, {**last, "width": ours.classes}]}
+        )
+
     def counts(self, spec: Spec, network: Network) -> dict[str, int]:
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
-        return recheck.count(network, spec.counting)
+        devices = read_devices(spec.devices, FINE)
+        own = device_costs(devices, operators.operators(network))
+        return recheck.count(network, spec.counting) | own
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
@@ -167,7 +189,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Entropy, depth penalty and effectiveness; the log-volume where it is maximised."""
         names = (*FIGURES, VOLUME) if VOLUME in data else FIGURES
-        return {name: float(data[name]) for name in names}
+        return {name: float(data[name]) for name in names} | figures_of(data)
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
@@ -178,6 +200,10 @@ class Convnet(Kind[Spec, PosedChain, Network]):
     def source(self, network: Network, objective: float) -> str:
         """See :mod:`mathdesign.export.convnet`."""
         return export.source(network, objective=objective)
+
+    def operators(self, network: Network, length: int | None = None) -> tuple[Operator, ...]:
+        """See :mod:`mathdesign.spaces.convnet.operators`."""
+        return operators.operators(network)
 
     def table(self, network: Network) -> TextTable:
         """One row a stage: widths in channels, depth in blocks, resolution in pixels."""
@@ -208,6 +234,7 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
+            *device_rows(figures),
         ]
 
     def counts_as_built(self, request: Mapping[str, Any]) -> bool:
@@ -223,6 +250,18 @@ class Convnet(Kind[Spec, PosedChain, Network]):
         return ReadsImages(network.input_channels, network.input_size, network.classes)
 
 
+class Convnet(Several[Spec, PosedChain, Network], OneChain):
+    """Chains, and choices among them that change every cost (:mod:`mathdesign.spaces.convnet.members`)."""
+
+    def members(self, spec: Spec) -> Sequence[tuple[Mapping[str, int], Spec]]:
+        """One a size of the input."""
+        return members(spec)
+
+    def labels(self, network: Network) -> Mapping[str, int]:
+        """The size of its input."""
+        return labels(network)
+
+
 def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     found = recheck.verify(
         posed.space,
@@ -233,6 +272,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
+        devices=posed.devices,
         objective=objective,
     )
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
@@ -241,4 +281,6 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
     if posed.volume is not None:
         figures[VOLUME] = found.volume
+    if posed.devices:
+        figures[DEVICES] = device_figures(posed.devices, operators.operators(network))
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

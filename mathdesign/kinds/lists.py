@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.report import about as about_device
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
@@ -46,6 +48,7 @@ from mathdesign.spec.faults import CrossFault, SpecError, posing
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
+from mathdesign.validators.devices import hold_claims, option_parts, option_total
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
@@ -81,7 +84,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     starts = True
     sizes = ("macs", "params")
     layout = (
-        "format", "name", "options", "network", "metrics", "budgets", "predictor", "certificate",
+        "format", "name", "options", "network", "metrics", DEVICES, "budgets", "predictor", "certificate",
         "request",
     )  # fmt: skip
 
@@ -206,7 +209,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         uses = tuple(
             BudgetUse(b.metric, metrics[b.metric], b.upper, b.lower) for b in posed.budgets
         )
-        figures = {"predictor": _about(posed, solution, by)}
+        figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
+        if posed.devices:
+            figures[DEVICES] = {
+                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
+                for d in posed.devices
+            }
         return Recount(metrics, figures, uses, solution.objective)
 
     def checks(self, posed: PosedList, network: OptionList, claimed: Recount) -> Iterator[Check]:
@@ -309,7 +317,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                 if None in (low, high):
                     raise ValueError("predictor.measured: accepted: two numbers")
             check_rows(about)
-        return {"predictor": about}
+        return {"predictor": about} | figures_of(data)
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -319,7 +327,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """The predictor's own error, beside what it predicts."""
         about = figures["predictor"]
         if not about:
-            return []
+            return device_rows(figures)
         words = (
             f"{about['target']} {about['predicted']:.4f}{_beyond(about)}, error about "
             f"{about['rmse']:.4f} (cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} "
@@ -328,7 +336,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         rows = [("predictor", words)]
         if about.get("rescored_by") == "":
             rows.append(("re-scored", f"no: {NOT_ASKED}"))
-        return [*rows, *measured_rows(about)]
+        return [*rows, *measured_rows(about), *device_rows(figures)]
 
     def in_target(self, posed: PosedList, objective: float) -> tuple[str, float] | None:
         """A predictor's score read back; nothing where logarithms are added to it."""
@@ -372,9 +380,14 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
-    return verify_list(
-        space.slots, posed.spec.metrics(space), posed.budgets, network.options, costs, space.rules
+    claimed = {**costs}
+    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    plain = [b for b in posed.budgets if b.metric not in own]
+    found = verify_list(
+        space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
+    hold_claims(posed.devices, own, claimed)
+    return found | own
 
 
 def _rescored(

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from mathdesign.kinds import KINDS, AnyKind, families, kind_of
-from mathdesign.solvers.portfolio import AUTO, names
-from mathdesign.spec.blocks import Specification
+from mathdesign.solvers.portfolio import AUTO
+from mathdesign.spec.blocks import COST_FILES, Specification
+from mathdesign.spec.devices import gather
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
 from mathdesign.spec.quantities import QuantityError
@@ -73,26 +74,32 @@ def read_document(path: Path | str, name: str | None = None) -> Document:
         raise SpecError([Fault(name, line, 1, "", "bytes that are not UTF-8", "UTF-8")]) from None
     document = parse(text, name)
     if not stdin:
-        place_predictor(document.data, Path(path).parent)
+        place_files(document.data, Path(path).parent)
     return document
 
 
-def place_predictor(data: Any, folder: Path) -> None:
-    """A predictor beside the file of ``data``: its path from the working directory, as all others'."""
+def place_files(data: Any, folder: Path) -> None:
+    """Files beside the file of ``data``: their paths from the working directory, as all others'."""
     objective = data.get("objective") if isinstance(data, dict) else None
     if isinstance(objective, dict) and "predictor" in objective:
-        objective["predictor"] = placed(objective["predictor"], folder)
+        objective["predictor"] = placed(objective["predictor"], folder, PREDICTOR)
+    for block in ("budgets", "devices"):
+        named = data.get(block) if isinstance(data, dict) else None
+        for own in named.values() if isinstance(named, dict) else ():
+            for word in COST_FILES:
+                if isinstance(own, dict) and word in own:
+                    own[word] = placed(own[word], folder)
 
 
-def placed(words: Any, folder: Path) -> Any:
-    """The path of a predictor that lies in ``folder`` under ``words``, from the working directory.
+def placed(words: Any, folder: Path, inner: str = "") -> Any:
+    """The path that lies in ``folder`` under ``words``, from the working directory.
 
-    Words that name none there are given back as they are.
+    It is known by the file ``inner`` in it. Words that name none there are given back as they are.
     """
     if not isinstance(words, str) or not words or "\0" in words or len(words) > LONGEST_PATH:
         return words
     inside = not PurePath(words).is_absolute() and ".." not in PurePath(words).parts
-    there = inside and folder != Path() and (folder / words / PREDICTOR).is_file()
+    there = inside and folder != Path() and (folder / words / inner).is_file()
     return os.path.relpath(folder / words) if there else words
 
 
@@ -158,6 +165,7 @@ def validated(document: Document, *, aimless: bool = False) -> Specification:
     """
     if other := instead(document.data, SPECIFICATION):
         raise SpecError([document.fault((), other, SPECIFICATION)])
+    gather(document)
     kind = _meant(document.data)
     model: type[Specification] = kind.spec
     if hostile := list(data_faults(document.data)):
@@ -185,7 +193,7 @@ def _without_twins(found: list[Fault], known: list[Fault]) -> list[Fault]:
 def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[CrossFault]:
     """What only shows when several parts are read together."""
     # Names of backends are asked of their modules, which a specification that names none never needs.
-    backends = (AUTO,) if spec.solve.backend == AUTO else names(kind.program)
+    backends = (AUTO,) if spec.solve.backend == AUTO else kind.backends(spec)
     found = [*kind.faults(spec), *shared_faults(spec, backends)]
     return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
 

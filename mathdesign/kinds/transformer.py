@@ -9,6 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from mathdesign.certificate import BudgetUse, finite_numbers
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import (
+    DEVICES,
+    device_figures,
+    device_rows,
+    figures_of,
+)
+from mathdesign.devices.sources import COARSE, read_devices
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
 from mathdesign.programs.base import IntArray, Limit, rounded_up
@@ -16,6 +24,7 @@ from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.kind import (
+    CannotBuild,
     Cells,
     Check,
     Kind,
@@ -27,7 +36,7 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.transformer import by_hand, rows
+from mathdesign.spaces.transformer import by_hand, operators, rows
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
@@ -43,6 +52,7 @@ from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpe
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.validators.devices import device_costs, verify_devices
 from mathdesign.validators.transformer.recheck import counted, verify_transformer
 from mathdesign.validators.transformer.running import LARGEST, check_runs
 
@@ -61,7 +71,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
     spec = TransformerSpec
     program = MixProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, "budgets", "certificate", "request",
+        "format", "network", "metrics", *FIGURES, DEVICES, "budgets", "certificate", "request",
     )  # fmt: skip
     presets = {"TransformerSpaceSpec": ("stacks",)}
     picture = ("space", "image")
@@ -111,6 +121,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """The stacks with their layers in order."""
         return posed.network(point)
 
+    def starting_point(self, posed: PosedTransformer, network: Any) -> tuple[int, ...] | None:
+        """The same layers in the same order, where the space has them."""
+        return posed.point(network) if type(network) is Transformer else None
+
     def lifted(self, posed: PosedTransformer) -> Lifted:
         """Budgets on peaks shape the options: they are lifted, with the least that is needed.
 
@@ -131,7 +145,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def reported(self, posed: PosedTransformer) -> tuple[str, ...]:
         """Without the rows that are rules of the space."""
-        return posed.spec.columns()
+        return (*posed.spec.columns(), *(device.name for device in posed.devices))
 
     def is_choice(self, path: str) -> bool:
         """Words of a stack that the program decides."""
@@ -159,32 +173,53 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.spaces.transformer.by_hand`."""
         return by_hand.ladders(network)
 
+    def reading(self, network: Transformer, ours: Transformer) -> Transformer:
+        """Another vocabulary, context, image or number of classes; not another kind of network."""
+        if network.kind != ours.kind:
+            raise CannotBuild(f"it is a {network.kind}, the design a {ours.kind}")
+        frame = ("vocabulary", "context", "image", "classes")
+        return replace(network, **{name: getattr(ours, name) for name in frame})
+
     def counts(self, spec: TransformerSpec, network: Transformer) -> dict[str, int]:
         """From the network's plain words."""
-        return dict(counted(network.to_dict(), spec).metrics)
+        found = dict(counted(network.to_dict(), spec).metrics)
+        devices = read_devices(spec.devices, COARSE)
+        return found | device_costs(devices, operators.operators(network, spec.at.length))
 
     def recheck(self, posed: PosedTransformer, network: Transformer, solution: Solution) -> Recount:
         """Counted from the network's plain words (:mod:`mathdesign.validators.transformer`)."""
         assert solution.point is not None and solution.objective is not None
         spec = posed.spec
-        found = verify_transformer(
-            network.to_dict(), spec, posed.program.costs(solution.point), solution.objective
-        )
+        claimed = posed.program.costs(solution.point)
+        found = verify_transformer(network.to_dict(), spec, claimed, solution.objective)
+        executed = operators.operators(network, spec.at.length)
+        own = verify_devices(posed.devices, executed, claimed)
         uses = [
             BudgetUse(name, found.metrics[name], b.max, b.min)
             for name, b in sorted(spec.budgets.items())
         ]
+        uses += [
+            BudgetUse(d.name, own[d.name], b.upper, b.lower)
+            for d in posed.devices
+            if (b := d.budget) is not None
+        ]
         limit = spec.effectiveness_limit()
         if limit is not None:
             uses.append(BudgetUse("effectiveness", found.effectiveness, float(limit)))
-        figures = {"entropy": found.entropy, "effectiveness": found.effectiveness}
-        return Recount(found.metrics, figures, tuple(uses), solution.objective)
+        figures: dict[str, Any] = {
+            "entropy": found.entropy, "effectiveness": found.effectiveness,
+        }  # fmt: skip
+        if posed.devices:
+            figures[DEVICES] = device_figures(posed.devices, executed)
+        return Recount(found.metrics | own, figures, tuple(uses), solution.objective)
 
     def checks(
         self, posed: PosedTransformer, network: Transformer, claimed: Recount
     ) -> Iterator[Check]:
         """Everything counted again from the words, and weights of the built module by torch."""
         verify_transformer(network.to_dict(), posed.spec, claimed.metrics, claimed.objective)
+        executed = operators.operators(network, posed.spec.at.length)
+        verify_devices(posed.devices, executed, claimed.metrics)
         words = "counted again from the matrices: agree"
         yield Check("space, costs, budgets, objective", True, words)
         built = module.built_params(network)
@@ -207,12 +242,29 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Entropy in nats, depth / width."""
-        return finite_numbers({name: data[name] for name in FIGURES}, FIGURES)
+        found = finite_numbers({name: data[name] for name in FIGURES}, FIGURES)
+        return found | figures_of(data)
 
     def build(self, network: Transformer) -> Any:
         """See :mod:`mathdesign.export.transformer.module`; what is too large is counted, not built."""
         refuse_heavy(network.params(), network.macs(), network.depth)
         return module.build(network)
+
+    def outline(self, network: Transformer) -> Any:
+        """Also of what is too large to be built."""
+        import torch
+
+        with torch.device("meta"):
+            return module.build(network)
+
+    def example(self, network: Transformer) -> tuple[Any, ...]:
+        """An encoder reads as text does, a pair two sequences."""
+        import torch
+
+        if network.image is not None:
+            return super().example(network)
+        tokens = torch.zeros(1, network.context, dtype=torch.long, device="meta")
+        return (tokens,) * (2 if network.kind == "encoder_decoder" else 1)
 
     def source(self, network: Transformer, objective: float) -> str:
         """See :mod:`mathdesign.export.transformer.module`."""
@@ -224,6 +276,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         with contextlib.suppress(DoesNotFit):
             files["config.json"] = config_text(network)
         return files
+
+    def operators(self, network: Transformer, length: int | None = None) -> tuple[Operator, ...]:
+        """See :mod:`mathdesign.spaces.transformer.operators`."""
+        return operators.operators(network, length)
 
     def table(self, network: Transformer) -> TextTable:
         """The layers in runs of equal ones."""
@@ -244,6 +300,7 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         return [
             ("entropy", f"{figures['entropy']:.3f} nats"),
             ("depth / width", rounded_up(figures["effectiveness"], 6)),
+            *device_rows(figures),
         ]
 
     def images(self, network: Transformer) -> ReadsImages | None:

@@ -1,8 +1,9 @@
 """The protocol of every program: what may be asked of it, and how it turns into another one.
 
-There are three *forms*, each with a structure that its solvers live by: chains of stages whose costs
-are monomials (:mod:`.chain`), slots of options whose costs are tables (:mod:`.slots`), and mixes of
-layers whose order costs nothing (:mod:`.mixes`). What is asked of a program is the same for all, so
+There are four *forms*, each with a structure that its solvers live by: chains of stages whose costs
+are monomials (:mod:`.chain`), slots of options whose costs are tables (:mod:`.slots`), mixes of
+layers whose order costs nothing (:mod:`.mixes`), and unions of programs of these forms, one for each
+value of a decision that changes every cost (:mod:`.union`). What is asked of a program is the same for all, so
 it is asked here: size, metrics with units, budgets, value and feasibility of a point, and an
 *algebra* whose operations return new programs. Enumeration, explanations, alternatives and pages
 are written against this protocol once.
@@ -128,7 +129,7 @@ class Program(abc.ABC):
     """Unit of each metric, where it has been told."""
 
     form: ClassVar[str]
-    """The form's name in messages: ``chain``, ``slots`` or ``mixes``."""
+    """The form's name in messages: ``chain``, ``slots``, ``mixes`` or ``union``."""
 
     def __repr__(self) -> str:
         limits = [f"{limit.metric} {SIGNS[limit.side]} {limit.bound:,}" for limit in self.limits]
@@ -158,9 +159,16 @@ class Program(abc.ABC):
         """Number of designs that keep pins, and rules where the form can count those."""
         return self.size
 
+    @property
+    def uncounted(self) -> bool:
+        """Whether rules that :meth:`count` does not see may leave fewer designs."""
+        return False
+
     def census(self) -> str:
         """How many designs there are, in words: those that the rules leave, and of how many."""
         left, every = self.count(), self.size
+        if self.uncounted:
+            return f"{rough(left)} designs before rules"
         if left == every:
             return f"{rough(every)} designs"
         return f"{rough(left)} designs ({rough(every)} before rules)"

@@ -45,7 +45,6 @@ from mathdesign.programs.base import (
     whole,
     whole_array,
 )
-from mathdesign.programs.counts import rough
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +299,10 @@ class SlotProblem(Program):
         """Number of points (rules and budgets ignored)."""
         return int(np.prod([len(slot.options) for slot in self.slots], dtype=object))
 
-    def census(self) -> str:
-        """The number of designs; rules, which are not counted, may leave fewer."""
-        return f"{rough(self.count())} designs before rules" if self.rules else super().census()
+    @property
+    def uncounted(self) -> bool:
+        """Whether there are rules: they are not counted."""
+        return bool(self.rules)
 
     @property
     def extent(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.report import device_units
 from mathdesign.result import Design
 from mathdesign.solvers.base import gap_text
 from mathdesign.spec.quantities import counted
@@ -16,7 +17,7 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
 
     Where a counting profile leaves something out, what is built stands beside what is counted.
     """
-    units = design.kind.units(design.request)
+    units = units_of(design)
     rows: list[tuple[str, ...]] = []
     for use in design.budgets:
         unit = units.get(use.metric, "")
@@ -28,6 +29,11 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     shown = [number(built.get(use.metric, use.used)) for use in design.budgets]
     header = (*BUDGET_HEADER[:2], AS_BUILT, *BUDGET_HEADER[2:])
     return header, [(*row[:2], cell, *row[2:]) for row, cell in zip(rows, shown)]
+
+
+def units_of(design: Design) -> dict[str, str]:
+    """What the integers of metrics are steps of, where that is to be told."""
+    return {**design.kind.units(design.request), **device_units(design.figures)}
 
 
 def otherwise_built(design: Design) -> dict[str, int]:
@@ -43,7 +49,7 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
     certificate, kind = design.certificate, design.kind
     limited = {use.metric for use in design.budgets}
     of = kind.proven_of(design.figures)
-    built, units = otherwise_built(design), kind.units(design.request)
+    built, units = otherwise_built(design), units_of(design)
     rows = [
         (
             m,
@@ -77,6 +83,7 @@ def status_words(status: str, termination: str, gap_target: float) -> str:
         "optimal": "proven optimal",
         "within_gap": f"proven within {gap_target:.4g} of the optimum",
         "feasible": "feasible, not proven optimal",
+        "given": "a given network, not designed: nothing is proven of it",
     }.get(status, status)
     stopped = termination.replace("_", " ")
     return words if termination == "completed" else f"{words} (stopped: {stopped})"

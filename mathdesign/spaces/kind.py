@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
+from mathdesign.devices.operators import Operator
 from mathdesign.programs.base import FloatArray, IntArray, Limit, Program
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.solvers.base import Solution
+from mathdesign.solvers.portfolio import names
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import CrossFault, SpecError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 Cells = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -114,6 +116,10 @@ class CannotBuild(ValueError):
     """No module can be built of this network; the message says why."""
 
 
+class NoOperators(ValueError):
+    """A network that no runtime executes as it is; the message says why."""
+
+
 S = TypeVar("S", bound=Specification)
 
 
@@ -168,7 +174,7 @@ class Kind(abc.ABC, Generic[S, P, N]):
     presets: Mapping[str, tuple[str, ...]] = {}
     """Model -> keys that a preset may supply, so that a schema must not require them."""
     starts: bool = False
-    """Whether :meth:`starting_point` makes a point of a neighbouring design."""
+    """Whether rows of a table begin at :meth:`starting_point` of a neighbouring design."""
     picture: tuple[str, ...] = ("space", "input")
     """Where a specification says what images are read."""
     sizes: tuple[str, ...] = ()
@@ -195,6 +201,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
         ``image`` is ``(channels, size)``. Raises ``SpecError`` where a family needs more.
         """
         raise SpecError.plain(f"family {family} without a file", "a file: its space is the user's")
+
+    def backends(self, spec: S) -> tuple[str, ...]:
+        """What ``solve.backend`` may say; asking imports every backend's module."""
+        return names(self.program)
 
     # ---- program ---------------------------------------------------------------------------------
 
@@ -276,6 +286,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """Known networks that people scale to a budget by hand, by name, on a design's own task."""
         return {}
 
+    def reading(self, network: N, ours: N) -> N:
+        """A published network that reads what ``ours`` reads and tells apart as many classes.
+
+        Raises :class:`CannotBuild` where it cannot.
+        """
+        if (self.images(network), self.text(network)) != (self.images(ours), self.text(ours)):
+            raise CannotBuild("it does not read what the design reads")
+        return network
+
     # ---- independent checks ----------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -311,6 +330,26 @@ class Kind(abc.ABC, Generic[S, P, N]):
         """The network as a plain ``torch.nn`` module. Raises :class:`CannotBuild`."""
         raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
 
+    def outline(self, network: N) -> nn.Module:
+        """The same without storage, of any size: what counts it need not hold it. Raises as build."""
+        import torch
+
+        with torch.device("meta"):
+            return self.build(network)
+
+    def example(self, network: N) -> tuple[Tensor, ...]:
+        """What one call of :meth:`outline` takes: one image, or one sequence as long as it may be.
+
+        Without storage. Raises :class:`CannotBuild` where nothing says what the network reads.
+        """
+        import torch
+
+        if (seen := self.images(network)) is not None:
+            return (torch.empty(1, seen.channels, seen.size, seen.size, device="meta"),)
+        if (read := self.text(network)) is not None:
+            return (torch.zeros(1, read.context, dtype=torch.long, device="meta"),)
+        raise CannotBuild("what the network reads is not known")
+
     def source(self, network: N, objective: float) -> str:
         """Python source of a module that builds it with torch alone. Raises as :meth:`build`."""
         raise CannotBuild(f"no module is built for designs of {', '.join(self.families)}")
@@ -318,6 +357,15 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def more_files(self, network: N) -> Mapping[str, str]:
         """Files beside ``design.yaml`` and ``model.py``."""
         return {}
+
+    # ---- devices ---------------------------------------------------------------------------------
+
+    def operators(self, network: N, length: int | None = None) -> tuple[Operator, ...]:
+        """What a runtime executes for one input, in order; ``length``: tokens of a sequence.
+
+        Raises :class:`NoOperators` where a network is no module.
+        """
+        raise NoOperators(f"designs of {', '.join(self.families)} have no operators")
 
     # ---- presentation ----------------------------------------------------------------------------
 

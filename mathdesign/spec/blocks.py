@@ -144,6 +144,34 @@ CostBudgets = Annotated[
 CostLists = Annotated[dict[str, tuple[Cost, ...]], BeforeValidator(_in_units)]
 
 
+#: Words of a device that name a file of costs.
+COST_FILES = ("table", "model")
+DeviceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+_PATH = "Path from the working directory, inside it."
+
+
+class DeviceSpec(Block):
+    """A device: costs of operators in a table or by a model, and limits on their sum."""
+
+    table: str | None = Field(None, min_length=1, max_length=4096, description=_PATH)
+    model: str | None = Field(None, min_length=1, max_length=4096, description=_PATH)
+    overhead: Cost | None = Field(None, description="Of each operator: 5 us, 1 nJ.")
+    per_mac: Cost | None = Field(None, description="Of each multiply-add: 50 ps, 4.6 pJ.")
+    per_byte: Cost | None = Field(None, description="Of each byte read or written: 20 pJ.")
+    dtype: Literal["float64", "float32", "float16", "bfloat16", "int16", "int8"] | None = Field(
+        None, description="Of numbers, where costs are said here; default: float32."
+    )
+    interpolate: bool = Field(False, description="Costs between measured ones, by channels.")
+    margin: Share = Field(0.0, description="Limits hold with so much added: 5%.")
+    min: Cost | None = None
+    max: Cost | None = None
+
+    @property
+    def source(self) -> str:
+        """Which of :data:`COST_FILES` says the costs; empty: they are said here."""
+        return next((name for name in COST_FILES if getattr(self, name) is not None), "")
+
+
 class SolveSpec(Block):
     """How it is solved."""
 
@@ -191,6 +219,9 @@ class Specification(Block):
 
     version: Literal[1] = 1
     name: Name = Field("design", description="Letters, digits, `.`, `_`, `-`: names the output.")
+    devices: dict[DeviceName, DeviceSpec] | None = Field(
+        None, max_length=16, description="Costs on devices, by the name of their metric."
+    )
     solve: SolveSpec = SolveSpec()
 
     def limits(self) -> dict[str, Limits]:

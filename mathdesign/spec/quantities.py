@@ -70,6 +70,7 @@ ENERGIES: Units = {
     "µJ": 1 / _KILO**2,
     "nJ": 1 / _KILO**3,
     "pJ": 1 / _KILO**4,
+    "fJ": 1 / _KILO**5,
 }
 #: In seconds.
 TIMES: Units = {
@@ -78,6 +79,8 @@ TIMES: Units = {
     "us": 1 / _KILO**2,
     "µs": 1 / _KILO**2,
     "ns": 1 / _KILO**3,
+    "ps": 1 / _KILO**4,
+    "fs": 1 / _KILO**5,
     "min": Fraction(60),
     "h": Fraction(3600),
 }
@@ -242,10 +245,21 @@ class Steps:
         return -(-amount.value // self.step)
 
 
+#: Digits behind the point of a number of fine steps in words, rounded up.
+TOLD_DECIMALS = 6
+
+
 def counted(number: int, unit: str) -> str:
-    """A number of steps of ``unit`` (see :class:`Steps`) in words; other units are not told."""
+    """A number of steps of ``unit`` (see :class:`Steps`) in words; other units are not told.
+
+    A unit such as ``0.000001 ms`` is a step in another unit: rounded up to six decimals of it.
+    """
     if not is_told(unit):
         return f"{number:,}"
+    step, _, whole = unit.partition(" ")
+    if whole:
+        fine = -(-number * Fraction(step) * 10**TOLD_DECIMALS // 1)
+        return f"{decimal(Fraction(fine, 10**TOLD_DECIMALS))} {whole}"
     return decimal(number * Fraction(unit)) if unit.startswith("0.") else f"{number:,} {unit}"
 
 

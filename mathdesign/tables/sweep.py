@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mathdesign.files import folder_name
-from mathdesign.kinds.load import place_predictor, placed, read_document, validated
+from mathdesign.kinds.load import PREDICTOR, place_files, placed, read_document, validated
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.document import Document, data_faults
 from mathdesign.spec.document import Path as Place
@@ -140,12 +140,12 @@ def load_sweep(path: Path | str, *, allow_outside: bool = False) -> Sweep:
 def _place_predictors(data: dict[str, Any], folder: Path) -> None:
     """Predictors that a sweep names lie beside it, as a specification's beside the specification."""
     grid, rows = data.get("grid"), data.get("rows")
-    place_predictor(data.get("base"), folder)
+    place_files(data.get("base"), folder)
     if isinstance(grid, dict) and isinstance(grid.get(PREDICTED_BY), list):
-        grid[PREDICTED_BY] = [placed(words, folder) for words in grid[PREDICTED_BY]]
+        grid[PREDICTED_BY] = [placed(words, folder, PREDICTOR) for words in grid[PREDICTED_BY]]
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and PREDICTED_BY in row:
-            row[PREDICTED_BY] = placed(row[PREDICTED_BY], folder)
+            row[PREDICTED_BY] = placed(row[PREDICTED_BY], folder, PREDICTOR)
 
 
 def make_sweep(

@@ -67,13 +67,17 @@ class Exact(Backend[DesignProblem]):
             return "a negative depth penalty is not convex"
         return tables.refuses(problem)
 
-    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
-        """Anneal, then branch until the gap, a limit or the caller says stop."""
+    def prepare(self, options: SolveOptions) -> None:
+        """Compile the kernels where this process has not loaded them yet."""
         if not compiled():
             Clock(options).report(None, None, 0, "compiling, once per machine")
             from mathdesign.solvers.exact.compile import compile_kernels
 
             compile_kernels()
+
+    def solve(self, problem: DesignProblem, options: SolveOptions) -> Solution:
+        """Anneal, then branch until the gap, a limit or the caller says stop."""
+        self.prepare(options)
         clock = Clock(options)  # compilation does not count against the time limit
         run = _Run(problem, options, clock)
         try:
@@ -112,8 +116,10 @@ class _Run:
 
         self.kernels = exact_kernels
         self.lowered = lower(self.problem)
-        self.best = Incumbent(self.problem)
+        self.best = Incumbent(self.problem, floor=self.options.floor)
         self.tree = SearchTree(exact_kernels, self.lowered.model, LEAST_GAP, self.options.threads)
+        if self.best.level is not None:
+            self.tree.incumbent = self.best.cutoff
 
     @property
     def done(self) -> bool:
@@ -123,7 +129,7 @@ class _Run:
         greatest of what is open, and the gap that is told the one that was reached.
         """
         tree = self.tree
-        return tree.done or relative_gap(self.best.objective, tree.top) <= self.options.gap
+        return tree.done or relative_gap(self.best.level, tree.top) <= self.options.gap
 
     def to_the_end(self) -> Termination:
         """Search until done; returns why it stopped. ``bound`` is valid at any time."""
@@ -154,7 +160,7 @@ class _Run:
     def solution(self, reason: Termination) -> Solution:
         """The answer so far."""
         self.best.nodes = self.tree.nodes
-        if reason is Termination.COMPLETED and self.best.point is None:
+        if reason is Termination.COMPLETED and self.best.level is None:
             self.best.bound = -math.inf
         return self.best.solution(Exact.name, reason, self.clock, self.options.gap)
 

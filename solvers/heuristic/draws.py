@@ -15,6 +15,7 @@ import numpy as np
 from mathdesign.programs.base import IntArray, Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import UnsupportedProblem
 from mathdesign.solvers.heuristic.construct import STEPS, WidthChain, descend
 from mathdesign.solvers.heuristic.moves import Moves
@@ -115,6 +116,42 @@ class MixDraws:
         return float((np.maximum(excess, 0) / np.maximum(np.abs(self.limits), 1)).sum())
 
 
+class SlotDraws:
+    """Slots: an option of each at random, then one slot changed after another."""
+
+    def __init__(self, program: SlotProblem) -> None:
+        self.program = program
+        self.sizes = [len(slot.options) for slot in program.slots]
+
+    def __call__(self, rng: Random) -> tuple[int, ...] | None:
+        """See :class:`Draws`."""
+        point = [rng.randrange(size) for size in self.sizes]
+        violation = self._violation(point)
+        for _ in range(STEPS):
+            if violation == 0.0:
+                break
+            at = rng.randrange(len(point))
+            before = point[at]
+            point[at] = rng.randrange(self.sizes[at])
+            reached = self._violation(point)
+            if reached > violation:
+                point[at] = before
+            else:
+                violation = reached
+        return tuple(point) if self.program.feasible(point) else None
+
+    def _violation(self, point: Sequence[int]) -> float:
+        """Rules that are broken, and what exceeds each budget as a share of it."""
+        row = np.array(point, dtype=np.int64)[None]
+        total = sum(float(not rule.at(row)[0]) for rule in self.program.rules)
+        for budget in self.program.budgets:
+            value = int(self.program.metrics[budget.metric].at(row)[0])
+            for side, bound in budget.sides:
+                excess = value - bound if side == "max" else bound - value
+                total += max(excess, 0) / max(abs(bound), 1)
+        return total
+
+
 def _layers(group: Group, rng: Random) -> tuple[int, ...]:
     """As many options as may be, each at random."""
     count = rng.randint(group.least, group.most)
@@ -144,4 +181,5 @@ def _counts(group: Group, layers: Sequence[int]) -> list[int]:
 DRAWS: dict[str, Callable[[Any], Draws]] = {
     DesignProblem.form: ChainDraws,
     MixProblem.form: MixDraws,
+    SlotProblem.form: SlotDraws,
 }

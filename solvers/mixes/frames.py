@@ -69,10 +69,10 @@ class _Search:
         return max(float(self.bounds.best.max()), self.best.cutoff)
 
     def enough(self) -> bool:
-        objective = self.best.objective
-        if objective is None:
+        level = self.best.level
+        if level is None:
             return self.bound == -math.inf
-        return relative_gap(objective, self.bound) <= self.options.gap
+        return relative_gap(level, self.bound) <= self.options.gap
 
 
 class Frames(Backend[MixProblem]):
@@ -99,7 +99,8 @@ class Frames(Backend[MixProblem]):
 
 
 def _solve(problem: MixProblem, options: SolveOptions, clock: Clock) -> Solution:
-    search = _Search(problem, options, clock, FrameBounds(problem), Incumbent(problem))
+    best = Incumbent(problem, floor=options.floor)
+    search = _Search(problem, options, clock, FrameBounds(problem), best)
     search.best.offer(options.warm_start)
     search.stage = [0] * len(problem.frames)
     stop: Termination | None = None

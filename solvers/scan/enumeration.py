@@ -87,7 +87,7 @@ class Enumeration(Backend[Program]):
 
     def solve(self, problem: Program, options: SolveOptions) -> Solution:
         """The first best feasible point."""
-        clock, best = Clock(options), Incumbent(problem)
+        clock, best = Clock(options), Incumbent(problem, floor=options.floor)
         best.offer(options.warm_start)
         for block in WAYS[problem.form].blocks(problem):
             block.offer_best(best)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mathdesign.programs.base import Budget
 from mathdesign.programs.mixes import MixProblem
+from mathdesign.programs.union import Union
 from tests import nasty, points
 from tests.points import every_point
 
@@ -60,7 +61,7 @@ def test_a_point_is_feasible_if_it_keeps_everything(program):
 @few
 @given(PROGRAMS)
 def test_the_vectorised_evaluators_agree_with_single_points(program):
-    if isinstance(program, MixProblem):
+    if isinstance(program, MixProblem | Union):
         return  # it has none
     listed = every_point(program)
     rows = np.array(listed)
@@ -132,10 +133,9 @@ def test_reach_is_the_extreme_over_what_is_left_without_the_limits(program, larg
 @few
 @given(nasty.bare(), st.booleans())
 def test_a_program_without_rules_tells_its_reach_itself(program, largest):
-    free = {"chain": {}, "mixes": {}, "slots": {"rules": ()}}[program.form]
-    program = program._with(**free)
+    program = without_rules(program, ("slots",))
     for metric in program.metric_names:
-        coupled = program.form == "slots" and program.metrics[metric].pairs
+        coupled = any(p.form == "slots" and p.metrics[metric].pairs for p in simple(program))
         assert coupled or program.reach(metric, largest=largest) is not None
 
 
@@ -179,7 +179,7 @@ def test_pins_that_contradict_each_other_leave_nothing(program, data):
     first, last = program.decisions[name][0], program.decisions[name][-1]
     if first == last:
         return
-    if program.form == "chain":  # its pinned domain says so at once
+    if program.form in ("chain", "union"):  # the domain that is left says so at once
         with pytest.raises(ValueError, match="accepted"):
             program.pinned({name: first}).pinned({name: last})
     else:
@@ -304,7 +304,21 @@ def _size(program) -> float:
     return max(1e-9, *(abs(points.value(program, p)) for p in every_point(program)))
 
 
+def simple(program) -> list:
+    """The program, or the members of a union."""
+    return [m.program for m in program.members] if program.form == "union" else [program]
+
+
+def without_rules(program, forms=("chain", "slots")):
+    """Without the rules of programs of some forms."""
+    if program.form == "union":
+        return program._each(lambda own, _: without_rules(own, forms))
+    return program._with(rules=()) if program.form in forms else program
+
+
 def _size_of_metric(program, metric: str) -> int:
+    if program.form == "union":
+        return max(_size_of_metric(own, metric) for own in simple(program))
     if program.form == "chain":
         return program._largest(metric)
     if program.form == "slots":
@@ -315,7 +329,7 @@ def _size_of_metric(program, metric: str) -> int:
 @few
 @given(PROGRAMS, DATA)
 def test_decisions_and_count_speak_of_what_pins_leave(program, data):
-    program = program._with(**({} if program.form == "mixes" else {"rules": ()}))
+    program = without_rules(program)
     pins = some_pins(data, program)
     free = program.pinned(pins)
     for name, value in pins.items():
@@ -326,6 +340,8 @@ def test_decisions_and_count_speak_of_what_pins_leave(program, data):
 
 def orders(program, point) -> int:
     """How many designs a point is: the orders of the layers of each group."""
+    if program.form == "union":
+        return orders(*program.held(point))
     if program.form != "mixes":
         return 1
     return math.prod(

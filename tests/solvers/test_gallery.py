@@ -8,7 +8,7 @@ from mathdesign.solvers.base import OPTIMALITY_TOLERANCE
 from mathdesign.solvers.portfolio import cannot
 from mathdesign.solvers.scan.enumeration import Enumeration
 from tests import points
-from tests.gallery import CHAINS, CONVNETS, GALLERY, MIXES, SLOTS, Entry
+from tests.gallery import CHAINS, CONVNETS, GALLERY, MIXES, SLOTS, UNIONS, Entry
 
 PROVING = [name for name in sorted(BACKENDS) if Ability.PROVES in backend(name).abilities]
 #: These have too many points to list; their optima are derived beside them.
@@ -68,6 +68,7 @@ def test_names_tell_entries_apart():
     assert {entry.make().form for entry in [*CONVNETS, *CHAINS]} == {"chain"}
     assert {entry.make().form for entry in SLOTS} == {"slots"}
     assert {entry.make().form for entry in MIXES} == {"mixes"}
+    assert {entry.make().form for entry in UNIONS} == {"union"}
 
 
 def best(program) -> float | None:

@@ -8,6 +8,7 @@ import pytest
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.programs.slots import SlotProblem
+from mathdesign.programs.union import Union
 from mathdesign.solvers import (
     BACKENDS,
     Ability,
@@ -19,7 +20,7 @@ from mathdesign.solvers import (
 )
 from tests.gallery import GALLERY
 
-FORMS = (DesignProblem, SlotProblem, MixProblem)
+FORMS = (DesignProblem, SlotProblem, MixProblem, Union)
 
 
 @pytest.mark.parametrize("name", BACKENDS)

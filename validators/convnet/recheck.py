@@ -20,14 +20,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from mathdesign.devices.sources import Device
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import LARGEST_OBJECTIVE, Budget, keeps_effectiveness
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
+from mathdesign.spaces.convnet.operators import operators
 from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
 from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.errors import NetworkError
+from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import (
     BudgetExceeded,
     EffectivenessExceeded,
@@ -110,6 +113,7 @@ def verify(
     metric_weights: Iterable[tuple[str, float]] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    devices: Iterable[Device] = (),
     objective: float | None = None,
 ) -> Recheck:
     """Recount ``point`` and hold it to every rule, budget and claim; keywords as for ``pose``.
@@ -131,6 +135,7 @@ def verify(
         metric_weights=tuple(metric_weights),
     )
     own = {row.name: sum(_row_terms(row, network)) for row in space.rows}
+    own |= device_costs(devices, operators(network))
     result = replace(result, metrics={**result.metrics, **own})
     for budget in budgets:
         _hold_budget(budget, result.metrics[budget.metric])

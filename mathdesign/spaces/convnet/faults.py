@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mathdesign.devices.sources import device_faults
 from mathdesign.metrics import METRICS
 from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_family, stem_stride
 from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, WORDS, Family, families_with
@@ -20,6 +21,8 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
+    taken = {*METRICS, "effectiveness", *(row.name for row in spec.rows or ())}
+    yield from device_faults(spec.devices, taken)
     objective = spec.objective
     if objective.entropy is not None:
         yield from _entropy_faults(spec, objective.entropy)

@@ -41,7 +41,7 @@ def _resnet(name: str, depths: tuple[int, ...]) -> Known:
     return Known(name, "basic", 224, 64, stages, pooled=True)
 
 
-def _deepmad_r(name: str, stem: int, *rows: tuple[int, int, int, int, int]) -> Known:
+def _tinynas(name: str, stem: int, *rows: tuple[int, int, int, int, int]) -> Known:
     """Rows: width, bottleneck, kernel size, depth, stride."""
     stages = tuple(KnownStage(w, d, b, k, s) for w, b, k, d, s in rows)
     return Known(name, "bottleneck", 224, stem, stages)
@@ -71,15 +71,18 @@ HAND_SCALED = {
 PUBLISHED = {
     k.name: k
     for k in (
-        _deepmad_r("deepmad_r18", 32, (96, 40, 5, 1, 2), (384, 40, 5, 6, 2), (384, 64, 5, 9, 2),
-                   (1024, 104, 3, 10, 1), (672, 104, 5, 12, 2)),
-        _deepmad_r("deepmad_r34", 24, (128, 24, 5, 1, 2), (512, 48, 5, 10, 2),
-                   (896, 88, 5, 13, 2), (1024, 104, 5, 11, 1), (616, 128, 5, 14, 2)),
-        _deepmad_r("deepmad_r50", 32, (128, 40, 5, 1, 2), (512, 48, 5, 11, 2),
-                   (872, 88, 5, 12, 2), (1024, 104, 5, 13, 1), (1232, 120, 5, 15, 2)),
+        _tinynas("deepmad_r18", 32, (96, 40, 5, 1, 2), (384, 40, 5, 6, 2), (384, 64, 5, 9, 2),
+                 (1024, 104, 3, 10, 1), (672, 104, 5, 12, 2)),
+        _tinynas("deepmad_r34", 24, (128, 24, 5, 1, 2), (512, 48, 5, 10, 2),
+                 (896, 88, 5, 13, 2), (1024, 104, 5, 11, 1), (616, 128, 5, 14, 2)),
+        _tinynas("deepmad_r50", 32, (128, 40, 5, 1, 2), (512, 48, 5, 11, 2),
+                 (872, 88, 5, 12, 2), (1024, 104, 5, 13, 1), (1232, 120, 5, 15, 2)),
         Known("deepmad_29m", "inverted_residual", 224, 40,
               (KnownStage(40, 2, 240, 5, 1), KnownStage(85, 4, 512, 5), KnownStage(134, 6, 800, 5),
                KnownStage(201, 6, 1208, 5), KnownStage(312, 5, 1872, 5)), 1792, True),
+        Known("deepmad_29m_288", "inverted_residual", 288, 40,
+              (KnownStage(61, 4, 368, 5), KnownStage(96, 4, 576, 5), KnownStage(145, 5, 872, 5),
+               KnownStage(217, 6, 1304, 5, 1), KnownStage(328, 4, 1968, 5)), 1792, True),
         Known("deepmad_50m", "inverted_residual", 224, 48,
               (KnownStage(112, 7, 672, 5), KnownStage(168, 9, 1008, 5), KnownStage(252, 7, 1512, 5),
                KnownStage(378, 3, 2272, 5), KnownStage(576, 1, 3456, 3, 1)), 2048, True),
@@ -87,6 +90,18 @@ PUBLISHED = {
               (KnownStage(136, 10, 816, 5), KnownStage(204, 9, 1224, 5),
                KnownStage(326, 7, 1952, 5), KnownStage(490, 4, 2944, 5),
                KnownStage(744, 1, 4464, 3, 1)), 2560, True),
+    )
+}  # fmt: skip
+#: Networks of the same repository by Zen-NAS (ICCV 2021), of the sizes of three ResNets.
+ZEN_NAS = {
+    k.name: k
+    for k in (
+        _tinynas("zen_nas_r18", 40, (256, 64, 3, 2, 2), (360, 88, 3, 3, 2), (512, 128, 3, 6, 2),
+                 (512, 176, 3, 4, 2), (512, 176, 3, 12, 1)),
+        _tinynas("zen_nas_r50", 16, (256, 64, 3, 6, 2), (360, 88, 3, 8, 2), (512, 176, 3, 7, 2),
+                 (720, 360, 3, 2, 2), (2896, 256, 3, 4, 1)),
+        _tinynas("zen_nas_r152", 128, (512, 88, 3, 4, 2), (720, 176, 3, 8, 2), (720, 256, 3, 13, 2),
+                 (1024, 360, 3, 10, 2), (1024, 256, 3, 12, 1)),
     )
 }  # fmt: skip
 #: What `uniform` and `published` mean for a design of each family.

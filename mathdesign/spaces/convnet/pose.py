@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from mathdesign.devices.sources import FINE, Device, read_devices
 from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.spaces.convnet.facts import (
@@ -44,6 +45,7 @@ class PosedChain(Posed[Spec]):
     metric_weights: tuple[tuple[str, float], ...]
     budgets: tuple[Budget, ...]
     effectiveness: float | None
+    devices: tuple[Device, ...] = ()
 
 
 #: What the tables of a space's rules may take where `solve.memory_limit` says nothing, and what an
@@ -56,11 +58,13 @@ def to_program(spec: Spec, watch: Watch = unwatched) -> PosedChain:
     """Pose ``spec``. Raises ``ValueError`` where metrics could exceed 2^62, or rules the memory."""
     space = to_space(spec)
     _refuse_large_rules(spec, space)
+    devices = read_devices(spec.devices, FINE)
     parts: dict[str, Any] = {
+        "devices": devices,
         "entropy": _entropy(spec),
         "volume": _volume(spec),
         "metric_weights": _metric_weights(spec),
-        "budgets": _budgets(spec),
+        "budgets": (*_budgets(spec), *(d.budget for d in devices if d.budget is not None)),
         "effectiveness": spec.budgets.effectiveness,
     }
     problem = pose(space, name=spec.name, counting=spec.counting, watch=watch, **parts)

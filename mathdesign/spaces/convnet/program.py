@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
+from mathdesign.devices.sources import Device
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
 from mathdesign.programs.base import BoolArray, Budget
@@ -25,6 +26,7 @@ from mathdesign.programs.stages import (
     Scale,
     Stage,
 )
+from mathdesign.spaces.convnet.costs import StageCosts, device_costs
 from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
@@ -63,9 +65,12 @@ def pose(
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    devices: Sequence[Device] = (),
     watch: Watch = unwatched,
 ) -> DesignProblem:
     """Pose the program; ``watch`` is told how many stages have their rules.
+
+    ``devices`` are metrics too: the costs of all operators on each of them.
 
     ``entropy``, ``volume`` and ``metric_weights`` are added; ``None`` leaves one out.
     ``effectiveness`` is the upper limit rho0, if any.
@@ -84,19 +89,21 @@ def pose(
     if volume is not None:
         logs, depths, constant = volume_terms(space, volume)
         objective = replace(objective, logs=logs, depths=depths, constant=constant)
+    rules = tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting),
+        stages=_stages(space, counting, device_costs(space, devices, rules)),
         objective=objective,
         budgets=tuple(budgets),
-        rules=tuple(_rules(space, watch)),
+        rules=rules,
         effectiveness=(
             Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
             if effectiveness is not None
             else None
         ),
         input_channels=space.input_channels,
-        units={name: metric.unit for name, metric in METRICS.items()},
+        units={name: metric.unit for name, metric in METRICS.items()}
+        | {device.name: device.unit for device in devices},
     )
 
 
@@ -114,8 +121,13 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(e for e in ends if space.stages[e].role != "classifier")
 
 
-def _stages(space: Space, counting: CountingProfile) -> tuple[Stage, ...]:
-    terms = [(stage.choices, _costs(space, s, counting)) for s, stage in enumerate(space.stages)]
+def _stages(
+    space: Space, counting: CountingProfile, devices: Sequence[Mapping[str, StageCosts]]
+) -> tuple[Stage, ...]:
+    terms = [
+        (stage.choices, _costs(space, s, counting) | {n: tuple(c.terms) for n, c in own.items()})
+        for s, (stage, own) in enumerate(zip(space.stages, devices))
+    ]
     return tuple(
         Stage(
             name=stage.name,
@@ -127,8 +139,9 @@ def _stages(space: Space, counting: CountingProfile) -> tuple[Stage, ...]:
                 *stage.block.derived(stage.choices, stage.shape),
                 *part.derived.values(),
             ),
+            tables=tuple(table for costs in own.values() for table in costs.tables),
         )
-        for stage, part in zip(space.stages, whole(terms, space.input_channels))
+        for stage, part, own in zip(space.stages, whole(terms, space.input_channels), devices)
     )
 
 

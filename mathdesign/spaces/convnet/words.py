@@ -74,14 +74,35 @@ def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) 
     return cast("type[Model]", model)
 
 
+#: Pixels a side of the largest input.
+LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+
+def _in_pixels(value: Any) -> tuple[int, ...]:
+    """One size or a choice of several; of one that is too large or small the limit is told alone."""
+    found = values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    if found[-1] > LARGEST_SIZE:
+        raise ValueError(f"less than or equal to {LARGEST_SIZE}")
+    if found[0] < 1:
+        raise ValueError("greater than or equal to 1")
+    return found
 
 
 class InputSpec(Block):
     """One image, as the network sees it."""
 
     channels: int = Field(3, ge=1, le=4096, strict=True, description="Channels.")
-    size: int = Field(224, ge=1, le=8192, strict=True, description="Height and width, pixels.")
+    sizes: Annotated[Choices, BeforeValidator(_in_pixels)] = Field(
+        (224,), alias="size",
+        description="Height and width, pixels; several: the resolution is a choice.",
+    )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """The size of a space that has one. Raises ``ValueError`` where it is a choice of several."""
+        (size,) = self.sizes
+        return size
 
 
 class StemSpec(Block):

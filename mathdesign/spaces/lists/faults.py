@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
+from mathdesign.devices.sources import device_faults
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.layer_faults import layer_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
@@ -50,7 +51,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     yield from fitted
     if fitted:
         return
-    known = tuple(spec.metrics(space))
+    own = tuple(spec.metrics(space))
+    yield from device_faults(spec.devices, own)
+    known = (*own, *(spec.devices or ()))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
         wanted.append((("objective", "metric"), objective.metric))

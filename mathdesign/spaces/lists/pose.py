@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mathdesign.devices.sources import COARSE, Device, read_devices
 from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.lists.device_costs import device_sums
 from mathdesign.spaces.lists.layer_volume import volume_of
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
@@ -34,6 +36,7 @@ class PosedList(Posed[ListSpec]):
     """Those of the space, then those that were asked for."""
     one_shot: OneShot | None = None
     """What was measured, where the predictor's folder holds it."""
+    devices: tuple[Device, ...] = ()
 
 
 def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
@@ -41,7 +44,10 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     watch("tables", 0, 2)
     space = spec.table_space()
     watch("tables", 1, 2)
-    metrics = spec.metrics(space)
+    devices = read_devices(spec.devices, COARSE)
+    free = [slot.name for slot in spec.space.recipe or ()]
+    sums = device_sums(space, devices, spec.removed(space), free)
+    metrics = spec.metrics(space) | sums
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
         assert space.untrained is not None
@@ -61,18 +67,19 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     if (weights := spec.objective.log_weights(space)) is not None:
         logs = log_values(space, weights)
         own = objective.tables
-        sums = tuple(a + b for a, b in zip(own.unary, logs.unary))
-        objective = replace(objective, tables=replace(own, unary=sums))
+        added = tuple(a + b for a, b in zip(own.unary, logs.unary))
+        objective = replace(objective, tables=replace(own, unary=added))
     budgets = (*(replace(b, inherent=True) for b in space.always), *spec.requested())
+    budgets += tuple(d.budget for d in devices if d.budget is not None)
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
     problem = SlotProblem(
         spec.name, space.slots, objective, metrics, budgets, space.rules,
-        units={**known, **space.units},
+        units={**known, **space.units, **{device.name: device.unit for device in devices}},
     )  # fmt: skip
     problem = problem.barring(spec.removed(space))
     if one_shot is not None:
         problem = one_shot.posed(problem)
-    return PosedList(spec, problem, space, predictor, budgets, one_shot)
+    return PosedList(spec, problem, space, predictor, budgets, one_shot, devices)
 
 
 def _volume_objective(spec: ListSpec, space: TableSpace) -> SlotObjective:

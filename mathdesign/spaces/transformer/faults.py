@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mathdesign.devices.sources import device_faults
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
 from mathdesign.spaces.transformer.words import (
@@ -23,6 +24,7 @@ def transformer_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for i, stack in enumerate(spec.space.stacks):
         yield from _stack_faults(("space", "stacks", i), stack, spec, i)
     yield from _metric_faults(spec)
+    yield from device_faults(spec.devices, {*spec.columns(), *PEAKS, *REALS, "effectiveness"})
 
 
 def _frame_faults(spec: TransformerSpec) -> Iterator[CrossFault]:

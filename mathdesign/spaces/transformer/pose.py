@@ -8,6 +8,7 @@ projections) is the cost of a network of one layer a stack, less those layers.
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 import math
@@ -17,10 +18,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from mathdesign.devices.sources import COARSE, Device, read_devices
 from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
 from mathdesign.spaces.kind import Posed
+from mathdesign.spaces.transformer.device_costs import LayerCosts, every_operator
 from mathdesign.spaces.transformer.entropy import layer_entropy
 from mathdesign.spaces.transformer.metrics import (
     LAYER_TERMS,
@@ -81,6 +84,7 @@ class PosedTransformer(Posed[TransformerSpec]):
 
     program: MixProblem
     plans: tuple[Plan, ...]
+    devices: tuple[Device, ...] = ()
 
     def network(self, point: Sequence[int]) -> Transformer:
         """The network of a point; the order of a stack's layers is :func:`arranged`'s."""
@@ -92,6 +96,39 @@ class PosedTransformer(Posed[TransformerSpec]):
             layers = [o.layer for o, k in zip(options, counts) for _ in range(k * o.copies)]
             stacks.append(replace(stack, layers=arranged(layers, asked.softmax_every)))
         return replace(plan.shell, name=self.spec.name, stacks=tuple(stacks))
+
+    def point(self, network: Transformer) -> tuple[int, ...] | None:
+        """The point of a network, whatever it is called; ``None``: the space has no such network."""
+        for index, plan in enumerate(self.plans):
+            counts = _taken(plan, network)
+            if counts is None:
+                continue
+            point = (index, *counts)
+            try:
+                same = replace(self.network(point), name=network.name) == network
+            except ValueError:  # not as many layers as the plan takes
+                continue
+            if same:
+                return point
+        return None
+
+
+def _taken(plan: Plan, network: Transformer) -> list[int] | None:
+    """How often a network takes each option of a plan, stack by stack; ``None``: others."""
+    if len(plan.shell.stacks) != len(network.stacks):
+        return None
+    found: list[int] = []
+    for options, stack in zip(plan.options, network.stacks):
+        have = collections.Counter(stack.layers)
+        taken = [have[o.layer] // o.copies if have[o.layer] % o.copies == 0 else 0 for o in options]
+        # Equal layers in one option: only that of the stack's own depth.
+        if any(option.copies > 1 for option in options):
+            depth = len(stack.layers)
+            taken = [n if o.copies == depth else 0 for n, o in zip(taken, options)]
+        if sum(n * o.copies for n, o in zip(taken, options)) != len(stack.layers):
+            return None
+        found += taken
+    return found
 
 
 def pose(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
@@ -106,7 +143,16 @@ def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTran
     """The solver-free program of a specification. Raises :class:`NoFrame`."""
     plans = tuple(_plans(spec, watch))
     limit = spec.effectiveness_limit()
-    names, rows = list(spec.columns()), list(spec.budget_rows())
+    devices = read_devices(spec.devices, COARSE)
+    costs = tuple(LayerCosts(device, spec.at.length) for device in devices)
+    needed = every_operator(
+        [(p.shell, [[o.layer for o in own] for own in p.options]) for p in plans if devices],
+        spec.at.length,
+    )
+    for own in costs:
+        own.ask(needed)
+    names = [*spec.columns(), *(device.name for device in devices)]
+    rows = [*spec.budget_rows(), *(d.budget for d in devices if d.budget is not None)]
     if limit is not None:
         names.append("effectiveness")
         rows.append(Budget("effectiveness", upper=0, inherent=True))
@@ -119,10 +165,11 @@ def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTran
     for done, plan in enumerate(plans):
         if done % WATCHED == 0:
             watch("costs of widths", done, len(plans))
-        frames.append(_frame(spec, plan, limit, every, known))
+        frames.append(_frame(spec, plan, limit, every, costs, known))
     units = {name: metric.unit for name, metric in METRICS.items() if name in names}
+    units |= {device.name: device.unit for device in devices}
     problem = MixProblem(spec.name, tuple(names), Frames(frames), tuple(rows), units=units)
-    return PosedTransformer(spec, problem, plans)
+    return PosedTransformer(spec, problem, plans, devices)
 
 
 def least_peak(posed: PosedTransformer) -> int:
@@ -367,7 +414,7 @@ def _below_peak(
 
 def _frame(
     spec: TransformerSpec, plan: Plan, limit: Fraction | None, every: dict[int, int],
-    known: _Known,
+    devices: Sequence[LayerCosts], known: _Known,
 ) -> Frame:  # fmt: skip
     """A frame; ``known`` are costs of stacks that may well be the same in other frames."""
     shell, at = plan.shell, _at(spec)
@@ -384,7 +431,7 @@ def _frame(
         depth = plan.depths[i] if spec.objective.metric == "volume" else None
         key = (i, place.width, place.memory_width, shell.image, options, depth)
         if key not in known:
-            known[key] = _priced(spec, plan, i, options)
+            known[key] = _priced(spec, plan, i, options, devices)
         rows, values = known[key]
         copies = [option.copies for option in options]
         columns = [rows]
@@ -400,6 +447,7 @@ def _frame(
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
         for m in spec.linear_metrics
     ]
+    constants += [_frame_cost(shell, own) for own in devices]
     if limit is not None:
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
@@ -408,11 +456,22 @@ def _frame(
 
 
 def _priced(
-    spec: TransformerSpec, plan: Plan, stack: int, options: Sequence[LayerOption]
-) -> tuple[IntArray, FloatArray]:
+    spec: TransformerSpec, plan: Plan, stack: int, options: Sequence[LayerOption],
+    devices: Sequence[LayerCosts],
+) -> tuple[IntArray, FloatArray]:  # fmt: skip
     """Costs, shape ``(options, columns)``, and values of a stack's options."""
     found = [_option(spec, plan, stack, option) for option in options]
-    return _int64(spec, [row for row, _ in found]), np.array([value for _, value in found])
+    rows = [
+        row + [option.copies * own.layer(plan.shell, stack, option.layer) for own in devices]
+        for option, (row, _) in zip(options, found)
+    ]
+    return _int64(spec, rows), np.array([value for _, value in found])
+
+
+def _frame_cost(shell: Transformer, own: LayerCosts) -> int:
+    """What a network costs on a device beside its layers."""
+    layers = sum(own.layer(shell, i, stack.layers[0]) for i, stack in enumerate(shell.stacks))
+    return own.whole(shell) - layers
 
 
 def _column(numbers: Sequence[int]) -> IntArray:
@@ -426,7 +485,8 @@ def _int64(spec: TransformerSpec, rows: list[list[int]]) -> IntArray:
     try:
         return np.array(rows, dtype=np.int64)
     except OverflowError:
-        for name, column in zip((*spec.columns(), EFFECTIVENESS), zip(*rows)):
+        names = (*spec.columns(), *(spec.devices or ()), EFFECTIVENESS)
+        for name, column in zip(names, zip(*rows)):
             refuse_large(name, max(map(abs, column)))
         raise
 

@@ -1,12 +1,15 @@
 """Random points are feasible, of a seed, and none where there is none: of every form that is trained."""
 
+import itertools
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mathdesign.programs.base import Budget
 from mathdesign.programs.mixes import Frame, Group, MixProblem
+from mathdesign.programs.slots import PairTable, Slot, SlotObjective, SlotProblem, TableSum
 from mathdesign.solvers.base import UnsupportedProblem
 from mathdesign.solvers.heuristic.draws import draws
 from tests.slot_problems import random_slot_problem
@@ -61,6 +64,27 @@ def test_where_nothing_is_feasible_nothing_is_drawn():
     assert None not in taken(mixes(Budget("params", upper=11)))  # one mix, and it is found
 
 
-def test_forms_that_are_never_trained_are_refused():
-    with pytest.raises(UnsupportedProblem, match="slots"):
-        draws(random_slot_problem(np.random.default_rng(0)))
+def test_slots_keep_rules_and_a_band_of_a_budget():
+    """Three slots of four options, neighbours differ: 36 of 64 points, nine of them in the band."""
+    differ = np.ones((4, 4), dtype=np.int64) - np.eye(4, dtype=np.int64)
+    costs = TableSum(0, tuple(np.array([1, 2, 4, 8]) for _ in range(3)))
+    program = SlotProblem(
+        "slots", tuple(Slot(f"s{i}", ("a", "b", "c", "d")) for i in range(3)),
+        SlotObjective(TableSum(0.0, tuple(np.zeros(4) for _ in range(3)))), {"cost": costs},
+        (Budget("cost", upper=12, lower=8),),
+        (PairTable(0, 1, differ), PairTable(1, 2, differ)),
+    )  # fmt: skip
+    feasible = {p for p in itertools.product(range(4), repeat=3) if program.feasible(p)}
+    points = taken(program, 200)
+    assert set(points) - {None} == feasible
+    assert points == taken(program, 200)
+
+
+def test_forms_without_draws_are_refused():
+    with pytest.raises(UnsupportedProblem, match="of form other"):
+        draws(SimpleNamespace(form="other"))
+
+
+def test_random_slot_programs_have_points_drawn():
+    program = random_slot_problem(np.random.default_rng(0)).unlimited()
+    assert program.feasible(draws(program)(Random(0)))

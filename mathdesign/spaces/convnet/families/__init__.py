@@ -14,7 +14,7 @@ from mathdesign.spaces.convnet.families.base import (
 from mathdesign.spaces.convnet.families.basic import Basic
 from mathdesign.spaces.convnet.families.bottleneck import Bottleneck
 from mathdesign.spaces.convnet.families.classifier import Classifier
-from mathdesign.spaces.convnet.families.conv import Conv
+from mathdesign.spaces.convnet.families.conv import Conv, PooledConv
 from mathdesign.spaces.convnet.families.convnext import ConvNeXt, NormedClassifier, Patchify
 from mathdesign.spaces.convnet.families.depthwise_separable import DepthwiseSeparable
 from mathdesign.spaces.convnet.families.inverted_residual import InvertedResidual
@@ -47,6 +47,7 @@ FAMILIES: dict[str, Family] = {
         Classifier(),
         Patchify(),
         NormedClassifier(),
+        PooledConv(),
     )
 }
 """Every family by name."""

@@ -146,11 +146,29 @@ def symbolic_act(channels: Product, area: int) -> SymbolicLayer:
     return SymbolicLayer("act", channels, channels, area)
 
 
+STRIDED = Option(
+    "strided_shortcut",
+    "a strided shortcut",
+    "the projected shortcut takes the stride itself, as ResNet's; else it averages first "
+    "(default: no).",
+)
+
+
+def averages(shape: StageShape) -> bool:
+    """Whether a projected shortcut takes means of 2x2 positions before its convolution."""
+    return shape.stride == 2 and STRIDED.name not in shape.options
+
+
+def strided_arguments(shape: StageShape) -> dict[str, int | bool]:
+    """What a block with that option is told; nothing where it is off, as in files of before."""
+    return {"strided": True} if STRIDED.name in shape.options else {}
+
+
 def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
     """A shortcut that averages 2x2 positions where the stride is 2, then projects, then is added."""
     if at.projects:
         width = symbol("width")
-        if at.shape.stride == 2:
+        if averages(at.shape):
             yield SymbolicLayer("pool", at.c_in, at.c_in, at.area_in)
         yield symbolic_conv(at.c_in, width, at.area, main_path=False)
         yield SymbolicLayer("add", width, width, at.area)
@@ -193,7 +211,7 @@ def act(channels: int, area: int) -> UnrolledLayer:
 
 def projection(c_in: int, width: int, shape: StageShape) -> list[UnrolledLayer]:
     """The shortcut of a stage's first block: 2x2 means where the stride is 2, 1x1, the addition."""
-    pool = [UnrolledLayer("pool", c_in, c_in, shape.area_in)] if shape.stride == 2 else []
+    pool = [UnrolledLayer("pool", c_in, c_in, shape.area_in)] if averages(shape) else []
     add = UnrolledLayer("add", width, width, shape.area_out)
     return [*pool, conv(c_in, width, shape.area_out), add]
 
@@ -279,6 +297,10 @@ class Family(abc.ABC):
     def misfits(self, prev: int, choice: Mapping[str, int], shape: StageShape) -> Iterator[str]:
         """Why no such stage can be built, beyond :attr:`ties` (nothing unless overridden)."""
         yield from ()
+
+    def adds_input(self, c_in: int, c_out: int, stride: int) -> bool:
+        """Whether a block adds what it reads, projected or as it is, to what it gives."""
+        return self.projects or ("body" in self.roles and stride == 1 and c_in == c_out)
 
     @property
     def declared(self) -> dict[str, Word | Option]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
+    STRIDED,
     Family,
     Place,
     StageShape,
@@ -18,6 +19,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    strided_arguments,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -35,6 +37,7 @@ class Basic(Family):
     block = "kxk, kxk + shortcut"
     decisions = ("width", "kernel_size", "depth")
     projects = True
+    options = (STRIDED,)
     preset = (
         {"stride": 2, "width": "32..96/8", "kernel_size": [3, 5], "depth": "1..4"},
         {"stride": 2, "width": "64..192/16", "kernel_size": [3, 5], "depth": "1..8"},
@@ -69,6 +72,10 @@ class Basic(Family):
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """And whether its shortcut is strided."""
+        return {**super().own_arguments(choice, shape), **strided_arguments(shape)}
+
     def torch_block(self) -> type[nn.Module]:
         """``BasicBlock``."""
         from torch import Tensor, nn
@@ -76,7 +83,8 @@ class Basic(Family):
         class BasicBlock(nn.Module):
             """Two kxk convolutions around a residual connection.
 
-            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2,
+            or is ``strided`` itself.
             """
 
             def __init__(
@@ -86,6 +94,7 @@ class Basic(Family):
                 kernel_size: int,
                 stride: int = 1,
                 project: bool = False,
+                strided: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2
@@ -96,9 +105,10 @@ class Basic(Family):
                 self.act = nn.ReLU(inplace=True)
                 self.shortcut = nn.Sequential()
                 if project:
-                    if stride == 2:
+                    if stride == 2 and not strided:
                         self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
-                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    step = stride if strided else 1
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, step, bias=False))
                     self.shortcut.append(nn.BatchNorm2d(c_out))
                 else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm2.weight)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
+    STRIDED,
     Family,
     Place,
     StageShape,
@@ -15,6 +16,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    strided_arguments,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -37,6 +39,7 @@ class Bottleneck(Family):
     decisions = ("width", "bottleneck", "kernel_size", "depth")
     projects = True
     words = (BOTTLENECK,)
+    options = (STRIDED,)
     preset = (
         {"stride": 2, "width": "32..256/16", "bottleneck": "16..64/8", "kernel_size": [3, 5],
          "depth": "1..3"},
@@ -82,6 +85,10 @@ class Bottleneck(Family):
             blocks.append((*block, act(width, area)))
         return tuple(blocks)
 
+    def own_arguments(self, choice: Mapping[str, int], shape: StageShape) -> dict[str, int | bool]:
+        """And whether its shortcut is strided."""
+        return {**super().own_arguments(choice, shape), **strided_arguments(shape)}
+
     def torch_block(self) -> type[nn.Module]:
         """``BottleneckBlock``."""
         from torch import Tensor, nn
@@ -89,7 +96,8 @@ class Bottleneck(Family):
         class BottleneckBlock(nn.Module):
             """1x1, kxk, 1x1 convolutions around a residual connection.
 
-            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2.
+            A projected shortcut averages 2x2 positions before its 1x1 convolution when stride is 2,
+            or is ``strided`` itself.
             """
 
             def __init__(
@@ -100,6 +108,7 @@ class Bottleneck(Family):
                 kernel_size: int,
                 stride: int = 1,
                 project: bool = False,
+                strided: bool = False,
             ) -> None:
                 super().__init__()
                 padding = kernel_size // 2
@@ -114,9 +123,10 @@ class Bottleneck(Family):
                 self.act = nn.ReLU(inplace=True)
                 self.shortcut = nn.Sequential()
                 if project:
-                    if stride == 2:
+                    if stride == 2 and not strided:
                         self.shortcut.append(nn.AvgPool2d(2, 2, ceil_mode=True))
-                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, bias=False))
+                    step = stride if strided else 1
+                    self.shortcut.append(nn.Conv2d(c_in, c_out, 1, step, bias=False))
                     self.shortcut.append(nn.BatchNorm2d(c_out))
                 else:  # starts as its identity shortcut: deep stages train (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm3.weight)

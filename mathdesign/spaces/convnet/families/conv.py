@@ -1,4 +1,7 @@
-"""``conv``: one kxk convolution, batch norm, activation. The stem and the head of a network."""
+"""``conv``: one kxk convolution, batch norm, activation. The stem and the head of a network.
+
+``pooled_conv`` is ResNet's stem (arXiv 1512.03385, table 1): the same, then a 3x3 maximum of stride 2.
+"""
 
 from __future__ import annotations
 
@@ -62,3 +65,62 @@ class Conv(Family):
                 return self.act(self.norm(self.conv(x)))
 
         return ConvBlock
+
+
+class PooledConv(Family):
+    """The convolution has stride 2, and the maximum again: four pixels a side become one.
+
+    A maximum has no weights and multiplies nothing: no profile counts it.
+    """
+
+    name = "pooled_conv"
+    summary = "one convolution of stride 2, then a 3x3 maximum of stride 2: ResNet's stem"
+    block = "kxk, max 3x3"
+    decisions = ("width", "kernel_size", "depth")
+    roles = ("stem",)
+    strides = (4,)
+    one_block = True
+
+    def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
+        """Convolution and activation, before the maximum."""
+        width, area = symbol("width"), _between(at.shape)
+        yield symbolic_conv(at.c_in, width, area, symbol("kernel_size"))
+        yield symbolic_act(width, area)
+
+    def layers(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[tuple[UnrolledLayer, ...], ...]:
+        """Convolution and activation: half the pixels a side, odd sizes rounded up."""
+        width, area = choice["width"], ((shape.resolution_in + 1) // 2) ** 2
+        return ((conv(prev, width, area, choice["kernel_size"], main_path=True), act(width, area)),)
+
+    def block_arguments(
+        self, prev: int, choice: Mapping[str, int], shape: StageShape
+    ) -> tuple[dict[str, int | bool], ...]:
+        """One block, whose strides are its own."""
+        kernel = choice["kernel_size"]
+        return ({"c_in": prev, "c_out": choice["width"], "kernel_size": kernel},)
+
+    def torch_block(self) -> type[nn.Module]:
+        """``PooledConvBlock``."""
+        from torch import Tensor, nn
+
+        class PooledConvBlock(nn.Module):
+            """Convolution of stride 2, batch norm, ReLU, then a 3x3 maximum of stride 2."""
+
+            def __init__(self, c_in: int, c_out: int, kernel_size: int) -> None:
+                super().__init__()
+                self.conv = nn.Conv2d(c_in, c_out, kernel_size, 2, kernel_size // 2, bias=False)
+                self.norm = nn.BatchNorm2d(c_out)
+                self.act = nn.ReLU(inplace=True)
+                self.pool = nn.MaxPool2d(3, 2, 1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.pool(self.act(self.norm(self.conv(x))))
+
+        return PooledConvBlock
+
+
+def _between(shape: StageShape) -> int:
+    """Positions between the convolution and the maximum."""
+    return (-(-shape.resolution_in // 2)) ** 2

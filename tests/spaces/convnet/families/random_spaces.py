@@ -59,10 +59,11 @@ def body_stages(draw, name: str, resolution: int, prev: tuple[int, ...]) -> Stag
 def spaces(draw, sizes: st.SearchStrategy[int] = SIZES) -> Space:
     """Stem, one to four body stages, sometimes a head, classifier; odd sizes included."""
     channels, size = draw(st.sampled_from([1, 3, 4])), draw(sizes)
-    family = draw(st.sampled_from(["conv", "conv", "patchify"]))
+    family = draw(st.sampled_from(["conv", "conv", "patchify", "pooled_conv"]))
     stride = draw(st.sampled_from(FAMILIES[family].strides))
     resolution = -(-size // stride)
-    one, kernels = (1,), draw(KERNELS) if family == "conv" else (stride,)
+    one = (1,)
+    kernels = (stride,) if family == "patchify" else draw(KERNELS)
     stem = _single(
         "stem", family, StageShape(stride, size, resolution),
         width=draw(domain(MULTIPLES)), kernel_size=kernels, depth=one,
