@@ -127,7 +127,9 @@ def test_a_fault_of_one_size_is_told_once_with_its_place():
                                                              "space.stages[1].stride"]  # fmt: skip
     with pytest.raises(SpecError, match=r"space\.input\.size: found '16\.\.9000/8'.*8192"):
         spec(size="16..9000/8")
-    with pytest.raises(SpecError, match=r"space\.input\.size: found 0; accepted: greater than or equal to 1"):
+    with pytest.raises(
+        SpecError, match=r"space\.input\.size: found 0; accepted: greater than or equal to 1"
+    ):
         spec(size="0")
 
 

@@ -81,7 +81,9 @@ _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}
 
 def _in_pixels(value: Any) -> tuple[int, ...]:
     """One size or a choice of several; of one that is too large or small the limit is told alone."""
-    found = values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    found = (
+        values.choices(value) if not isinstance(value, int) or isinstance(value, bool) else (value,)
+    )
     if found[-1] > LARGEST_SIZE:
         raise ValueError(f"less than or equal to {LARGEST_SIZE}")
     if found[0] < 1:

@@ -147,6 +147,7 @@ class ListSpaceSpec(Block):
         "proxyless",
         "proxylessnas",
         "fbnet",
+        "fbnetv3",
         "mnasnet",
         "accel_nasbench",
         "ofa_mobilenetv3",

@@ -393,3 +393,41 @@ def test_one_dial_is_enough_for_a_layer_wise_space():
         "space: {family: fbnet, recipe: [{name: rate, options: [1, 2]}]}\nobjective: {volume: {}}\n"
     )
     assert len(mathdesign.problem(named).slots) == 23
+
+
+FBNETV3 = {
+    "b": ("k3_l2", "k55_e42_l4", "k55_e53_l5", "k53_e53_l5", "k35_e53_l6", "k35_e64_l6", "k5_l1"),
+    "d": ("k3_l2", "k33_e52_l6", "k53_e43_l5", "k33_e53_l5", "k35_e53_l7", "k35_e65_l6", "k5_l1"),
+    "g": ("k3_l3", "k55_e42_l5", "k55_e43_l5", "k53_e53_l5", "k35_e53_l9", "k35_e65_l7", "k5_l2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "size", "as_published", "params", "macs_of_one"),
+    [
+        ("b", 224, True, 8_600_448, 355_514_328),  # FBNetV3-A
+        ("b", 224, False, 8_600_448, 407_508_576),
+        ("b", 248, True, 8_600_448, 460_150_000),
+        ("d", 248, False, 10_308_256, 642_628_864),
+        ("g", 320, False, 16_617_544, 2_125_178_880),
+    ],
+)
+def test_published_fbnetv3s(variant, size, as_published, params, macs_of_one):
+    layers = PRESETS["fbnetv3"].space(
+        Shape(3, (size, size)), variant=variant, padding_as_published=as_published
+    )
+    options = {f"stage{i}": option for i, option in enumerate(FBNETV3[variant], 1)}
+    space = layers.table_space()
+    costs = space.costs(space.point(options))
+    assert (costs["params"], costs["macs"]) == (params, macs_of_one)
+
+
+def test_a_recipe_is_chosen_beside_the_network_and_costs_nothing():
+    plain, recipe = (PRESETS["fbnetv3"].space(recipe=told).table_space() for told in (False, True))
+    added = recipe.slots[len(plain.slots) :]
+    assert "optimizer" in {slot.name for slot in added}
+    point = (0,) * len(recipe.slots)
+    assert recipe.costs(point) == plain.costs(point[: len(plain.slots)])
+    text = "space: {family: fbnetv3, settings: {recipe: true}}\nobjective: {volume: {}}\n"
+    design = mathdesign.design(mathdesign.loads(text + "budgets: {macs: 300M}\n"))
+    assert "ema" in design.network.options and design.network.network is not None
