@@ -84,8 +84,6 @@ class Union(Program):
         for member in self.members[1:]:
             if member.program.limits != first.limits:
                 raise ValueError(f"{member.title}: other limits than {self.members[0].title}")
-        if not self.metric_names:
-            raise ValueError("members without a common metric")
 
     @classmethod
     def of(cls, name: str, programs: Iterable[tuple[Mapping[str, int], Program]]) -> Self:
@@ -117,6 +115,24 @@ class Union(Program):
     def units(self) -> Mapping[str, str]:  # type: ignore[override]
         """Units of metrics, as the members tell them."""
         return {k: v for member in self.members for k, v in member.program.units.items()}
+
+    @property
+    def ceilings(self) -> tuple[Budget, ...]:  # type: ignore[override]
+        """The same in all members."""
+        return self.members[0].program.ceilings
+
+    @property
+    def peak_names(self) -> tuple[str, ...]:
+        """The peaks that all members have, in the first one's order."""
+        own = [set(member.program.peak_names) for member in self.members]
+        common = set.intersection(*own)
+        return tuple(name for name in self.members[0].program.peak_names if name in common)
+
+    def peaks(self, point: Point) -> dict[str, int]:
+        """Every common peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        program, rest = self.held(point)
+        peaks = program.peaks(rest)
+        return {name: peaks[name] for name in self.peak_names}
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -172,6 +188,11 @@ class Union(Program):
                 found.setdefault(name, set()).update(values)
         return {name: tuple(sorted(values)) for name, values in found.items()}
 
+    def only(self) -> tuple[int, ...]:
+        """That of the only member."""
+        (member,) = self.members
+        return (member.number, *member.program.only())
+
     def held(self, point: Point) -> tuple[Program, tuple[int, ...]]:
         """The program of a point's member, and the point there. Raises ``ValueError``."""
         number, *rest = whole(point) or (-1,)
@@ -215,7 +236,7 @@ class Union(Program):
     def measured(self, point: Point) -> dict[str, int | float]:
         """What :attr:`limits` bound, of a point."""
         program, rest = self.held(point)
-        asked = {*self.metric_names, *(limit.metric for limit in self.limits)}
+        asked = {*self.metric_names, *self.peak_names, *(limit.metric for limit in self.limits)}
         return {name: v for name, v in program.measured(rest).items() if name in asked}
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:

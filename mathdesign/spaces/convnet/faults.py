@@ -22,9 +22,9 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
-    taken = {*METRICS, "effectiveness", *(row.name for row in spec.rows or ())}
-    yield from device_faults(spec.devices, taken)
     yield from _memory_faults(spec)
+    taken = {*METRICS, *MEMORY, "effectiveness", *(row.name for row in spec.rows or ())}
+    yield from device_faults(spec.devices, taken)
     objective = spec.objective
     if objective.entropy is not None:
         yield from _entropy_faults(spec, objective.entropy)
@@ -38,6 +38,36 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
         )  # fmt: skip
     elif not others and objective.metric is None and not objective.metric_weights:
         yield ("objective",), "nothing to maximise", "entropy, volume, metric or metric_weights", ""
+
+
+def downsample_faults(spec: Spec) -> Iterator[CrossFault]:
+    """What keeps the one stage of a choice of where to downsample from being split."""
+    split, path = spec.space.downsample, ("space", "downsample")
+    if split is None:
+        return
+    if len(spec.space.stages) != 1:
+        accepted = "one stage, which stands for all blocks"
+        yield (
+            ("space", "stages"),
+            f"{len(spec.space.stages)} stages beside `downsample`",
+            accepted,
+            "",
+        )
+    if split.at > split.blocks:
+        yield (*path, "at"), str(split.at), f"at most as many as blocks, {split.blocks}", ""
+    for i, stage in enumerate(spec.space.stages):
+        where: Path = ("space", "stages", i)
+        if stage.stride != 1:
+            yield (
+                (*where, "stride"),
+                f"stride {stage.stride} beside `downsample`",
+                "none: it is decided",
+                "",
+            )
+        if stage.depth != (1,):
+            yield (*where, "depth"), "a depth beside `downsample`", "none: `blocks` says it", ""
+        if stage.times is not None:
+            yield (*where, "times"), "`times` beside `downsample`", "none: channels double", ""
 
 
 def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFault]:
