@@ -16,7 +16,7 @@ from mathdesign.measuring.surroundings import Surroundings
 from mathdesign.spaces.kind import CannotBuild
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 #: An operator's weights take turns with copies of them of so many bytes together: in a network they
 #: come from memory, because all other weights have been read since.
@@ -66,25 +66,29 @@ class Bench:
         return call
 
 
-def built(kind: AnyKind, network: Any, batch: int = 1) -> tuple[Any, tuple[Tensor, ...]]:
-    """The module of a network in evaluation mode, and random inputs. Raises :class:`CannotMeasure`."""
+def built(kind: AnyKind, network: Any, batch: int = 1) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """The module of a network in evaluation mode, and what it reads: random numbers, tokens.
+
+    Raises :class:`CannotMeasure`.
+    """
     try:
-        module = kind.build(network)
+        module: nn.Module = kind.build(network)
+        shapes = kind.example(network)
     except CannotBuild as error:
         raise CannotMeasure(str(error)) from None
-    return module.eval(), example(kind, network, batch)
+    text = kind.text(network)
+    vocabulary = 1 if text is None else text.vocabulary
+    return module.eval(), tuple(_drawn(one, batch, vocabulary) for one in shapes)
 
 
-def example(kind: AnyKind, network: Any, batch: int = 1) -> tuple[Tensor, ...]:
-    """What a network reads, random. Raises :class:`CannotMeasure` where its kind does not say what."""
+def _drawn(shape: Tensor, batch: int, vocabulary: int) -> Tensor:
+    """Like an example without storage, ``batch`` times."""
     import torch
 
-    images, text = kind.images(network), kind.text(network)
-    if images is not None:
-        return (torch.randn(batch, images.channels, images.size, images.size),)
-    if text is not None:
-        return (torch.randint(0, text.vocabulary, (batch, text.context)),)
-    raise CannotMeasure("networks that read neither images nor text to go on are not run here")
+    size = (batch, *shape.shape[1:])
+    if shape.dtype.is_floating_point:
+        return torch.randn(size)
+    return torch.randint(0, vocabulary, size)
 
 
 def surroundings(kind: AnyKind, network: Any) -> Surroundings:

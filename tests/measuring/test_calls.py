@@ -3,15 +3,18 @@
 import pytest
 import torch
 
+import mathdesign
 from mathdesign.devices.header import Header
 from mathdesign.devices.operators import parse_key
 from mathdesign.devices.prices import priced
 from mathdesign.devices.table import CostTable, Row
 from mathdesign.devices.timing import Protocol, Timing
+from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.convnet import Convnet
-from mathdesign.measuring.calls import Bench, example
+from mathdesign.measuring.calls import Bench, built
 from mathdesign.measuring.judging import COLUMNS, MissingOperators, as_csv, judge, plot, predict
 from mathdesign.measuring.runtimes import RuntimeRefused, runtime
+from mathdesign.measuring.sampling import across
 from mathdesign.measuring.surroundings import Surroundings
 from tests.validators.training.test_measuring import NETWORKS
 
@@ -80,9 +83,31 @@ def test_all_missing_operators_are_told_before_anything_is_measured():
     assert all(key in str(told.value) for key in gone)
 
 
-def test_what_a_network_reads_is_made_for_it():
-    (images,) = example(KIND, NETS["basic"], batch=2)
-    assert images.shape == (2, 3, 16, 16)
+ENCODER = """\
+space: {family: encoder, vocabulary: 40, context: 12, stacks: [{width: 16, depth: 1, head_size: 8, heads: 2, ffn: 32}]}
+"""
+LONG = """\
+space:
+  family: layers
+  input: {channels: 4, length: 30}
+  classes: 3
+  slots: [{name: a, width: 8, options: [{block: conv, kernel: 3}, {block: conv, kernel: 5}]}]
+  tail: [{block: classifier}]
+objective: {metric: macs}
+"""
+
+
+@pytest.mark.parametrize("text", [ENCODER, LONG], ids=["tokens", "sequences"])
+def test_every_network_that_builds_is_run_on_what_it_reads(text):
+    spec = mathdesign.loads(text)
+    kind = kind_of_spec(spec)
+    posed = kind.pose(spec)
+    (network,) = across(kind, posed, 1)
+    module, inputs = built(kind, network, batch=2)
+    with torch.no_grad():
+        output = module(*inputs)
+    first = output[0] if isinstance(output, tuple) else output
+    assert all(len(x) == 2 for x in inputs) and len(first) == 2
 
 
 def test_runtimes_that_cannot_be_are_refused_with_every_reason():
