@@ -124,9 +124,10 @@ def _without_devices(data: Any) -> None:
     if not isinstance(data, dict):
         return
     devices, budgets = data.pop("devices", None), data.get("budgets")
+    if not isinstance(budgets, dict):
+        return
     named = set(devices) if isinstance(devices, dict) else set()
-    for name in list(budgets) if isinstance(budgets, dict) else ():
-        limit = budgets[name]
+    for name, limit in list(budgets.items()):
         if name in named or (isinstance(limit, dict) and set(MARKS) & set(limit)):
             del budgets[name]
 
