@@ -81,6 +81,10 @@ def test_another_way_to_measure_is_refused_at_the_same_place(here):
     assert (here / "t.csv").read_text() == "mine"
 
 
+SLOTS = """\
+space: {family: slots, slots: [{name: a, options: [x, y], costs: {ms: [1, 2]}}]}
+objective: {metric: ms}
+"""
 TABLE = "# mathdesign latency table 1\n# unit: us\noperator,latency\n"
 
 
@@ -108,7 +112,7 @@ TABLE = "# mathdesign latency table 1\n# unit: us\noperator,latency\n"
 )  # fmt: skip
 def test_bad_input_is_named_and_nothing_is_written(here, words, told):
     files = {
-        "bad.yaml": "space: {family: bottelneck}\n", "nb.yaml": "space: {family: nasbench201}\n",
+        "bad.yaml": "space: {family: bottelneck}\n", "nb.yaml": SLOTS,
         "empty.csv": "", "slots.csv": TABLE + "layer1:k3,5\n", "ok.csv": TABLE + "add-8x4x4,5\n",
         "nan.csv": "predicted_ms,measured_ms\n1,2\nnan,3\n",
     }  # fmt: skip

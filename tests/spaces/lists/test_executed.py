@@ -1,8 +1,12 @@
 """Operators of blocks as devices know them."""
 
+from typing import get_args
+
+import pytest
+
 from mathdesign.devices.operators import parse_key
-from mathdesign.spaces.blocks.executed import executed
-from mathdesign.spaces.blocks.operators import Shape, Trace
+from mathdesign.spaces.blocks.executed import VIEWS, executed
+from mathdesign.spaces.blocks.operators import Kind, Operator, Shape, Trace
 
 
 def test_every_operator_of_a_trace_is_named():
@@ -27,6 +31,14 @@ def test_every_operator_of_a_trace_is_named():
             "add-8x5x5", "global_pool-8x5x5", "excite-8x5x5", "concat-16x5x5",
             "global_pool-16x5x5", "linear-16x1x1-10"]  # fmt: skip
     assert list(executed(tuple(on.operators))) == list(map(parse_key, keys))
+
+
+@pytest.mark.parametrize("op", get_args(Kind))
+def test_every_kind_of_operator_of_blocks_is_known(op):
+    """Alone, so that nothing is folded: one operator that devices know, or a view."""
+    ones = (1, 1)
+    operator = Operator(op, 8, 8, (4, 4), (4, 4), ones, ones, padding=(0, 0))
+    assert len(list(executed((operator,)))) == (op not in VIEWS)
 
 
 def test_sequences_have_height_one():
