@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.devices.operators import Operator
+from mathdesign.devices.operators import Operator, plain
 from mathdesign.devices.timing import Call, Protocol, Timing, timed
 from mathdesign.kinds import AnyKind
 from mathdesign.measuring.modules import CannotMeasure, made
@@ -29,6 +29,10 @@ FLOAT_BYTES = 4
 OPERATORS = Protocol(rounds=3)
 
 
+Calls = tuple[Call, ...]
+"""An operator, and where a runtime is entered anew by each call, what does nothing to its input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A runtime and how operators are run on it."""
@@ -39,17 +43,33 @@ class Bench:
     protocol: Protocol = OPERATORS
 
     def timer(self, operators: Sequence[Operator]) -> list[Timing | str]:
-        """Time operators beside one another; a text says why one cannot be."""
-        calls: list[Call | str] = []
+        """Time operators beside one another; a text says why one cannot be.
+
+        What it takes to enter the runtime, with nothing done to the same input, is timed beside each
+        operator and taken off.
+        """
         with self.runtime.running():
-            for operator in operators:
-                try:
-                    calls.append(self._call(operator))
-                except CannotMeasure as error:
-                    calls.append(str(error))
-            sound = [call for call in calls if not isinstance(call, str)]
-            timings = iter(timed(sound, self.protocol, self.runtime.clock))
-        return [call if isinstance(call, str) else next(timings) for call in calls]
+            calls = self.calls(operators)
+            timings = timed(_flat(calls), self.protocol, self.runtime.clock)
+        return _told(calls, timings)
+
+    def calls(self, operators: Sequence[Operator]) -> list[Calls | str]:
+        """Of each operator itself and of what stands around it; a text says why there is none."""
+        found: list[Calls | str] = []
+        for operator in operators:
+            try:
+                found.append(self._calls(operator))
+            except CannotMeasure as error:
+                found.append(str(error))
+        return found
+
+    def _calls(self, operator: Operator) -> Calls:
+        """The operator, and what stands around it. Raises :class:`CannotMeasure`."""
+        call = self._call(operator)
+        if not self.runtime.enters:
+            return (call,)
+        nothing, inputs = made(_nothing(operator), self.around, self.batch)
+        return call, self.runtime.call([nothing], inputs)
 
     def _call(self, operator: Operator) -> Call:
         """Raises :class:`CannotMeasure`."""
@@ -64,6 +84,33 @@ class Bench:
             words = " ".join(str(error).split())[:200]
             raise CannotMeasure(f"{operator.key}: {self.runtime.name}: {words}") from None
         return call
+
+
+#: Least share of a timing that is left to an operator.
+LEAST = 0.01
+
+
+def _flat(calls: Sequence[Calls | str]) -> list[Call]:
+    return [call for own in calls if not isinstance(own, str) for call in own]
+
+
+def _told(calls: Sequence[Calls | str], timings: Sequence[Timing]) -> list[Timing | str]:
+    """The timings of :func:`_flat`, operator by operator."""
+    left = iter(timings)
+    return [own if isinstance(own, str) else _inside(*(next(left) for _ in own)) for own in calls]
+
+
+def _inside(whole: Timing, around: Timing | None = None) -> Timing:
+    """What of ``whole`` is not ``around`` it; the spread stays that of the whole."""
+    if around is None:
+        return whole
+    left = max(whole.seconds - around.seconds, LEAST * whole.seconds)
+    return Timing(left, whole.spread * whole.seconds / left, whole.runs)
+
+
+def _nothing(operator: Operator) -> Operator:
+    """What reads the same and does nothing."""
+    return plain("skip", operator.c_in, operator.height, operator.width)
 
 
 def built(kind: AnyKind, network: Any, batch: int = 1) -> tuple[nn.Module, tuple[Tensor, ...]]:
@@ -111,13 +158,6 @@ def time_networks(
             module, inputs = built(kind, network, bench.batch)
             calls.append(bench.runtime.whole(module, inputs))
             on_built(number + 1)
-        anchors: list[Call | str] = []
-        for operator in beside:
-            try:
-                anchors.append(bench._call(operator))
-            except CannotMeasure as error:
-                anchors.append(str(error))
-        sound = [call for call in anchors if not isinstance(call, str)]
-        timings = timed([*calls, *sound], bench.protocol, bench.runtime.clock)
-    rest = iter(timings[len(calls) :])
-    return timings[: len(calls)], [a if isinstance(a, str) else next(rest) for a in anchors]
+        anchors = bench.calls(beside)
+        timings = timed([*calls, *_flat(anchors)], bench.protocol, bench.runtime.clock)
+    return timings[: len(calls)], _told(anchors, timings[len(calls) :])

@@ -40,6 +40,8 @@ class Runtime(abc.ABC):
     """Runs modules with so many ``threads``, on ``device``, timed by ``clock``."""
 
     name: str
+    enters: bool = False
+    """Whether each call enters the runtime anew, which a network does once for all of its operators."""
 
     def __init__(self, device: str, threads: int, clock: str) -> None:
         self.device, self.threads, self.clock_name = device, threads, clock
@@ -131,6 +133,7 @@ class Onnx(Runtime):
     """onnxruntime on a CPU; it folds batch norms by itself."""
 
     name = ONNX
+    enters = True
 
     @property
     def versions(self) -> str:

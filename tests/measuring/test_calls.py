@@ -13,7 +13,7 @@ from mathdesign.kinds import kind_of_spec
 from mathdesign.kinds.convnet import Convnet
 from mathdesign.measuring.calls import Bench, built
 from mathdesign.measuring.judging import COLUMNS, MissingOperators, as_csv, judge, plot, predict
-from mathdesign.measuring.runtimes import RuntimeRefused, runtime
+from mathdesign.measuring.runtimes import RuntimeRefused, Torch, runtime
 from mathdesign.measuring.sampling import across
 from mathdesign.measuring.surroundings import Surroundings
 from tests.validators.training.test_measuring import NETWORKS
@@ -36,6 +36,27 @@ def test_larger_operators_take_longer(name):
     small, large, linear = bench(name).timer([parse_key(key) for key in keys])
     assert 0 < 5 * small.seconds < large.seconds < 1 and 0 < linear.seconds < large.seconds
     assert torch.get_num_threads() == threads and not torch.is_inference_mode_enabled()
+
+
+def test_what_it_takes_to_enter_a_runtime_is_no_part_of_an_operator():
+    """A runtime that takes a tenth of a second for whatever it runs, and a hundredth for an operator."""
+
+    class Slow(Torch):
+        enters = True
+        now = 0.0
+        clock = property(lambda self: lambda: Slow.now)
+
+        def call(self, modules, inputs):
+            idle = isinstance(modules[0], torch.nn.Identity)
+
+            def run():
+                Slow.now += 0.1 if idle else 0.11
+
+            return run
+
+    slow = Bench(Slow("cpu", 1, "wall"), Surroundings(), protocol=QUICK)
+    (found,) = slow.timer([parse_key("conv-8x8x8")])
+    assert found.seconds == pytest.approx(0.01)
 
 
 def test_what_cannot_be_run_is_said_beside_what_can():
