@@ -1,8 +1,7 @@
 """Networks of inverted residuals as rows of words, and the requests of family ``layers`` they are.
 
 A row such as ``k5 40x5 s2 e3 se`` is five blocks of kernel 5 and 40 channels, the first of stride 2, of
-expansion 3, with squeeze-and-excitation; ``p0`` says zeros at the border where they are not half the
-kernel.
+expansion 3, with squeeze-and-excitation.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-ROW = re.compile(r"k(\d) (\d+)(?:x(\d+))?(?: s(\d))? e(\d+)( se)?(?: p(\d))?")
+ROW = re.compile(r"k(\d) (\d+)(?:x(\d+))?(?: s(\d))? e(\d+)( se)?")
 Words = dict[str, Any]
 
 
@@ -23,7 +22,7 @@ def blocks(
         match = ROW.fullmatch(row)
         if match is None:
             raise ValueError(f"no row of blocks: {row}")
-        kernel, width, count, stride, expansion, se, padding = match.groups()
+        kernel, width, count, stride, expansion, se = match.groups()
         for i in range(int(count or 1)):
             words: Words = {
                 "block": "inverted_residual",
@@ -36,8 +35,6 @@ def blocks(
                 words["expansion"] = int(expansion)
             if se:
                 words["squeeze"] = squeeze(c_in)
-            if padding is not None:
-                words["padding"] = int(padding)
             yield {**words, **every}
             c_in = int(width)
 
