@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -135,9 +134,8 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         for fault in error.faults[:MOST_LISTED]:
             at = f"{fault.file}:{fault.line}: {fault.path + ': ' if fault.path else ''}"
             yield place, f"{at}{fault.found}", fault.accepted, fault.suggestion
-        if more := len(error.faults) - MOST_LISTED:
-            if more > 0:
-                yield place, f"{more:,} more faults in {file}", "", ""
+        if (more := len(error.faults) - MOST_LISTED) > 0:
+            yield place, f"{more:,} more faults in {file}", "", ""
         return
     yield from _limit_faults(path, own, source.header.quantity)
 
@@ -159,7 +157,7 @@ def _source(own: DeviceSpec) -> Source:
     if not own.source:
         return _inline(own)
     path = getattr(own, own.source)
-    stat = os.stat(path)
+    stat = Path(path).stat()
     return _read(own.source, path, stat.st_mtime_ns, stat.st_size)
 
 

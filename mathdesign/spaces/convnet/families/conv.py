@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -41,9 +41,9 @@ class Conv(Family):
         yield symbolic_conv(at.c_in, width, at.area, symbol("kernel_size"))
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """One convolution."""
-        yield Operator("convolution", (ENTERS,), "y", symbol("width") * at.area)
+        yield Step("convolution", (ENTERS,), "y", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -90,11 +90,11 @@ class PooledConv(Family):
         yield symbolic_act(width, area)
         yield SymbolicLayer("max", width, width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """The convolution, and the maximum of what it wrote."""
         width = symbol("width")
-        yield Operator("convolution", (ENTERS,), "y", width * _between(at.shape))
-        yield Operator("maximum", ("y",), "pooled", width * at.area)
+        yield Step("convolution", (ENTERS,), "y", width * _between(at.shape))
+        yield Step("maximum", ("y",), "pooled", width * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
