@@ -51,9 +51,7 @@ def hold_claims(
     for device in devices:
         used = found[device.name]
         if device.name in claimed and claimed[device.name] != used:
-            raise RecheckError(
-                f"{device.name}: claimed {claimed[device.name]:,}, counted {used:,}"
-            )
+            raise RecheckError(f"{device.name}: claimed {claimed[device.name]:,}, counted {used:,}")
         budget = device.budget
         if budget is not None and not budget.admits(used):
             raise BudgetExceeded(f"{device.name}: {used:,} is outside of its limits {budget}")

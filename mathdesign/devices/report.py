@@ -12,7 +12,9 @@ from mathdesign.devices.sources import COARSE, FINE, Device, unit_of
 DEVICES = "devices"
 #: What the integers of a device's metric may be steps of.
 UNITS_OF_STEPS = tuple(
-    dict.fromkeys(unit_of(quantity, step) for steps in (COARSE, FINE) for quantity, step in steps.items())
+    dict.fromkeys(
+        unit_of(quantity, step) for steps in (COARSE, FINE) for quantity, step in steps.items()
+    )
 )
 #: So many shares are named in one line; the rest are added up.
 MOST_SHARES = 5

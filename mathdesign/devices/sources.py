@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from mathdesign.devices.header import Header, Quantity
@@ -14,8 +15,8 @@ from mathdesign.devices.operators import Operator
 from mathdesign.devices.prices import Prices, Source, priced
 from mathdesign.devices.table import read_table
 from mathdesign.programs.base import Budget
-from mathdesign.spec.blocks import DeviceSpec
-from mathdesign.spec.devices import FILES, INLINE, SOURCES, is_inside
+from mathdesign.spec.blocks import COST_FILES, DeviceSpec
+from mathdesign.spec.devices import INLINE, SOURCES, is_inside
 from mathdesign.spec.faults import CrossFault, SpecError
 from mathdesign.spec.quantities import Amount
 
@@ -40,7 +41,7 @@ class Device:
 
     @property
     def quantity(self) -> Quantity:
-        """Latency or energy."""
+        """Its unit is of seconds or joules."""
         return self.source.header.quantity
 
     @property
@@ -102,7 +103,7 @@ def device_faults(
         if name in taken:
             yield path, f"{name!r}, a metric of the space", "a name of its own", ""
         given = [word for word in SOURCES if getattr(own, word) is not None]
-        files = [word for word in given if word in FILES]
+        files = [word for word in given if word in COST_FILES]
         if not given or (files and len(given) > 1):
             accepted = f"one of table and model, or {', '.join(INLINE)}"
             yield path, " and ".join(given) or "no costs", accepted, ""
@@ -123,7 +124,12 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         return
     if not own.source and len({a.unit for w in INLINE if (a := getattr(own, w)) and a.value}) != 1:
         accepted = "times such as 50 ps, or energies such as 4.6 pJ, of one kind and not all 0"
-        yield path, " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)), accepted, ""
+        yield (
+            path,
+            " and ".join(str(getattr(own, w)) for w in INLINE if getattr(own, w)),
+            accepted,
+            "",
+        )
         return
     try:
         source = _source(own)
@@ -176,9 +182,7 @@ def _inline(own: DeviceSpec) -> CostModel:
     return CostModel(header, {DEFAULT: Rates(*numbers)})
 
 
-def missing_costs(
-    device: Device, missing: Mapping[str, str], what: str = "operators"
-) -> SpecError:
+def missing_costs(device: Device, missing: Mapping[str, str], what: str = "operators") -> SpecError:
     """Everything of a space that has no cost, key -> why: a sorted list, capped, with the way out."""
     keys = sorted(missing)
     reasons = [f"{key}: {missing[key]}" for key in keys[:MOST_LISTED]]

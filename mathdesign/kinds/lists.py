@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import DEVICES, device_figures, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
+from mathdesign.devices.sources import Device
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.blocks.executed import network_operators
 from mathdesign.spaces.blocks.network import (
     BlockNetwork,
     after_all,
@@ -34,9 +37,11 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
+from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
@@ -47,10 +52,11 @@ from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
-from mathdesign.validators.devices import hold_claims, option_parts, option_total
+from mathdesign.validators.devices import device_costs, hold_claims, option_parts, option_total
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
@@ -138,7 +144,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec, watch)
+            posed = pose(spec, watch)
+        return pinned(posed, _positions(posed.space, spec.pins or {}))
+
+    def choices(self, spec: ListSpec) -> Choices:
+        """Slots and their options."""
+        return {slot.name: slot.options for slot in spec.table_space().slots}
+
+    def held(self, network: OptionList) -> dict[str, str]:
+        """The chosen options."""
+        return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
@@ -214,8 +229,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
         if posed.devices:
             figures[DEVICES] = {
-                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
-                for d in posed.devices
+                d.name: _device_figures(posed, d, network, metrics[d.name]) for d in posed.devices
             }
         return Recount(metrics, figures, uses, solution.objective)
 
@@ -348,6 +362,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             check_rows(about)
         return {"predictor": about} | figures_of(data)
 
+    def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
+        """Those of its blocks, block by block."""
+        if network.network is None:
+            return super().operators(network, length)
+        return network_operators(network.network)
+
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
         return TextTable(network.name, ("slot", "option"), list(network.options.items()), 2)
@@ -388,6 +408,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return "the predictor" if figures["predictor"] else ""
 
 
+def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, int]:
+    """Slot -> position of the option that is pinned."""
+    options = {slot.name: slot.options for slot in space.slots}
+    return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
 def _first_line(make: Any) -> str:
     lines = (make.__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "-"
@@ -410,13 +436,33 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
     claimed = {**costs}
-    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    own = {d.name: _device_cost(posed, d, network) for d in posed.devices}
     plain = [b for b in posed.budgets if b.metric not in own]
     found = verify_list(
         space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
     hold_claims(posed.devices, own, claimed)
     return found | own
+
+
+def _device_cost(posed: PosedList, device: Device, network: OptionList) -> int:
+    """By the rows of its options, or by the operators of its blocks."""
+    if by_options(device, posed.space):
+        return option_total(device, network.options)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_costs((device,), network_operators(blocks))[device.name]
+
+
+def _device_figures(
+    posed: PosedList, device: Device, network: OptionList, total: int
+) -> dict[str, Any]:
+    """Shares by slot, or by kind of operator."""
+    if by_options(device, posed.space):
+        return about_device(device, option_parts(device, network.options), total)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_figures((device,), network_operators(blocks))[device.name]
 
 
 def _rescored(

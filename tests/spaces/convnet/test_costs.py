@@ -156,7 +156,13 @@ def test_an_addition_is_paid_where_a_block_keeps_its_width_alone():
     program = pose(space, devices=[own])
     (table,) = program.stages[1].tables
     assert table.sources == ("prev", "width") and table.values.min() > 0
-    assert all(repeat is Repeat.FIRST for repeat in [m.repeat for m in program.stages[1].costs["latency"]])
-    for point in [(16, 3, 1, 16, 3, 1, 10, 1), (16, 3, 1, 24, 3, 1, 10, 1), (24, 3, 1, 24, 3, 1, 10, 1)]:
+    assert all(
+        repeat is Repeat.FIRST for repeat in [m.repeat for m in program.stages[1].costs["latency"]]
+    )
+    for point in [
+        (16, 3, 1, 16, 3, 1, 10, 1),
+        (16, 3, 1, 24, 3, 1, 10, 1),
+        (24, 3, 1, 24, 3, 1, 10, 1),
+    ]:
         network = Network.from_point(space, point, "n")
         assert program.costs(point)["latency"] == own.total(operators(network))
