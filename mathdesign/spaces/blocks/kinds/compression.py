@@ -71,7 +71,7 @@ class Compression(BlockKind):
 
 def _width(block: Block, given: Shape) -> int:
     """Channels of the convolution. Raises :class:`ShapeError` where there would be none."""
-    width = round(block["values"] / prod(given.size))
+    width = round(int(block["values"]) / prod(given.size))
     if not width:
         raise ShapeError(f"{block['values']} values for {prod(given.size):,} positions")
     return width
