@@ -21,7 +21,6 @@ from mathdesign.spec.blocks import COST_FILES as FILES
 from mathdesign.spec.document import Document
 
 #: Words that say where costs come from; the last three say it here.
-FILES = ("table", "model")
 INLINE = ("overhead", "per_mac", "per_byte")
 SOURCES = (*FILES, *INLINE)
 #: Any of these in a budget makes it a device's.

@@ -8,8 +8,11 @@ import pytest
 
 import mathdesign
 from mathdesign.export.blocks import build
+from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableError
+from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.result import Design
+from mathdesign.solvers.base import SolveOptions
 from mathdesign.spaces.blocks.operators import Shape, macs
 from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
 from mathdesign.spaces.kind import CannotBuild
@@ -431,3 +434,64 @@ def test_a_recipe_is_chosen_beside_the_network_and_costs_nothing():
     text = "space: {family: fbnetv3, settings: {recipe: true}}\nobjective: {volume: {}}\n"
     design = mathdesign.design(mathdesign.loads(text + "budgets: {macs: 300M}\n"))
     assert "ema" in design.network.options and design.network.network is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("{block: conv}, {block: conv, width: 20, name: wide}", "{block: [conv]}", "['conv']"),
+        ("kernel: 5, expansion: 3", "kernel: {a: 1}, expansion: .nan", "{'a': 1}"),
+        ("size: [12, 16]", "size: [12, 16, 3]", "[12, 16, 3]"),
+        ("size: [12, 16]", "size: 0", "0"),
+        ("width: 12\n", "width: 1000000\n", "costs above 2^62"),
+        ("name: deep", "name: [deep]", "['deep']"),
+    ],
+)  # fmt: skip
+def test_what_a_hostile_file_may_hold(old, new, found):
+    assert old in OWN
+    text = OWN.replace(old, new)
+    if "costs" in found:
+        text = text.replace("[12, 16]", "8192").replace("width: 20", "width: 1000000")
+    with pytest.raises(SpecError) as caught:
+        mathdesign.loads(text)
+    assert any(found in fault.found for fault in caught.value.faults), caught.value
+
+
+def test_tables_over_neighbours_that_no_memory_holds_are_refused():
+    wide = {f"w{n}": (conv(n),) for n in range(1, 2501)}
+    slots = tuple(LayerSlot(name, wide) for name in "ab")
+    with pytest.raises(SpaceError, match="b: 6,250,000 entries"):
+        LayerSpace("s", Shape(3, (1, 1)), (), slots, (classifier(2),))
+
+
+MEASURED = {
+    ("pixel3",): 320_231_552, ("raspi4",): 340_392_112, ("pixel3", "raspi4"): 319_802_312,
+    ("pixel3", "raspi4", "eyeriss"): 316_923_464,
+}  # fmt: skip
+
+
+def test_the_most_multiply_adds_under_each_devices_median():
+    """Per-layer times fitted to 2,500 measured FBNets (HW-NAS-Bench), in nanoseconds."""
+    pd = pytest.importorskip("pandas")
+    path = SHARED / "data/fbnet_ofa_latency/fbnet_latency.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs a table that is not beside the repository")
+    frame = pd.read_csv(path)
+    space = PRESETS["fbnet"].table_space()
+    rows = np.eye(9)[frame[[f"op{i}" for i in range(22)]].to_numpy()].reshape(len(frame), -1)
+    metrics, medians = {"macs": space.metrics["macs"]}, {}
+    devices = ["pixel3", "raspi4", "eyeriss"]
+    every = np.linalg.lstsq(rows[:2500], frame[devices].to_numpy()[:2500], rcond=None)[0]
+    for device, fitted in zip(devices, every.T):
+        times = frame[device].to_numpy()
+        assert np.abs(rows[2500:] @ fitted / times[2500:] - 1).max() < 5.3e-6
+        table = [np.rint(1e6 * fitted[9 * i : 9 * i + len(slot.options)]).astype(np.int64)
+                 for i, slot in enumerate(space.slots)]  # fmt: skip
+        metrics[device] = TableSum(0, tuple(table))
+        medians[device] = int(np.rint(1e6 * np.median(times)))
+    for limited, expected in MEASURED.items():
+        limits = tuple(Budget(device, medians[device]) for device in limited)
+        most = SlotObjective(space.metrics["macs"].real())
+        program = SlotProblem("fbnet", space.slots, most, metrics, limits)
+        solution = mathdesign.solve(program, options=SolveOptions(gap=0))
+        assert solution.objective == expected and solution.bound < expected * (1 + 1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -39,6 +40,10 @@ class Conv(Family):
         width = symbol("width")
         yield symbolic_conv(at.c_in, width, at.area, symbol("kernel_size"))
         yield symbolic_act(width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """One convolution."""
+        yield Step("convolution", (ENTERS,), "y", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
