@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import DEVICES, device_figures, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
+from mathdesign.devices.sources import Device
 from mathdesign.export import blocks as export
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
+from mathdesign.spaces.blocks.executed import network_operators
 from mathdesign.spaces.blocks.network import (
     BlockNetwork,
     after_all,
     network_from,
     network_words,
 )
+from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
     CannotBuild,
     Cells,
@@ -33,22 +37,26 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
+from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
+from mathdesign.spaces.lists.own_layers import CLASSIFIER
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
-from mathdesign.validators.devices import hold_claims, option_parts, option_total
+from mathdesign.validators.devices import device_costs, hold_claims, option_parts, option_total
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
@@ -136,7 +144,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec, watch)
+            posed = pose(spec, watch)
+        return pinned(posed, _positions(posed.space, spec.pins or {}))
+
+    def choices(self, spec: ListSpec) -> Choices:
+        """Slots and their options."""
+        return {slot.name: slot.options for slot in spec.table_space().slots}
+
+    def held(self, network: OptionList) -> dict[str, str]:
+        """The chosen options."""
+        return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
@@ -212,8 +229,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
         if posed.devices:
             figures[DEVICES] = {
-                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
-                for d in posed.devices
+                d.name: _device_figures(posed, d, network, metrics[d.name]) for d in posed.devices
             }
         return Recount(metrics, figures, uses, solution.objective)
 
@@ -279,6 +295,33 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         given = blocks.given
         return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
 
+    def counts(self, spec: ListSpec, network: OptionList) -> dict[str, int]:
+        """Multiply-adds and weights of its blocks, where it has some."""
+        return {} if network.network is None else network.network.counts
+
+    def reading(self, network: OptionList, ours: OptionList) -> OptionList:
+        """Its blocks on the input of ``ours``, with as many classes."""
+        blocks, read = network.network, ours.network
+        if blocks is None or read is None or blocks.blocks[-1].kind != CLASSIFIER:
+            raise CannotBuild("it has no blocks that another input could enter")
+        last = BLOCKS[CLASSIFIER].block(
+            **{**BLOCKS[CLASSIFIER].words(blocks.blocks[-1]), "width": read.made.channels}
+        )
+        fitted = replace(blocks, given=read.given, blocks=(*blocks.blocks[:-1], last))
+        return replace(network, network=fitted)
+
+    def reads(self, network: OptionList) -> str:
+        """Images that are no squares, and sequences too."""
+        blocks = network.network
+        return "" if blocks is None else str(blocks.given).replace(" ", "")
+
+    def example(self, network: OptionList) -> tuple[Any, ...]:
+        """One input of its blocks."""
+        import torch
+
+        given = _buildable(network).given
+        return (torch.empty(1, given.channels, *given.size, device="meta"),)
+
     def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
         try:
@@ -318,6 +361,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                     raise ValueError("predictor.measured: accepted: two numbers")
             check_rows(about)
         return {"predictor": about} | figures_of(data)
+
+    def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
+        """Those of its blocks, block by block."""
+        if network.network is None:
+            return super().operators(network, length)
+        return network_operators(network.network)
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -359,6 +408,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return "the predictor" if figures["predictor"] else ""
 
 
+def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, int]:
+    """Slot -> position of the option that is pinned."""
+    options = {slot.name: slot.options for slot in space.slots}
+    return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
 def _first_line(make: Any) -> str:
     lines = (make.__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "-"
@@ -381,13 +436,33 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
 def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
     space = posed.space
     claimed = {**costs}
-    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    own = {d.name: _device_cost(posed, d, network) for d in posed.devices}
     plain = [b for b in posed.budgets if b.metric not in own]
     found = verify_list(
         space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
     hold_claims(posed.devices, own, claimed)
     return found | own
+
+
+def _device_cost(posed: PosedList, device: Device, network: OptionList) -> int:
+    """By the rows of its options, or by the operators of its blocks."""
+    if by_options(device, posed.space):
+        return option_total(device, network.options)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_costs((device,), network_operators(blocks))[device.name]
+
+
+def _device_figures(
+    posed: PosedList, device: Device, network: OptionList, total: int
+) -> dict[str, Any]:
+    """Shares by slot, or by kind of operator."""
+    if by_options(device, posed.space):
+        return about_device(device, option_parts(device, network.options), total)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_figures((device,), network_operators(blocks))[device.name]
 
 
 def _rescored(

@@ -10,6 +10,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.layer_faults import layer_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
@@ -59,7 +60,8 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
         if metric not in known:
-            yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+            meant = near_miss(metric, known) or needs_device(path)
+            yield path, repr(metric), ", ".join(known) or "none", meant
 
 
 def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:

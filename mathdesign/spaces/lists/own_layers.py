@@ -123,8 +123,8 @@ class OwnLayers:
             layers = 1
         own = {k: v for k, v in words.items() if k not in (NAME, LAYERS)}
         name = own.get("block")
-        there = isinstance(name, str) and name in BLOCKS
-        known = {s.name for s in BLOCKS[name].settings} if there else set()
+        kind = BLOCKS.get(name) if isinstance(name, str) else None
+        known = set() if kind is None else {s.name for s in kind.settings}
         for word, value in shared.items():
             if word in known and value is not None:
                 own.setdefault(word, value)

@@ -46,7 +46,7 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     watch("tables", 1, 2)
     devices = read_devices(spec.devices, COARSE)
     free = [slot.name for slot in spec.space.recipe or ()]
-    sums = device_sums(space, devices, spec.removed(space), free)
+    sums = device_sums(space, spec.layers(), devices, spec.removed(space), free)
     metrics = spec.metrics(space) | sums
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
