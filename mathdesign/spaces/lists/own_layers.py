@@ -143,6 +143,23 @@ class OwnLayers:
             yield from (again,) * (layers - 1)
 
 
+def block_schema() -> dict[str, Any]:
+    """The words of an option for editors: those of any block, and those of options."""
+    settings: dict[str, Any] = {}
+    for kind in BLOCKS.values():
+        for setting in kind.settings:
+            settings.setdefault(setting.name, setting.schema())
+    told = {
+        "block": {"enum": list(BLOCKS), "description": "The kind of block."},
+        NAME: {"type": ["string", "integer"], "description": "What the option is called."},
+        LAYERS: {"type": "integer", "minimum": 1, "maximum": MOST_LAYERS,
+                 "description": "So many of it; those after the first have stride 1."},
+        SEVERAL: {"type": "array", "items": {"type": "object"},
+                  "description": "Blocks in a row, in place of one."},
+    }  # fmt: skip
+    return {"type": "object", "properties": {**told, **settings}, "additionalProperties": False}
+
+
 def label_of(words: Words) -> str:
     """What an option is called: its ``name``, or else its block and settings."""
     if NAME in words:

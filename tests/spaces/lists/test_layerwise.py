@@ -8,11 +8,8 @@ import pytest
 
 import mathdesign
 from mathdesign.export.blocks import build
-from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableError
-from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.result import Design
-from mathdesign.solvers.base import SolveOptions
 from mathdesign.spaces.blocks.operators import Shape, macs
 from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
 from mathdesign.spaces.kind import CannotBuild
@@ -462,36 +459,3 @@ def test_tables_over_neighbours_that_no_memory_holds_are_refused():
     slots = tuple(LayerSlot(name, wide) for name in "ab")
     with pytest.raises(SpaceError, match="b: 6,250,000 entries"):
         LayerSpace("s", Shape(3, (1, 1)), (), slots, (classifier(2),))
-
-
-MEASURED = {
-    ("pixel3",): 320_231_552, ("raspi4",): 340_392_112, ("pixel3", "raspi4"): 319_802_312,
-    ("pixel3", "raspi4", "eyeriss"): 316_923_464,
-}  # fmt: skip
-
-
-def test_the_most_multiply_adds_under_each_devices_median():
-    """Per-layer times fitted to 2,500 measured FBNets (HW-NAS-Bench), in nanoseconds."""
-    pd = pytest.importorskip("pandas")
-    path = SHARED / "data/fbnet_ofa_latency/fbnet_latency.csv.gz"
-    if not path.is_file():
-        pytest.skip("needs a table that is not beside the repository")
-    frame = pd.read_csv(path)
-    space = PRESETS["fbnet"].table_space()
-    rows = np.eye(9)[frame[[f"op{i}" for i in range(22)]].to_numpy()].reshape(len(frame), -1)
-    metrics, medians = {"macs": space.metrics["macs"]}, {}
-    devices = ["pixel3", "raspi4", "eyeriss"]
-    every = np.linalg.lstsq(rows[:2500], frame[devices].to_numpy()[:2500], rcond=None)[0]
-    for device, fitted in zip(devices, every.T):
-        times = frame[device].to_numpy()
-        assert np.abs(rows[2500:] @ fitted / times[2500:] - 1).max() < 5.3e-6
-        table = [np.rint(1e6 * fitted[9 * i : 9 * i + len(slot.options)]).astype(np.int64)
-                 for i, slot in enumerate(space.slots)]  # fmt: skip
-        metrics[device] = TableSum(0, tuple(table))
-        medians[device] = int(np.rint(1e6 * np.median(times)))
-    for limited, expected in MEASURED.items():
-        limits = tuple(Budget(device, medians[device]) for device in limited)
-        most = SlotObjective(space.metrics["macs"].real())
-        program = SlotProblem("fbnet", space.slots, most, metrics, limits)
-        solution = mathdesign.solve(program, options=SolveOptions(gap=0))
-        assert solution.objective == expected and solution.bound < expected * (1 + 1e-6)
