@@ -368,6 +368,20 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             return super().operators(network, length)
         return network_operators(network.network)
 
+    def drawn(self, network: OptionList) -> dict[str, Any] | None:
+        """A bar a block; the first axis is told."""
+        blocks = network.network
+        if blocks is None:
+            return None
+        stages = []
+        for i, (block, given) in enumerate(blocks.steps, 1):
+            made = after_all((block,), given)
+            role = "classifier" if i == len(blocks.blocks) else "body"
+            words = {"name": f"block {i}", "role": role, "family": block.kind, "depth": 1}
+            stages.append({**words, "width": made.channels, "leaves": made.size[0]})
+        given = blocks.given
+        return {"input": {"channels": given.channels, "size": given.size[0]}, "stages": stages}
+
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
         return TextTable(network.name, ("slot", "option"), list(network.options.items()), 2)

@@ -6,6 +6,8 @@ import pytest
 
 import mathdesign
 from mathdesign.export.blocks import build
+from mathdesign.report.drawing import stages_of
+from mathdesign.report.files import files_of
 from mathdesign.result import Design
 from mathdesign.spaces.blocks.network import BlockNetwork
 from mathdesign.spaces.blocks.operators import Shape
@@ -96,3 +98,12 @@ def test_a_vertex_without_an_operation_has_no_edge():
         BLOCKS["cell101"].block(width=4, e01=True, e06=True)
     with pytest.raises(ValueError, match="no edge to the output"):
         BLOCKS["cell101"].block(width=4)
+
+
+def test_the_page_of_a_network_of_blocks_draws_each_with_its_size():
+    design = Design.load(ROOT / "tests/saved/list.yaml")
+    stages = stages_of(design.kind.drawn(design.network))
+    blocks = design.network.network.blocks
+    assert [stage.family for stage in stages] == [block.kind for block in blocks]
+    assert [stage.resolution_out for stage in stages] == [32, 32, 16, 16, 8, 8, 8, 1]
+    assert "report.html" in files_of(design)
