@@ -40,6 +40,7 @@ from mathdesign.spaces.kind import (
     pinned,
     refuse_heavy,
 )
+from mathdesign.spaces.lists.built import CELLS as BUILT_CELLS
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
 from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
@@ -158,7 +159,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
         name, options = posed.spec.name, posed.space.words(point)
-        return OptionList(name, options, blocks_of(posed.spec, name, options))
+        blocks = blocks_of(posed.spec, name, options)
+        return OptionList(name, options, blocks, posed.spec.space.family in BUILT_CELLS)
 
     def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
@@ -333,7 +335,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name, options, and the blocks where there are some."""
         words = {"name": network.name, "options": dict(network.options)}
-        if network.network is None:
+        if network.network is None or network.implied:
             return words
         return {**words, "network": network_words(network.network)}
 
@@ -341,7 +343,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Inverse of :meth:`words_of`."""
         options, name = {str(k): str(v) for k, v in data["options"].items()}, str(data["name"])
         if "network" not in data:  # of a space without blocks, or written before it had some
-            return OptionList(name, options, blocks_asked(data.get("request"), name, options))
+            blocks = blocks_asked(data.get("request"), name, options)
+            return OptionList(name, options, blocks, blocks is not None)
         return OptionList(name, options, network_from(name, data["network"]))
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Cell101(BlockKind):
                 last = len(self.channels) - 1
                 for name, operation in self.vertices.items():
                     v = int(name)
-                    total = 0
+                    total: Any = 0
                     for i, j in self.edges:
                         if j == v:
                             part = self.project[name](x) if i == 0 else made[i]
