@@ -116,6 +116,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                     "decisions": [slot.name for slot in space.slots],
                     "options": options,
                     "metrics": list(space.metrics),
+                    "settings": _settings(name),
                     "preset": {},
                 }
             )
@@ -429,6 +430,16 @@ def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, in
     """Slot -> position of the option that is pinned."""
     options = {slot.name: slot.options for slot in space.slots}
     return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
+def _settings(name: str) -> dict[str, str]:
+    """The settings of a layer-wise space in words."""
+    if name not in PRESETS:
+        return {}
+    return {
+        s.name: f"{s.meaning} {s.accepted}; {str(s.default).lower()} where it is not told."
+        for s in PRESETS[name].settings
+    }
 
 
 def _first_line(make: Any) -> str:
