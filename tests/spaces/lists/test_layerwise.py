@@ -438,3 +438,31 @@ def test_a_recipe_is_chosen_beside_the_network_and_costs_nothing():
     text = "space: {family: fbnetv3, settings: {recipe: true}}\nobjective: {volume: {}}\n"
     design = mathdesign.design(mathdesign.loads(text + "budgets: {macs: 300M}\n"))
     assert "ema" in design.network.options and design.network.network is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("{block: conv}, {block: conv, width: 20, name: wide}", "{block: [conv]}", "['conv']"),
+        ("kernel: 5, expansion: 3", "kernel: {a: 1}, expansion: .nan", "{'a': 1}"),
+        ("size: [12, 16]", "size: [12, 16, 3]", "[12, 16, 3]"),
+        ("size: [12, 16]", "size: 0", "0"),
+        ("width: 12\n", "width: 1000000\n", "costs above 2^62"),
+        ("name: deep", "name: [deep]", "['deep']"),
+    ],
+)  # fmt: skip
+def test_what_a_hostile_file_may_hold(old, new, found):
+    assert old in OWN
+    text = OWN.replace(old, new)
+    if "costs" in found:
+        text = text.replace("[12, 16]", "8192").replace("width: 20", "width: 1000000")
+    with pytest.raises(SpecError) as caught:
+        mathdesign.loads(text)
+    assert any(found in fault.found for fault in caught.value.faults), caught.value
+
+
+def test_tables_over_neighbours_that_no_memory_holds_are_refused():
+    wide = {f"w{n}": (conv(n),) for n in range(1, 2501)}
+    slots = tuple(LayerSlot(name, wide) for name in "ab")
+    with pytest.raises(SpaceError, match="b: 6,250,000 entries"):
+        LayerSpace("s", Shape(3, (1, 1)), (), slots, (classifier(2),))
