@@ -22,6 +22,7 @@ from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.blocks.executed import network_operators
 from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
+from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
     CannotBuild,
     Cells,
@@ -33,13 +34,14 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.lists.built import blocks_asked, blocks_of
+from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
 from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
+from mathdesign.spaces.lists.own_layers import CLASSIFIER
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
@@ -238,7 +240,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if network.network != blocks:
             yield Check("blocks", False, "are not those of the options")
             return
-        for check, ok, words in module_checks(blocks, self.build(network), claimed.metrics):
+        expected = dict(blocks.counts)
+        if self.counts_as_built(posed.spec.to_dict()):
+            expected |= {m: n for m, n in claimed.metrics.items() if m in expected}
+        for check, ok, words in module_checks(blocks, self.build(network), expected):
             yield Check(check, ok, words)
 
     def build(self, network: OptionList) -> Any:
@@ -252,6 +257,14 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """See :mod:`mathdesign.export.blocks`."""
         return export.source(_buildable(network), objective=objective)
 
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """The table of NAS-Bench-201 counts norms and pools as multiply-adds."""
+        return bool(request["space"]["family"] not in COUNTED_OTHERWISE)
+
+    def as_built(self, network: OptionList) -> Mapping[str, int]:
+        """Every weight and multiply-add, where there are blocks."""
+        return {} if network.network is None else network.network.counts
+
     def images(self, network: OptionList) -> ReadsImages | None:
         """Square images, where its blocks read them."""
         blocks = network.network
@@ -260,6 +273,33 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         fixed = any(operator.op == "flatten" for operator in blocks.operators)
         given = blocks.given
         return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
+
+    def counts(self, spec: ListSpec, network: OptionList) -> dict[str, int]:
+        """Multiply-adds and weights of its blocks, where it has some."""
+        return {} if network.network is None else network.network.counts
+
+    def reading(self, network: OptionList, ours: OptionList) -> OptionList:
+        """Its blocks on the input of ``ours``, with as many classes."""
+        blocks, read = network.network, ours.network
+        if blocks is None or read is None or blocks.blocks[-1].kind != CLASSIFIER:
+            raise CannotBuild("it has no blocks that another input could enter")
+        last = BLOCKS[CLASSIFIER].block(
+            **{**BLOCKS[CLASSIFIER].words(blocks.blocks[-1]), "width": read.made.channels}
+        )
+        fitted = replace(blocks, given=read.given, blocks=(*blocks.blocks[:-1], last))
+        return replace(network, network=fitted)
+
+    def reads(self, network: OptionList) -> str:
+        """Images that are no squares, and sequences too."""
+        blocks = network.network
+        return "" if blocks is None else str(blocks.given).replace(" ", "")
+
+    def example(self, network: OptionList) -> tuple[Any, ...]:
+        """One input of its blocks."""
+        import torch
+
+        given = _buildable(network).given
+        return (torch.empty(1, given.channels, *given.size, device="meta"),)
 
     def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""

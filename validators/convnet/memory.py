@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mathdesign.memory.arena import Buffer
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.memory.figures import Held
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
 from mathdesign.spaces.convnet.network import Network, NetworkStage
 
@@ -52,28 +53,22 @@ class Tape:
         return lives
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The most that is alive at once, in bytes; where; and what a runtime has to place."""
-
-    peak: int
-    where: str
-    operators: int
-    buffers: tuple[Buffer, ...]
-
-
 def held(network: Network, options: MemoryOptions) -> Held:
     """What the network holds while it runs, operator by operator."""
     tape = taped(network)
     lives, size = tape.lives, options.value_bytes
     over = dict(_overwritten(tape, lives)) if options.in_place_depthwise else {}
-    most, where = 0, ""
+    change = [0] * (len(tape.runs) + 1)
+    for values, (first, last) in zip(tape.values, lives):
+        change[first] += values
+        change[last + 1] -= values
+    most, where, now = 0, "", 0
     for i, run in enumerate(tape.runs):
-        now = {t: tape.values[t] for t, (first, last) in enumerate(lives) if first <= i <= last}
-        if run.writes in over:
-            now[run.writes] = max(now[run.writes], now.pop(over[run.writes]))
-        if sum(now.values()) > most:
-            most, where = sum(now.values()), run.where
+        now += change[i]
+        shared = over.get(run.writes)
+        spared = 0 if shared is None else min(tape.values[run.writes], tape.values[shared])
+        if now - spared > most:
+            most, where = now - spared, run.where
     buffers = tuple(_buffers(tape, lives, over, size))
     return Held(most * size, where, len(tape.runs), buffers)
 
@@ -123,6 +118,12 @@ def _conv(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
     return tape.run("convolution", [x], stage.width * stage.shape.resolution_out**2)
 
 
+def _pooled_conv(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
+    half = (stage.shape.resolution_in + 1) // 2
+    y = tape.run("convolution", [x], stage.width * half**2)
+    return tape.run("maximum", [y], stage.width * stage.shape.resolution_out**2)
+
+
 def _patchify(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
     y = _conv(tape, x, stage, index)
     return tape.run("norm", [y], tape.values[y])
@@ -144,7 +145,8 @@ def _with_shortcut(
     """The sum of a path and the block's input, the latter projected at the beginning of a stage."""
     c_in, _, after = _sides(stage, index)
     if not index and not stage.shape.identity_shortcut:
-        if pools and stage.shape.stride == 2:
+        strided = "strided_shortcut" in stage.shape.options
+        if pools and stage.shape.stride == 2 and not strided:
             x = tape.run("pool of the shortcut", [x], c_in * after)
         x = tape.run("projection", [x], stage.width * after)
     return tape.run("sum", [y, x], stage.width * after)
@@ -225,6 +227,7 @@ def _convnext(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
 #: How a block of each family runs. A test holds the names to those of the registry.
 BLOCKS: Mapping[str, Callable[[Tape, int, NetworkStage, int], int]] = {
     "conv": _conv,
+    "pooled_conv": _pooled_conv,
     "patchify": _patchify,
     "classifier": _classifier,
     "normed_classifier": _normed_classifier,

@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mathdesign.devices.sources import Device
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.memory.figures import Held
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import LARGEST_OBJECTIVE, Budget, keeps_effectiveness
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
@@ -31,7 +32,7 @@ from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
 from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.errors import NetworkError
-from mathdesign.validators.convnet.memory import Held, held, stored
+from mathdesign.validators.convnet.memory import held, stored
 from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import (
     BudgetExceeded,
@@ -122,8 +123,8 @@ def verify(
     metric_weights: Iterable[tuple[str, float]] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
-    devices: Iterable[Device] = (),
     memory: MemoryOptions | None = None,
+    devices: Iterable[Device] = (),
     objective: float | None = None,
 ) -> Recheck:
     """Recount ``point`` and hold it to every rule, budget and claim; keywords as for ``pose``.
@@ -224,6 +225,8 @@ def _macs(layer: UnrolledLayer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
+    if layer.op == "max":
+        return 0
     if layer.op == "conv":
         return products + 2 * layer.batch_norm * values
     return 2 * values if layer.op == "norm" else values

@@ -22,9 +22,9 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
-    taken = {*METRICS, "effectiveness", *(row.name for row in spec.rows or ())}
-    yield from device_faults(spec.devices, taken)
     yield from _memory_faults(spec)
+    taken = {*METRICS, *MEMORY, "effectiveness", *(row.name for row in spec.rows or ())}
+    yield from device_faults(spec.devices, taken)
     objective = spec.objective
     if objective.entropy is not None:
         yield from _entropy_faults(spec, objective.entropy)

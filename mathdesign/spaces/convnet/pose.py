@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from mathdesign.devices.sources import FINE, Device, read_devices
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.spaces.convnet.facts import (

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from mathdesign.devices.sources import Device
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
 from mathdesign.metrics.weight_bytes import weight_bytes
@@ -70,8 +70,8 @@ def pose(
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
-    devices: Sequence[Device] = (),
     memory: MemoryOptions | None = None,
+    devices: Sequence[Device] = (),
     watch: Watch = unwatched,
 ) -> DesignProblem:
     """Pose the program; ``watch`` is told how many stages have their rules.
@@ -99,7 +99,7 @@ def pose(
     every, rules = tuple(budgets), tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting, memory, device_costs(space, devices, rules)),
+        stages=_stages(space, counting, device_costs(space, devices, rules), memory),
         objective=objective,
         budgets=tuple(b for b in every if b.metric != ACTIVATION_BYTES),
         ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
@@ -133,8 +133,8 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
 def _stages(
     space: Space,
     counting: CountingProfile,
-    memory: MemoryOptions | None,
     devices: Sequence[Mapping[str, StageCosts]],
+    memory: MemoryOptions | None,
 ) -> tuple[Stage, ...]:
     terms = [
         (

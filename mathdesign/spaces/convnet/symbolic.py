@@ -14,7 +14,6 @@ from mathdesign.devices.operators import OPERATOR_KINDS, Operator, convolution
 from mathdesign.metrics.base import ONE, Product, SymbolicLayer
 from mathdesign.programs.stages import PREV, WIDTH
 from mathdesign.spaces.convnet.families.base import Place
-from mathdesign.spaces.convnet.operators import stride_between
 from mathdesign.spaces.convnet.space import StageSpace
 
 #: Kinds that hold a matrix; ``depthwise`` is a ``conv`` until its channels are numbers.
@@ -110,9 +109,6 @@ def block_operators(stage: StageSpace, *, first: bool) -> list[SymbolicOperator]
         return [pool, *_walk(layers, at.c_in, 1, 1)]
     stride = at.shape.stride if first else 1
     found = list(_walk(layers, at.c_in, side, stride))
-    if kernel := family.pooled_by:
-        width = Product(powers=((WIDTH, 1),))
-        found.append(SymbolicOperator("pool", width, width, -(-side // 2), ONE * kernel, 2))
     if "body" not in family.roles or any(operator.kind == "add" for operator in found):
         return found
     # Projected shortcuts are among the layers; what is left are those that keep their input.
@@ -130,6 +126,8 @@ def _walk(
 ) -> Iterator[SymbolicOperator]:
     """Operators of layers, in their order; ``side`` pixels and ``c_in`` channels enter."""
     channels, shortcut, main, squeezed = c_in, side, False, False
+    if any(layer.op == "max" for layer in layers):  # which takes half of the stride
+        stride //= 2
     for layer in layers:
         out = isqrt(layer.area)
         if layer.op == "conv" and not layer.tinynas:  # a unit of squeeze-and-excitation
@@ -144,7 +142,7 @@ def _walk(
             start = shortcut if from_shortcut else side
             yield SymbolicOperator(
                 "conv", layer.c_in, layer.c_out, start, layer.kernel,
-                stride_between(start, out, stride), layer.per_group,
+                1 if start == out else stride, layer.per_group,
             )  # fmt: skip
             if not from_shortcut:
                 main, side, channels = main or layer.main_path, out, layer.c_out
@@ -155,6 +153,9 @@ def _walk(
         elif layer.op == "pool":  # its area is that of its input
             yield SymbolicOperator("pool", layer.c_in, layer.c_in, out, ONE * 2, 2)
             shortcut = -(-out // 2)
+        elif layer.op == "max":
+            yield SymbolicOperator("pool", channels, channels, side, ONE * 3, 2)
+            side = out
         elif layer.op == "add":
             yield SymbolicOperator("add", layer.c_in, layer.c_in, side)
 

@@ -77,12 +77,12 @@ def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) 
     return cast("type[Model]", model)
 
 
-#: Pixels a side of the largest input.
-LARGEST_SIZE = 8192
 OperatorBytes = Annotated[
     int, BeforeValidator(lambda value: 0 if value == 0 else size_bytes(value)),
     WithJsonSchema(TEXT_OR_NUMBER),
 ]  # fmt: skip
+#: Pixels a side of the largest input.
+LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
 

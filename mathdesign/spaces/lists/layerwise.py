@@ -23,6 +23,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from mathdesign.metrics import METRICS
 from mathdesign.programs.slot_space import Columns, TableSpace
 from mathdesign.programs.slots import Feature, PairTable, Slot, TableSum
 from mathdesign.spaces.blocks.base import Block, Setting, Value
@@ -30,6 +31,8 @@ from mathdesign.spaces.blocks.network import BlockNetwork, after, traced
 from mathdesign.spaces.blocks.operators import Operators, Shape, ShapeError, macs, params
 
 Blocks = tuple[Block, ...]
+#: How the names of counts of multiply-adds end.
+MACS = "macs"
 #: What most of them were published for.
 IMAGENET = Shape(3, (224, 224))
 #: What is counted of the operators of every layer-wise space.
@@ -119,6 +122,7 @@ class LayerSpace:
         metrics = {name: self.sums(count) for name, count in self.counts.items()}
         return TableSpace(
             self.name, slots, metrics, self.counted, self.rules, columns=self.columns,
+            units={name: METRICS[MACS].unit for name in metrics if name.endswith(MACS)},
             described=self.described,
         )  # fmt: skip
 

@@ -140,6 +140,8 @@ class ListSpaceSpec(Block):
         "fbnet",
         "mnasnet",
         "accel_nasbench",
+        "ofa_mobilenetv3",
+        "efficient_tdnn",
         "slots",
         "layers",
     ]

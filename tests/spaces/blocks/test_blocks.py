@@ -20,7 +20,8 @@ SAMPLES = {
     "conv": [
         {"width": 8, "kernel": 1},
         {"width": 6, "kernel": 5, "groups": 3, "residual": True, "activation": "gelu"},
-        {"width": 4, "kernel": 3, "stride": 2, "padding": 0, "bias": True, "activation": "identity"},
+        {"width": 4, "kernel": 3, "stride": 2, "padding": 0, "bias": True, "norm": False,
+         "activation": "identity", "dilation": 2},
     ],
     "inverted_residual": [
         {"width": 6, "expansion": 3},
@@ -30,6 +31,20 @@ SAMPLES = {
         {"width": 6, "expansion": 1.5, "squeeze_ratio": 0.34, "squeeze_of": "inner",
          "squeeze_activation": "silu"},
     ],
+    "norm": [{"activation": "silu"}],
+    "cell201": [
+        {"width": 6, "e01": "nor_conv_3x3", "e02": "skip_connect", "e12": "avg_pool_3x3",
+         "e03": "none", "e13": "nor_conv_1x1", "e23": "none"},
+        {"width": 8, "e01": "nor_conv_3x3", "e02": "skip_connect", "e12": "avg_pool_3x3",
+         "e03": "nor_conv_1x1", "e13": "nor_conv_1x1", "e23": "nor_conv_3x3"},
+    ],
+    "residual201": [{"width": 8, "kernel": 5}],
+    "pooled": [{"width": 8, "norm": True, "activation": "relu6"}, {"width": 4, "bias": True}],
+    "res2": [
+        {"width": 6, "inner": 8, "scale": 4, "squeeze": 2, "kernel": 5, "dilation": 2},
+        {"width": 4, "inner": 8, "squeeze": 3, "appends": True},
+    ],
+    "statistics": [{"inner": 4}],
     "classifier": [{"width": 5}, {"width": 3, "bias": False}],
 }  # fmt: skip
 

@@ -314,3 +314,45 @@ def test_tables_of_several_columns_a_slot_name_every_wrong_row():
     point = space.points(with_slots(frame[:1], space))
     found = {feature.name: feature.at(point)[0] for feature in features_of(space)}
     assert (found["block2_e"], found["block2_k"], found["block6_l"]) == (4, 3, 1)
+
+
+def test_every_row_of_once_for_all_counts_as_in_its_table():
+    pd = pytest.importorskip("pandas")
+    path = SHARED / "data/fbnet_ofa_latency/ofa_mbv3_accuracy_dynast.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs a table that is not beside the repository")
+    frame = pd.read_csv(path)
+    space = PRESETS["ofa_mobilenetv3"].table_space()
+    points = space.points(with_slots(frame, space))
+    assert len(points) == 2373
+    for metric in ("params", "macs"):
+        assert (space.metrics[metric].at(points) == frame[metric].to_numpy()).all()
+    for rule in space.rules:
+        assert rule.at(points).all()
+    depth = {f.name: f.at(points) for f in features_of(space) if f.name in ("d0", "d4")}
+    assert (depth["d0"] == frame["d0"]).all() and (depth["d4"] == frame["d4"]).all()
+
+
+def test_no_block_follows_one_that_is_not_there():
+    spec = "space: {family: ofa_mobilenetv3}\nobjective: {metric: params}\nbudgets: {macs: 140M}\n"
+    options = mathdesign.design(mathdesign.loads(spec)).network.options
+    for stage in range(5):
+        third, fourth = (options[f"block{4 * stage + k}"] for k in (2, 3))
+        assert not (third == "none" and fourth != "none")
+    least = PRESETS["ofa_mobilenetv3"].table_space().size  # with networks that are none
+    assert least == (9**2 * 10**2) ** 5
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "expected"),
+    [
+        (512, ("k5", "m512_k3", "m512_k3", "m512_k3", "1536"), (5_789_760, 1445.2)),
+        (384, ("k5", "m256_k3", "m256_k3", "m256_k3", "768"), (2_416_416, 570.98)),
+        (256, ("k3", "m256_k3", "m256_k3", "none", "400"), (899_200, 204.07)),
+    ],
+)
+def test_published_time_delay_networks(width, options, expected):
+    space = PRESETS["efficient_tdnn"].space(width=width).table_space()
+    costs = space.costs(space.point(dict(zip((s.name for s in space.slots), options))))
+    digits = len(str(expected[1]).split(".")[1])
+    assert (costs["params"], round(costs["published_macs"] / 1e6, digits)) == expected

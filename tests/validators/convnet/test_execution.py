@@ -8,7 +8,7 @@ from torch import nn
 
 from mathdesign.export.convnet import build
 from mathdesign.kinds.load import loads
-from mathdesign.memory.operators import MemoryOptions
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.spaces.convnet.families import FAMILIES
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import to_space

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mathdesign.memory.operators import ENTERS, MemoryOptions, Operator, alive
+from mathdesign.memory.steps import ENTERS, MemoryOptions, Step, alive
 from mathdesign.metrics import METRICS, CountingProfile, Metric, SymbolicLayer
 from mathdesign.metrics.base import Product, Term, merged, symbol
 from mathdesign.programs.stages import Alive, Derived, Monomial, When
@@ -182,29 +182,27 @@ def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
         yield SymbolicLayer("add", width, width, at.area)
 
 
-def shortcut_operators(at: Place, before: str, *, pooled: bool = True) -> Iterator[Operator]:
+def shortcut_steps(at: Place, before: str, *, pooled: bool = True) -> Iterator[Step]:
     """The sum of the tensor ``before`` and the block's input, projected where it has to be.
 
     ``pooled``: a stride of 2 is a pooling in front of the projection, not the projection's own.
     """
     width, kept = symbol("width") * at.area, ENTERS
     if at.projects:
-        if pooled and at.shape.stride == 2:
-            yield Operator("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
+        if pooled and averages(at.shape):
+            yield Step("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
             kept = "pooled"
-        yield Operator("projection", (kept,), "kept", width)
+        yield Step("projection", (kept,), "kept", width)
         kept = "kept"
-    yield Operator("sum", (before, kept), "sum", width)
+    yield Step("sum", (before, kept), "sum", width)
 
 
-def squeeze_operators(
-    at: Place, before: str, inner: Product, squeeze: Product
-) -> Iterator[Operator]:
+def squeeze_steps(at: Place, before: str, inner: Product, squeeze: Product) -> Iterator[Step]:
     """A squeeze-and-excitation unit on the tensor ``before``; it writes ``excited``."""
-    yield Operator("pool of the unit", (before,), "means", inner)
-    yield Operator("squeeze", ("means",), "squeezed", squeeze)
-    yield Operator("excitation", ("squeezed",), "factors", inner)
-    yield Operator("product", (before, "factors"), "excited", inner * at.area)
+    yield Step("pool of the unit", (before,), "means", inner)
+    yield Step("squeeze", ("means",), "squeezed", squeeze)
+    yield Step("excitation", ("squeezed",), "factors", inner)
+    yield Step("product", (before, "factors"), "excited", inner * at.area)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +215,7 @@ class UnrolledLayer:
     out (SE units, classifier).
     """
 
-    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool"]
+    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool", "max"]
     c_in: int
     c_out: int
     area: int
@@ -267,8 +265,6 @@ class Family(abc.ABC):
     """A first block keeps its input where stride is 1 and widths happen to be equal."""
     projects: bool = False
     """A first block whose shortcut is no identity has a convolution there: ``project``."""
-    pooled_by: int = 0
-    """Kernel of a maximum of stride 2 behind the block, which no profile counts; 0: there is none."""
     odd: tuple[str, ...] = ("kernel_size",)
     """Decisions whose values are odd: padded kernels."""
     words: tuple[Word, ...] = ()
@@ -345,7 +341,7 @@ class Family(abc.ABC):
         words: dict[str, Word | Option] = {word.name: word for word in self.words}
         return words | {option.name: option for option in self.options}
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """What a runtime executes of one block, in order; the last one writes what leaves it.
 
         Raises ``NotImplementedError`` in families that do not say: then there is no memory to limit.
@@ -362,7 +358,7 @@ class Family(abc.ABC):
         return tuple(
             held
             for at, when in places
-            for held in alive(list(self.operators(at)), at.c_in * at.area_in, when, options)
+            for held in alive(list(self.steps(at)), at.c_in * at.area_in, when, options)
         )
 
     def costs(

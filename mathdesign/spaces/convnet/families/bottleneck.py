@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
@@ -17,7 +17,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
-    shortcut_operators,
+    shortcut_steps,
     strided_arguments,
     symbolic_act,
     symbolic_conv,
@@ -66,13 +66,13 @@ class Bottleneck(Family):
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """Main path, then shortcut, then the sum."""
         inner = symbol("bottleneck")
-        yield Operator("reduction", (ENTERS,), "a", inner * at.area_in)
-        yield Operator("convolution", ("a",), "b", inner * at.area)
-        yield Operator("expansion", ("b",), "c", symbol("width") * at.area)
-        yield from shortcut_operators(at, "c")
+        yield Step("reduction", (ENTERS,), "a", inner * at.area_in)
+        yield Step("convolution", ("a",), "b", inner * at.area)
+        yield Step("expansion", ("b",), "c", symbol("width") * at.area)
+        yield from shortcut_steps(at, "c")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

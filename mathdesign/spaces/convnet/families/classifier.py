@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -32,10 +32,10 @@ class Classifier(Family):
         """The linear layer."""
         yield SymbolicLayer("linear", at.c_in, symbol("width"), 1, bias=True, tinynas=False)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """The pooling and the linear layer."""
-        yield Operator("pool", (ENTERS,), "means", at.c_in)
-        yield Operator("linear", ("means",), "scores", symbol("width"))
+        yield Step("pool", (ENTERS,), "means", at.c_in)
+        yield Step("linear", ("means",), "scores", symbol("width"))
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

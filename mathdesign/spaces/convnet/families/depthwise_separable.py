@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -56,12 +56,12 @@ class DepthwiseSeparable(Family):
         yield symbolic_act(at.c_in, at.area)
         yield symbolic_conv(at.c_in, symbol("width"), at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """The input waits for the end where it is kept."""
-        yield Operator("depthwise convolution", (ENTERS,), "a", at.c_in * at.area, depthwise=True)
-        yield Operator("pointwise convolution", ("a",), "b", symbol("width") * at.area)
+        yield Step("depthwise convolution", (ENTERS,), "a", at.c_in * at.area, depthwise=True)
+        yield Step("pointwise convolution", ("a",), "b", symbol("width") * at.area)
         if at.keeps:
-            yield Operator("sum", ("b", ENTERS), "sum", symbol("width") * at.area)
+            yield Step("sum", ("b", ENTERS), "sum", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

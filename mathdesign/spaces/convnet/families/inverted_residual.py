@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.programs.stages import Derived
 from mathdesign.spaces.convnet.families.base import (
@@ -28,7 +28,7 @@ from mathdesign.spaces.convnet.families.base import (
     UnrolledLayer,
     act,
     conv,
-    squeeze_operators,
+    squeeze_steps,
     symbolic_act,
     symbolic_conv,
 )
@@ -108,17 +108,17 @@ class InvertedResidual(Family):
         yield symbolic_conv(inner, width, at.area)
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """The input waits for the end where it is kept."""
         inner, last = symbol("bottleneck"), "b"
-        yield Operator("expansion", (ENTERS,), "a", inner * at.area_in)
-        yield Operator("depthwise convolution", ("a",), "b", inner * at.area, depthwise=True)
+        yield Step("expansion", (ENTERS,), "a", inner * at.area_in)
+        yield Step("depthwise convolution", ("a",), "b", inner * at.area, depthwise=True)
         if SQUEEZE.name in at.shape.options:
-            yield from squeeze_operators(at, "b", inner, symbol("squeeze"))
+            yield from squeeze_steps(at, "b", inner, symbol("squeeze"))
             last = "excited"
-        yield Operator("reduction", (last,), "c", symbol("width") * at.area)
+        yield Step("reduction", (last,), "c", symbol("width") * at.area)
         if at.keeps:
-            yield Operator("sum", ("c", ENTERS), "sum", symbol("width") * at.area)
+            yield Step("sum", ("c", ENTERS), "sum", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mathdesign.memory.operators import ENTERS, Operator
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
@@ -25,8 +25,8 @@ from mathdesign.spaces.convnet.families.base import (
     Word,
     act,
     conv,
-    shortcut_operators,
-    squeeze_operators,
+    shortcut_steps,
+    squeeze_steps,
     symbolic_act,
     symbolic_conv,
 )
@@ -115,16 +115,16 @@ class RegNet(Family):
             yield SymbolicLayer("add", width, width, at.area)
         yield symbolic_act(width, at.area)
 
-    def operators(self, at: Place) -> Iterator[Operator]:
+    def steps(self, at: Place) -> Iterator[Step]:
         """Main path with its unit, then a shortcut that takes the stride itself, then the sum."""
         inner, last = symbol("bottleneck"), "b"
-        yield Operator("reduction", (ENTERS,), "a", inner * at.area_in)
-        yield Operator("grouped convolution", ("a",), "b", inner * at.area)
+        yield Step("reduction", (ENTERS,), "a", inner * at.area_in)
+        yield Step("grouped convolution", ("a",), "b", inner * at.area)
         if SQUEEZE.name in at.shape.options:
-            yield from squeeze_operators(at, "b", inner, SHARE * at.c_in)
+            yield from squeeze_steps(at, "b", inner, SHARE * at.c_in)
             last = "excited"
-        yield Operator("expansion", (last,), "c", symbol("width") * at.area)
-        yield from shortcut_operators(at, "c", pooled=False)
+        yield Step("expansion", (last,), "c", symbol("width") * at.area)
+        yield from shortcut_steps(at, "c", pooled=False)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -50,7 +50,7 @@ class MemoryOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Step:
     """It reads tensors by name and writes one of ``values`` numbers."""
 
     name: str
@@ -61,7 +61,7 @@ class Operator:
 
 
 def alive(
-    operators: Sequence[Operator], enters: Product, when: When, options: MemoryOptions
+    operators: Sequence[Step], enters: Product, when: When, options: MemoryOptions
 ) -> Iterator[Alive]:
     """What is alive at each operator of a block, in bytes; in place, one for either of two sizes."""
     sizes = {ENTERS: enters, **{op.writes: op.values for op in operators}}
