@@ -125,6 +125,10 @@ Minimum = Annotated[
 Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
 Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
 Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+Pinned = Annotated[
+    list[str] | None,
+    typer.Option("--pin", help="A decision made already, e.g. stage2.width=64. Repeatable."),
+]
 Positions = Annotated[
     list[str] | None,
     typer.Option(
@@ -153,6 +157,7 @@ def design(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Force a backend instead of `solve.backend`.")
     ] = None,
@@ -186,7 +191,7 @@ def design(
     dials = {"macs": macs, "params": params}
     request = designing.Request.of(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
-        backend=backend, time_limit=time_limit,
+        backend=backend, time_limit=time_limit, pins=tuple(pin or ()),
     )  # fmt: skip
     _end(session, lambda: designing.design(session, request, out, train, start))
 
@@ -201,6 +206,7 @@ def check(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -215,8 +221,9 @@ def check(
     session = Session(json, quiet)
     dials = {"macs": macs, "params": params}
     request = Request.of(
-        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes
-    )
+        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
+        pins=tuple(pin or ()),
+    )  # fmt: skip
     _end(session, lambda: checking.check(session, request, out))
 
 

@@ -21,7 +21,12 @@ from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.blocks.executed import network_operators
-from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
+from mathdesign.spaces.blocks.network import (
+    BlockNetwork,
+    after_all,
+    network_from,
+    network_words,
+)
 from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
     CannotBuild,
@@ -32,6 +37,7 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
@@ -46,6 +52,7 @@ from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
@@ -55,6 +62,7 @@ from mathdesign.validators.lists.recheck import (
     booster_score,
     cell_variance,
     check_objective,
+    chosen_volume,
     logs_of,
     measured_score,
     table_score,
@@ -119,7 +127,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         self, family: str, image: tuple[int, int] | None, classes: int | None,
         budgets: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Widths and the cells of NAS-Bench-201 have an objective that needs no measurements."""
+        """What has an objective that needs no measurements: blocks, widths, cells."""
+        if family in PRESETS:
+            return _quick_layers(family, image, classes, budgets)
         if family not in ("nats_size", CELLS):
             raise SpecError.plain(
                 f"family {family} without a file",
@@ -134,7 +144,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec, watch)
+            posed = pose(spec, watch)
+        return pinned(posed, _positions(posed.space, spec.pins or {}))
+
+    def choices(self, spec: ListSpec) -> Choices:
+        """Slots and their options."""
+        return {slot.name: slot.options for slot in spec.table_space().slots}
+
+    def held(self, network: OptionList) -> dict[str, str]:
+        """The chosen options."""
+        return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
@@ -162,10 +181,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return list(posed.space.points(frame)[:, None, :])
 
     def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
-        """The entropy of cells; the sum of log widths, where there are widths."""
+        """The entropy of cells; the log-volume of blocks; the sum of log widths, where there are some."""
         space = spec.table_space()
         if spec.space.family == CELLS:
             return {"cell entropy": {"entropy": True}}
+        if spec.layers() is not None:
+            return {"volume": {"volume": {}}}
         if not space.positive:
             return {}
         return {"log widths": {"log_values": [1.0] * len(space.slots)}}
@@ -387,6 +408,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return "the predictor" if figures["predictor"] else ""
 
 
+def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, int]:
+    """Slot -> position of the option that is pinned."""
+    options = {slot.name: slot.options for slot in space.slots}
+    return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
 def _first_line(make: Any) -> str:
     lines = (make.__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "-"
@@ -457,6 +484,9 @@ def _rescored(
     if words.entropy:
         found.append(cell_variance(network.options))
         by.append("variances")
+    if words.volume is not None:
+        found.append(_volume_again(posed, network.options))
+        by.append("blocks")
     point, shot = posed.space.point(network.options), posed.one_shot
     if shot is not None and shot.guards:
         if shot.at(point) is None:
@@ -480,6 +510,30 @@ def _rescored(
         by.append("lightgbm")
     check_objective(math.fsum(found), objective)
     return " and ".join(by)
+
+
+def _volume_again(posed: PosedList, options: Mapping[str, str]) -> float:
+    """The log-volume by the chosen blocks alone."""
+    layers, words = posed.spec.layers(), posed.spec.objective.volume
+    assert layers is not None and words is not None
+    given, chosen = after_all(layers.stem, layers.given), []
+    for slot in layers.slots:
+        blocks = slot.options[options[slot.name]]
+        chosen.append((blocks, given))
+        given = after_all(blocks, given)
+    return chosen_volume(chosen, words.kernel_size, words.squeeze_excitation, words.rise)
+
+
+def _quick_layers(
+    family: str, image: tuple[int, int] | None, classes: int | None, budgets: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The published space and input, but for what is told."""
+    space: dict[str, Any] = {"family": family}
+    if image is not None:
+        space["input"] = {"channels": image[0], "size": image[1]}
+    if classes is not None:
+        space["classes"] = classes
+    return {"space": space, "objective": {"volume": {}}, "budgets": dict(budgets)}
 
 
 def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, Any]:

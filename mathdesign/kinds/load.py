@@ -22,6 +22,7 @@ from mathdesign.spec.blocks import COST_FILES, Specification
 from mathdesign.spec.devices import gather, needs_device
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.pins import pin_faults
 from mathdesign.spec.quantities import QuantityError
 from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
@@ -196,6 +197,9 @@ def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[Cro
     # Names of backends are asked of their modules, which a specification that names none never needs.
     backends = (AUTO,) if spec.solve.backend == AUTO else kind.backends(spec)
     found = [*kind.faults(spec), *shared_faults(spec, backends)]
+    # What may be pinned is what the space says: one that is at fault has to be mended first.
+    if spec.pins and not any(fault[0][:1] == ("space",) for fault in found):
+        found += pin_faults(spec.pins, kind.choices(spec))
     return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from mathdesign.spaces.blocks.base import BlockKind
 from mathdesign.spaces.blocks.kinds.cell201 import Cell201
 from mathdesign.spaces.blocks.kinds.classifier import ClassifierBlock
+from mathdesign.spaces.blocks.kinds.compression import Compression
 from mathdesign.spaces.blocks.kinds.conv import ConvBlock
+from mathdesign.spaces.blocks.kinds.coordinates import Coordinates
+from mathdesign.spaces.blocks.kinds.factorised import FactorisedConv
 from mathdesign.spaces.blocks.kinds.inverted_residual import InvertedResidualBlock
 from mathdesign.spaces.blocks.kinds.norm import NormBlock
 from mathdesign.spaces.blocks.kinds.pooled import PooledConv
@@ -17,6 +20,7 @@ __all__ = ["BLOCKS"]
 
 KINDS: tuple[BlockKind, ...] = (
     ConvBlock(), InvertedResidualBlock(), NormBlock(), Cell201(), Residual201(), PooledConv(), Res2Block(), Statistics(),
+    FactorisedConv(), Coordinates(), Compression(),
     ClassifierBlock(),
 )  # fmt: skip
 BLOCKS: dict[str, BlockKind] = {kind.name: kind for kind in KINDS}

@@ -8,13 +8,13 @@ from pathlib import PurePath
 from mathdesign.devices.sources import device_faults
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.layer_faults import layer_faults
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
 from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
-OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+OBJECTIVES = ("predictor", "metric", "log_values", "entropy", "volume")
 #: The families whose slots stand in the file.
 OWN = ("slots", LAYERS)
 #: The families whose cells have an entropy.
@@ -43,6 +43,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     space = spec.table_space()
     if objective.entropy and space.untrained is None:
         yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
+    if objective.volume and spec.layers() is None:
+        found = f"family {spec.space.family}"
+        yield ("objective", "volume"), found, f"family {', '.join((*PRESETS, LAYERS))}", ""
     yield from _without_faults(spec, space)
     yield from _log_faults(spec, space)
     fitted = list(_metric_faults(spec, space))

@@ -66,8 +66,8 @@ def _ofa(given: Shape, classes: int) -> LayerSpace:
     mix = BLOCKS["pooled"].block(width=FEATURES, norm=False, activation="hard_swish")
     tail = (conv(LAST, activation="hard_swish"), mix, classifier(classes))
     return LayerSpace(
-        "ofa_mobilenetv3", given, stem, tuple(slots), tail, tuple(rules), (NONE,), columns,
-        _said(slots),
+        "ofa_mobilenetv3", given, stem, tuple(slots), tail, tuple(rules), (NONE,),
+        columns=columns, described=_said(slots),
     )  # fmt: skip
 
 
