@@ -15,6 +15,7 @@ from mathdesign.devices.table import write_table
 from mathdesign.explain import reaches_of
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import LARGEST_METRIC
+from mathdesign.report.comparison import comparison
 from mathdesign.result import Design
 from mathdesign.spec.faults import SpecError
 from tests.points import every_point
@@ -336,3 +337,14 @@ def test_costs_between_measured_ones_are_told_with_what_they_lie_between():
     made = device.prices([parse_key("conv-8x8x8-16")])
     assert [list(one.between) for one in made.interpolated] == list(between.values())
     assert list(made.costs.values()) == [1_500 * 10**6]  # 1.5 us in femtoseconds
+
+
+def test_two_designs_side_by_side_are_told_in_milliseconds():
+    words = {"model": "roofline.yaml"}
+    first, second = (
+        mathdesign.design(specified(MIX, budgets={"latency": {**words, "max": limit}}))
+        for limit in ("0.25 ms", "3 ms")
+    )
+    told = {line.what: line for line in comparison(first, second)}
+    assert told["latency"].first.endswith(" ms") and told["latency"].second.endswith(" ms")
+    assert (told["latency limit"].first, told["latency limit"].second) == ("0.25 ms", "3 ms")
