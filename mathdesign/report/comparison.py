@@ -9,7 +9,6 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
-from mathdesign.report.rows import units_of
 from mathdesign.result import Design
 from mathdesign.spec.quantities import counted
 
@@ -88,14 +87,14 @@ def _figures(first: Design, second: Design) -> list[Line]:
             change = "another objective"
         elif numbers and left:
             change = f"{_relative(left, right):+.2%}" if right != left else ""
-        told = [_text(v, own.get(name, "")) for v, own in zip((left, right), units)]
-        lines.append(Line("figures", name, *told, change))
+        before, after = (_text(v, own.get(name, "")) for v, own in zip((left, right), units))
+        lines.append(Line("figures", name, before, after, change))
     return lines
 
 
 def _units(design: Design) -> dict[str, str]:
     """What integers are steps of, limits among them."""
-    own = units_of(design)
+    own = design.units
     return own | {f"{metric} limit": unit for metric, unit in own.items()}
 
 
