@@ -10,6 +10,7 @@ import pytest
 from mathdesign.programs.base import Budget
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.programs.slots import PairTable, Slot, SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.union import Union
 from mathdesign.solvers.base import UnsupportedProblem
 from mathdesign.solvers.heuristic.draws import draws
 from tests.slot_problems import random_slot_problem
@@ -35,8 +36,9 @@ def taken(program, count=40):
 @pytest.mark.parametrize(
     "program",
     [mixes(Budget("params", upper=60, lower=55)), mixes(Budget("params", upper=30)),
-     two_stage_problem(budgets=(Budget("params", 30_000, 27_000),))],
-    ids=["narrow band", "one side", "chain"],
+     two_stage_problem(budgets=(Budget("params", 30_000, 27_000),)),
+     Union.of("union", [({"k": k}, mixes(Budget("params", upper=30))) for k in range(2)])],
+    ids=["narrow band", "one side", "chain", "union"],
 )  # fmt: skip
 def test_points_keep_every_budget_and_follow_from_the_seed(program):
     points = [point for point in taken(program) if point is not None]
