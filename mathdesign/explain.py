@@ -176,7 +176,7 @@ def explain(
     options = SolveOptions(time_limit_s=time_limit_s, gap=0.0, on_progress=on_progress)
     bare = program.unlimited()
     alone = {
-        limit: _alone(bare if limit.metric in program.metric_names else program, limit, options)
+        limit: _alone(bare if _is_whole(program, limit.metric) else program, limit, options)
         for limit in _tightest(program.limits)
     }
     if any(reach.impossible for reach in alone.values()):
@@ -244,7 +244,7 @@ def reaches_of(
     clock = clock or Clock(SolveOptions(time_limit_s=math.inf))
     program = lifted.program
     bare, found = program.unlimited(), list[MetricReach]()
-    others = [limit.metric for limit in program.limits if limit.metric not in program.metric_names]
+    others = [x.metric for x in program.limits if not _is_whole(program, x.metric)]
     for metric in (*metrics, *others):
         real = metric in others
         clock.report(None, None, 0, f"reach of {metric}")
@@ -277,11 +277,13 @@ def extreme(
     Of a limit on a real number only what the form's structure says, and where that is silent what
     it says of more points (a bound, so not proven to be reached).
     """
-    real = metric not in program.metric_names
+    real = not _is_whole(program, metric)
     if real or not program.limits:
         reach = program.reach(metric, largest=largest)
         if reach is not None:
             return Extreme(reach.value, reach.point)
+    if metric in program.peak_names:
+        return _extreme_peak(program, metric, largest=largest, options=options)
     if real:
         wider = program.widened().reach(metric, largest=largest)
         return Extreme(None if wider is None else wider.value, None, proven=False)
@@ -291,6 +293,41 @@ def extreme(
         return Extreme(None, None, proven=solution.status is Status.INFEASIBLE)
     value, proven = program.costs(solution.point)[metric], solution.status is Status.OPTIMAL
     return Extreme(value, solution.point, proven)
+
+
+def _extreme_peak(
+    program: Program, peak: str, *, largest: bool, options: SolveOptions | None
+) -> Extreme:
+    """The least ceiling that leaves a design, by bisection; no program says the greatest."""
+    options = options or SolveOptions(gap=0.0)
+    if largest:
+        wider = program.widened().reach(peak, largest=True)
+        return Extreme(None if wider is None else wider.value, None, proven=False)
+    clock, point, proven = Clock(options), None, True
+    found = _solved(program.maximising({}), options)
+    if found.point is None:
+        return Extreme(None, None, proven=found.status is Status.INFEASIBLE)
+    low, high = -1, program.peaks(found.point)[peak]
+    point = found.point
+    while high - low > 1:
+        middle = (low + high) // 2
+        below = program.with_budgets([*_others(program, peak), Budget(peak, middle)])
+        found = _solved(below, replace(options, time_limit_s=clock.remaining_s))
+        if found.point is not None:
+            high, point = program.peaks(found.point)[peak], found.point
+        else:
+            proven &= found.status is Status.INFEASIBLE
+            low = middle
+    return Extreme(high, point, proven)
+
+
+def _others(program: Program, metric: str) -> list[Budget]:
+    return [budget for budget in program.asked if budget.metric != metric]
+
+
+def _is_whole(program: Program, metric: str) -> bool:
+    """Whether a limit is one of integers: a metric or a peak."""
+    return metric in program.metric_names or metric in program.peak_names
 
 
 def _tightest(limits: Iterable[Limit]) -> tuple[Limit, ...]:
@@ -313,7 +350,7 @@ def _alone(program: Program, limit: Limit, options: SolveOptions) -> Extreme:
     value, bound = reach.value, limit.bound
     if (
         value is None
-        or limit.metric not in program.metric_names
+        or not _is_whole(program, limit.metric)
         or (value >= bound if largest else value <= bound)
         or program.reach(limit.metric, largest=largest) is not None
     ):
@@ -335,6 +372,9 @@ def _nearest(
     relaxed, weights, lower = program, {}, []
     for limit, reach in alone.items():
         value = limit.bound if reach.value is None else reach.value
+        if limit.metric in program.peak_names:
+            relaxed = relaxed.relimited(replace(limit, bound=max(limit.bound, value)))
+            continue
         if limit.metric not in program.metric_names:
             least = max(limit.bound, value * (1 + BEYOND))
             relaxed = relaxed.relimited(Limit(limit.metric, limit.side, least))
@@ -346,7 +386,7 @@ def _nearest(
         relaxed = relaxed.relimited(limit, lift=True)
     kept = relaxed
     for limit in lower:
-        kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=int(limit.bound))])
+        kept = kept.with_budgets([*kept.asked, Budget(limit.metric, lower=int(limit.bound))])
     solution = _solved(kept.minimising(weights), options)
     if solution.point is None and lower:
         kept = relaxed
@@ -355,15 +395,10 @@ def _nearest(
             if most is None:
                 return None, False
             bound = min(int(limit.bound), int(most))
-            kept = kept.with_budgets([*_asked(kept), Budget(limit.metric, lower=bound)])
+            kept = kept.with_budgets([*kept.asked, Budget(limit.metric, lower=bound)])
         solution = _solved(kept.minimising(weights), options)
         return solution.point, False
     return solution.point, solution.status in (Status.OPTIMAL, Status.WITHIN_GAP)
-
-
-def _asked(program: Program) -> list[Budget]:
-    """The budgets that are not inherent."""
-    return [budget for budget in program.budgets if not budget.inherent]
 
 
 def _solved(program: Program, options: SolveOptions) -> Any:

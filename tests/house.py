@@ -16,7 +16,8 @@ from tests.places import ROOT
 
 #: From the ground up: a room may import what stands below it, never what stands above.
 ROOMS = (
-    "files", "extras", "notebook", "programs", "metrics", "spec", "devices", "solvers", "surrogate",
+    "files", "extras", "notebook", "programs", "metrics", "memory", "spec", "devices", "solvers",
+    "surrogate",
     "certificate", "spaces",
     "validators", "export", "kinds", "result", "checking", "explain", "alternatives", "api",
     "zoo", "report", "tables", "evidence", "search", "measuring", "bench", "cli",

@@ -444,6 +444,33 @@ def latency_measure(
     _end(session, lambda: measuring.measure(session, request))
 
 
+@latency.command("import")
+def latency_import(
+    form: Annotated[str, typer.Argument(help="ofa, nnmeter, nni, tfnas, tinynas or aihub.")],
+    file: Annotated[Path, typer.Argument(help="The table of others; .gz is unpacked.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table, a CSV file.")],
+    unit: Annotated[str, typer.Option("--unit", help="Where the file does not say it: ms.")] = "",
+    column: Annotated[
+        str, typer.Option("--column", help="The device's, where there are several.")
+    ] = "",
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Only rows with COLUMN=VALUE.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Its name in the table.")] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A latency table of others as ours: Once-for-All, nn-Meter, NNI, TF-NAS, TinyNAS, Qualcomm AI Hub.
+
+    Example: mathdesign latency import nnmeter block_lut.csv --unit ms --column pixel4 --out pixel4.csv
+    """
+    from mathdesign.cli import importing
+
+    session = Session(json, quiet)
+    request = importing.ImportRequest(form, file, out, unit, column, tuple(where or ()), device)
+    _end(session, lambda: importing.run(session, request))
+
+
 @latency.command("check")
 def latency_check(
     space: SpaceFile,

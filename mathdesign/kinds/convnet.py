@@ -16,9 +16,17 @@ from mathdesign.devices.report import (
 from mathdesign.devices.sources import FINE, read_devices
 from mathdesign.export import convnet as export
 from mathdesign.kinds.several import Several
+from mathdesign.memory.figures import (
+    MEMORY,
+    MOST_BUFFERS,
+    memory_figures,
+    memory_from,
+    memory_rows,
+)
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
+from mathdesign.solvers.arena.allocate import allocate
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
@@ -26,7 +34,7 @@ from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
 from mathdesign.spaces.convnet.faults import cross_faults, downsample_faults
 from mathdesign.spaces.convnet.members import choices, held, labels, members
 from mathdesign.spaces.convnet.network import Network
-from mathdesign.spaces.convnet.pose import PosedChain, to_program
+from mathdesign.spaces.convnet.pose import PosedChain, memory_of, to_program
 from mathdesign.spaces.convnet.quick import quick_words
 from mathdesign.spaces.convnet.words import Spec
 from mathdesign.spaces.kind import (
@@ -66,7 +74,7 @@ class OneChain(Kind[Spec, PosedChain, Network]):
     spec = Spec
     program = DesignProblem
     layout = (
-        "format", "network", "metrics", *FIGURES, VOLUME, DEVICES, "budgets", "certificate",
+        "format", "network", "metrics", *FIGURES, VOLUME, MEMORY, DEVICES, "budgets", "certificate",
         "request",
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
@@ -116,6 +124,10 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         point = network.point
         return point if len(point) == len(posed.program.variables) else None
 
+    def reported(self, posed: PosedChain) -> tuple[str, ...]:
+        """Peaks as well."""
+        return (*posed.program.metric_names, *posed.program.peak_names)
+
     def is_choice(self, path: str) -> bool:
         """Common words of a stage, and those that set decisions of its family."""
         return rows.is_choice(path)
@@ -159,9 +171,11 @@ class OneChain(Kind[Spec, PosedChain, Network]):
 
     def counts(self, spec: Spec, network: Network) -> dict[str, int]:
         """Layer by layer, as the request counts; rows of the user's own are not counted."""
+        memory = memory_of(spec)
+        held = {} if memory is None else recheck.count_memory(network, memory)
         devices = read_devices(spec.devices, FINE)
         own = device_costs(devices, operators.operators(network))
-        return recheck.count(network, spec.counting) | own
+        return recheck.count(network, spec.counting) | held | own
 
     def recheck(self, posed: PosedChain, network: Network, solution: Solution) -> Recount:
         """Counted layer by layer (:mod:`mathdesign.validators.convnet.recheck`)."""
@@ -192,7 +206,8 @@ class OneChain(Kind[Spec, PosedChain, Network]):
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Entropy, depth penalty and effectiveness; the log-volume where it is maximised."""
         names = (*FIGURES, VOLUME) if VOLUME in data else FIGURES
-        return {name: float(data[name]) for name in names} | figures_of(data)
+        held = {MEMORY: memory_from(data[MEMORY])} if MEMORY in data else {}
+        return {name: float(data[name]) for name in names} | held | figures_of(data)
 
     def build(self, network: Network) -> Any:
         """See :mod:`mathdesign.export.convnet`; what is too large is counted, not built."""
@@ -237,6 +252,7 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         return [
             (EFFECTIVENESS, rounded_up(figures[EFFECTIVENESS], 6)),
             *((name.replace("_", " "), f"{figures[name]:.6f}") for name in names),
+            *memory_rows(figures.get(MEMORY, {})),
             *device_rows(figures),
         ]
 
@@ -290,15 +306,22 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
         metric_weights=posed.metric_weights,
         budgets=posed.budgets,
         effectiveness=posed.effectiveness,
+        memory=posed.memory,
         devices=posed.devices,
         objective=objective,
     )
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
     if posed.effectiveness is not None:
         uses.append(BudgetUse(EFFECTIVENESS, found.effectiveness, posed.effectiveness))
-    figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
+    figures: dict[str, Any] = dict(
+        zip(FIGURES, (found.entropy, found.penalty, found.effectiveness))
+    )
     if posed.volume is not None:
         figures[VOLUME] = found.volume
+    if found.held is not None and posed.memory is not None:
+        few = len(found.held.buffers) <= MOST_BUFFERS
+        arena = allocate(found.held.buffers) if few else None
+        figures[MEMORY] = memory_figures(found.held, posed.memory, arena)
     if posed.devices:
         figures[DEVICES] = device_figures(posed.devices, operators.operators(network))
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

@@ -327,6 +327,10 @@ class OneTransformer(Kind[TransformerSpec, PosedTransformer, Transformer]):
             else ReadsImages(image.channels, image.size, network.classes, fixed=True)
         )
 
+    def reads(self, network: Transformer) -> str:
+        """Encoders and pairs read tokens too."""
+        return super().reads(network) or f"{network.context:,} tokens"
+
     def text(self, network: Transformer) -> ReadsText | None:
         """Vocabulary and context of models that generate text."""
         if network.kind not in GENERATE_TEXT:

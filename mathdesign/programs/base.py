@@ -127,6 +127,8 @@ class Program(abc.ABC):
     distances: tuple[Distance, ...]
     units: Mapping[str, str]
     """Unit of each metric, where it has been told."""
+    ceilings: tuple[Budget, ...]
+    """Upper limits of :attr:`peak_names`, apart from :attr:`budgets`, whose metrics are sums."""
 
     form: ClassVar[str]
     """The form's name in messages: ``chain``, ``slots``, ``mixes`` or ``union``."""
@@ -184,6 +186,15 @@ class Program(abc.ABC):
         """Names of the integer metrics."""
 
     @property
+    def peak_names(self) -> tuple[str, ...]:
+        """Names of what is the *greatest* of several integers: memory alive at any one step.
+
+        An upper limit of a peak is that limit for each step, so that no solver needs the peak
+        itself; a lower one would ask for one step among many, and is refused.
+        """
+        return ()
+
+    @property
     @abc.abstractmethod
     def decisions(self) -> Mapping[str, tuple[int, ...]]:
         """What is decided: the integers that a point may hold, by name."""
@@ -217,14 +228,22 @@ class Program(abc.ABC):
         """What somebody asked for, side by side: what an explanation is about."""
         return tuple(
             Limit(budget.metric, side, bound)
-            for budget in self.budgets
-            if not budget.inherent
+            for budget in self.asked
             for side, bound in budget.sides
         )
 
+    @property
+    def asked(self) -> tuple[Budget, ...]:
+        """The budgets on integers that are not inherent, those on peaks last."""
+        return (*(budget for budget in self.budgets if not budget.inherent), *self.ceilings)
+
+    def peaks(self, point: Point) -> dict[str, int]:
+        """Every peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        return {}
+
     def measured(self, point: Point) -> dict[str, int | float]:
-        """What :attr:`limits` bound, of a point: metrics, and reals where the form has them."""
-        return dict(self.costs(point))
+        """What :attr:`limits` bound, of a point: metrics, peaks, reals where the form has them."""
+        return {**self.costs(point), **self.peaks(point)}
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
         """The least (``largest``: greatest) value of a limit, whatever the other limits say.
@@ -241,14 +260,27 @@ class Program(abc.ABC):
     # ---- the algebra -----------------------------------------------------------------------------
 
     def with_budgets(self, budgets: Iterable[Budget]) -> Self:
-        """Other budgets on metrics instead of those that it has.
+        """Other budgets on metrics and peaks instead of those that it has.
 
         Inherent budgets stay, and so do limits on real numbers (effectiveness).
 
-        Raises ``ValueError`` for a budget on an unknown metric.
+        Raises ``ValueError`` for a budget on an unknown metric, and a lower limit of a peak.
         """
+        rows, ceilings = self._told_apart(budgets)
         kept = tuple(budget for budget in self.budgets if budget.inherent)
-        return self._with(budgets=(*kept, *budgets))
+        return self._limited((*kept, *rows), ceilings)
+
+    def _told_apart(
+        self, budgets: Iterable[Budget]
+    ) -> tuple[tuple[Budget, ...], tuple[Budget, ...]]:
+        """Budgets on metrics, and those on peaks."""
+        every = tuple(budgets)
+        rows = tuple(b for b in every if b.metric not in self.peak_names)
+        return rows, tuple(b for b in every if b.metric in self.peak_names)
+
+    def _limited(self, budgets: tuple[Budget, ...], ceilings: tuple[Budget, ...]) -> Self:
+        """Other budgets, inherent ones among them, and other ceilings."""
+        return self._with(budgets=budgets, ceilings=ceilings)
 
     def without(self, *metrics: str) -> Self:
         """The program without the budgets on ``metrics``. Raises ``KeyError`` if there is none."""
@@ -256,7 +288,7 @@ class Program(abc.ABC):
         if missing := [metric for metric in metrics if metric not in known]:
             raise KeyError(f"no budget on {', '.join(missing)}")
         kept = tuple(b for b in self.budgets if b.inherent or b.metric not in metrics)
-        return self._with(budgets=kept)
+        return self._limited(kept, tuple(b for b in self.ceilings if b.metric not in metrics))
 
     def unlimited(self) -> Self:
         """The program without any budget but the inherent ones."""
@@ -264,20 +296,19 @@ class Program(abc.ABC):
 
     def relimited(self, limit: Limit, *, lift: bool = False) -> Self:
         """Another bound on one side of a budget (``lift``: none), the other side as it is."""
-        budgets = []
-        for budget in self.budgets:
-            if budget.metric == limit.metric and not budget.inherent:
-                bound = None if lift else int(limit.bound)
-                if limit.side == "max":
-                    budget = replace(budget, upper=bound)
-                else:
-                    budget = replace(budget, lower=bound)
-            budgets.append(budget)
-        return self._with(budgets=tuple(budgets))
+        bound = None if lift else int(limit.bound)
+        rows, ceilings = (
+            tuple(
+                _moved(b, limit.side, bound) if b.metric == limit.metric and not b.inherent else b
+                for b in every
+            )
+            for every in (self.budgets, self.ceilings)
+        )
+        return self._limited(rows, tuple(b for b in ceilings if b.upper is not None))
 
     def widened(self) -> Self:
         """Without any budget, inherent ones too, and without distances: more points, never fewer."""
-        return self._with(budgets=(), distances=())
+        return self._limited((), ())._with(distances=())
 
     def apart_from(self, *points: Point, at_least: int = 1) -> Self:
         """Only points that differ from each of ``points`` in ``at_least`` decisions.
@@ -370,6 +401,20 @@ def handed_out(program: Program, name: str) -> Callable[..., Any]:
         way = f"forms that do: {', '.join(forms)}" if forms else "import mathdesign.solvers first"
         raise TypeError(f"a program of form {program.form!r} is not handed out as {name}; {way}")
     return found
+
+
+def _moved(budget: Budget, side: Literal["max", "min"], bound: int | None) -> Budget:
+    """Another bound on one side of a budget."""
+    return replace(budget, upper=bound) if side == "max" else replace(budget, lower=bound)
+
+
+def check_ceilings(ceilings: Iterable[Budget], peaks: Sequence[str]) -> None:
+    """Raise ``ValueError`` for limits of what is no peak, and lower ones."""
+    for budget in ceilings:
+        if budget.metric not in peaks:
+            raise ValueError(f"ceiling of unknown peak {budget.metric!r}")
+        if budget.lower is not None or budget.upper is None:
+            raise ValueError(f"{budget.metric}: a peak has upper limits only")
 
 
 def _listed(values: Sequence[int]) -> str:

@@ -61,6 +61,10 @@ class DesignProblem(Chain, Program):
         metrics = self.evaluator.metrics(self._array(point))
         return {name: int(values[0]) for name, values in metrics.items()}
 
+    def peaks(self, point: Point) -> dict[str, int]:
+        """Every peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        return {name: int(values[0]) for name, values in self.scores(point).peaks.items()}
+
     def value(self, point: Point) -> float:
         """The objective of a point."""
         return float(self.scores(point).objective[0])
@@ -71,7 +75,7 @@ class DesignProblem(Chain, Program):
         return self.evaluator(rows).objective if len(rows) else np.zeros(0)
 
     def feasible(self, point: Point) -> bool:
-        """Whether ``point`` keeps domains, rules, budgets, effectiveness and distances."""
+        """Whether ``point`` keeps domains, rules, budgets, ceilings, effectiveness, distances."""
         return self.worth(point) is not None
 
     def worth(self, point: Point) -> float | None:
@@ -93,8 +97,8 @@ class DesignProblem(Chain, Program):
         return super().limits + (() if rule is None else (Limit(EFFECTIVENESS, "max", rule.limit),))
 
     def measured(self, point: Point) -> dict[str, int | float]:
-        """Metrics, and the effectiveness where it is limited."""
-        found: dict[str, int | float] = dict(self.costs(point))
+        """Metrics and peaks, and the effectiveness where it is limited."""
+        found = super().measured(point)
         if self.effectiveness is not None:
             found[EFFECTIVENESS] = float(self.scores(point).effectiveness[0])
         return found
@@ -106,7 +110,7 @@ class DesignProblem(Chain, Program):
         if metric == EFFECTIVENESS and self.effectiveness is not None:
             bounded = any(b.inherent for b in self.budgets) or self.distances
             return None if largest or bounded else Reach(least_effectiveness(self), None)
-        self._known([metric], self.metrics, "metric")
+        self._known([metric], (*self.metrics, *self.peak_names), "metric")
         found = extreme(self, metric, largest=largest)
         return Reach(None, None) if found is None else self._kept(Reach(found.value, found.point))
 

@@ -7,6 +7,7 @@ and the exhaustive oracle run on; the final check of an answer does *not* use it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,17 @@ from mathdesign.programs.base import (
     rows_apart,
     saturated,
 )
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain, Monomial, Repeat, Stage
+from mathdesign.programs.stages import (
+    DEPTH,
+    PREV,
+    WIDTH,
+    Alive,
+    Chain,
+    Monomial,
+    Repeat,
+    Stage,
+    When,
+)
 
 CHUNK = 8192
 SCORES = ("entropy", "penalty", "volume", "effectiveness", "objective", "feasible")
@@ -33,10 +44,11 @@ class Scores:
 
     ``volume`` is the sum of logarithms of choices, constant included; ``effectiveness`` is the
     maximum over the problem's prefixes (0 if it has none); ``feasible``
-    says whether rules, budgets and effectiveness hold; ``objective`` ignores feasibility.
+    says whether rules, budgets, ceilings and effectiveness hold; ``objective`` ignores feasibility.
     """
 
     metrics: dict[str, IntArray]
+    peaks: dict[str, IntArray]
     entropy: FloatArray
     penalty: FloatArray
     volume: FloatArray
@@ -50,6 +62,9 @@ class Evaluator:
 
     def __init__(self, problem: Chain) -> None:
         self.problem = problem
+        self._operators = {
+            peak: [stage.heaviest(peak) for stage in problem.stages] for peak in problem.peak_names
+        }
         self._rules = [
             (
                 problem.columns[r.first_stage, r.first],
@@ -91,12 +106,16 @@ class Evaluator:
             objective = objective + weight * metrics[metric]
         feasible = self._rules_hold(points) & self._budgets_hold(metrics, len(points))
         feasible &= rows_apart(points, self.problem.distances)
+        peaks = {name: self._peak(name, symbols) for name in self.problem.peak_names}
+        for budget in self.problem.ceilings:
+            if budget.upper is not None:
+                feasible &= peaks[budget.metric] <= budget.upper
         if self.problem.effectiveness is not None:
             feasible &= effectiveness <= self.problem.effectiveness.limit * (
                 1 + EFFECTIVENESS_TOLERANCE
             )
         return Scores(
-            metrics, entropy, penalty, volume, effectiveness, saturated(objective), feasible
+            metrics, peaks, entropy, penalty, volume, effectiveness, saturated(objective), feasible
         )
 
     def _symbols(self, points: IntArray) -> list[Symbols]:
@@ -122,6 +141,12 @@ class Evaluator:
         for stage, values in zip(self.problem.stages, symbols):
             total += stage_cost(stage.costs.get(metric, ()), values)
         return total
+
+    def _peak(self, peak: str, symbols: list[Symbols]) -> IntArray:
+        highest = np.zeros_like(symbols[0][PREV])
+        for operators, values in zip(self._operators[peak], symbols):
+            highest = np.maximum(highest, stage_peak(operators, values))
+        return highest
 
     def _prefixes(self, symbols: list[Symbols]) -> tuple[list[FloatArray], list[IntArray]]:
         """Log-width and number of layers accumulated up to and including each stage."""
@@ -204,6 +229,31 @@ def stage_cost(monomials: tuple[Monomial, ...], values: Symbols) -> IntArray:
     return total
 
 
+def stage_peak(operators: Iterable[Alive], values: Symbols) -> IntArray:
+    """The greatest of what is alive at operators of one stage, 0 where none of them runs."""
+    highest = np.zeros_like(values[DEPTH])
+    for alive in operators:
+        highest = np.maximum(highest, np.where(runs(alive, values), held_at(alive, values), 0))
+    return highest
+
+
+def held_at(alive: Alive, values: Symbols) -> IntArray:
+    """What is alive at an operator wherever it runs, exact int64."""
+    total = np.full_like(values[DEPTH], alive.constant)
+    for symbol, coefficient in alive.terms:
+        total = total + coefficient * values[symbol]
+    return total // alive.parts
+
+
+def runs(alive: Alive, values: Symbols) -> BoolArray:
+    """Whether an operator runs at all."""
+    if alive.when is When.AGAIN:
+        return np.asarray(values[DEPTH] > 1)
+    if alive.when is When.SAME:
+        return np.asarray(values[PREV] == values[WIDTH])
+    return np.ones(values[DEPTH].shape, dtype=np.bool_)
+
+
 def stage_log_width(stage: Stage, values: Symbols) -> FloatArray:
     """Sum of ``ln(c_in k^2 / groups)`` over the stage's main-path convolutions."""
     total: FloatArray = np.zeros(values[DEPTH].shape)
@@ -220,5 +270,6 @@ def stage_log_width(stage: Stage, values: Symbols) -> FloatArray:
 def _joined(parts: list[Scores], metrics: tuple[str, ...]) -> Scores:
     return Scores(
         {m: np.concatenate([p.metrics[m] for p in parts]) for m in metrics},
+        {m: np.concatenate([p.peaks[m] for p in parts]) for m in parts[0].peaks},
         *(np.concatenate([getattr(p, name) for p in parts]) for name in SCORES),
     )

@@ -32,6 +32,7 @@ from mathdesign.programs.base import (
     IntArray,
     Program,
     Reach,
+    check_ceilings,
     magnitude,
     refuse_infinite,
     refuse_large,
@@ -112,6 +113,36 @@ class Frame:
     def largest_value(self) -> float:
         """An upper limit of the absolute value of the objective, up to rounding; may be no number."""
         return abs(self.value) + sum(g.most * g.largest_value for g in self.groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What is alive at once in a frame: ``always``, and at each option of each group."""
+
+    always: int
+    groups: tuple[IntArray, ...]
+
+    @property
+    def largest(self) -> int:
+        """The greatest of all."""
+        return max([self.always, *(magnitude(values) for values in self.groups)])
+
+
+def _above(budget: Budget) -> str:
+    """The metric that says a ceiling: how often what is above it is taken."""
+    return f"above {budget.metric} {budget.upper}"
+
+
+def _with_excess(frame: Frame, keep: list[int], ceilings: list[tuple[Held, int]]) -> Frame:
+    """A frame with the metrics at ``keep`` and one for each ceiling."""
+    own = [int(held.always > limit) for held, limit in ceilings]
+    groups = []
+    for g, group in enumerate(frame.groups):
+        more = [held.groups[g] > limit for held, limit in ceilings]
+        columns = [group.costs[:, keep], *(column.astype(np.int64)[:, None] for column in more)]
+        groups.append(Group(np.hstack(columns), group.values, group.least, group.most))
+    costs = np.array([*(frame.costs[i] for i in keep), *own], dtype=np.int64)
+    return Frame(costs, frame.value, tuple(groups))
 
 
 class Frames(tuple[Frame, ...]):
@@ -199,6 +230,11 @@ class MixProblem(Program):
     pins: tuple[tuple[str, int], ...] = ()
     """What :meth:`pinned` was told: said by metrics of their own, kept here to be counted."""
 
+    ceilings: tuple[Budget, ...] = ()
+    """Said by metrics of their own, as pins are: how often something is taken that holds more."""
+    alive: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
+    """For each peak what each frame holds."""
+
     form: ClassVar[str] = "mixes"
 
     def __post_init__(self) -> None:
@@ -210,6 +246,11 @@ class MixProblem(Program):
         if not isinstance(self.frames, Frames):
             object.__setattr__(self, "frames", Frames(self.frames))
         self._check_frames(self.frames)
+        check_ceilings(self.ceilings, self.peak_names)
+        for peak, held in self.alive.items():
+            if len(held) != len(self.frames):
+                raise ValueError(f"{peak}: what each frame holds")
+            refuse_large(peak, max((h.largest for h in held), default=0))
         for distance in self.distances:
             self.counts(distance.point)
 
@@ -263,6 +304,41 @@ class MixProblem(Program):
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics."""
         return self.metrics
+
+    @property
+    def peak_names(self) -> tuple[str, ...]:
+        """Names of the peaks."""
+        return tuple(self.alive)
+
+    def peaks(self, point: Sequence[int]) -> dict[str, int]:
+        """Every peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        taken = self.counts(point)
+        found = {}
+        for name, held in self.alive.items():
+            own = held[int(point[0])]
+            options = [values[np.array(counts) > 0] for values, counts in zip(own.groups, taken)]
+            found[name] = max([own.always, *(int(v.max(initial=0)) for v in options)])
+        return found
+
+    def _limited(self, budgets: tuple[Budget, ...], ceilings: tuple[Budget, ...]) -> Self:
+        """With a metric for each new ceiling instead of those for the old ones."""
+        old = {_above(budget) for budget in self.ceilings}
+        keep = [i for i, name in enumerate(self.metrics) if name not in old]
+        metrics = tuple(self.metrics[i] for i in keep)
+        rows = tuple(b for b in budgets if b.metric not in old)
+        frames = self.frames
+        if old or ceilings:
+            frames = Frames(
+                _with_excess(
+                    frame, keep, [(self.alive[b.metric][f], b.upper or 0) for b in ceilings]
+                )
+                for f, frame in enumerate(frames)
+            )
+        new = tuple(_above(budget) for budget in ceilings)
+        rows += tuple(Budget(name, 0, None, inherent=True) for name in new)
+        return replace(
+            self, budgets=rows, ceilings=ceilings, metrics=(*metrics, *new), frames=frames
+        )
 
     @property
     def decisions(self) -> Mapping[str, tuple[int, ...]]:
@@ -323,7 +399,9 @@ class MixProblem(Program):
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
         """Frame by frame, group by group, where nothing couples them or that point keeps what does."""
-        self._known([metric], self.metrics, "metric")
+        self._known([metric], (*self.metrics, *self.alive), "metric")
+        if metric in self.alive:
+            return self._reach_of_peak(metric, largest=largest)
         at, sign = self.metrics.index(metric), -1 if largest else 1
         if not self.frames:
             return Reach(None, None)
@@ -335,6 +413,22 @@ class MixProblem(Program):
             count = group.most if costs[option] < 0 else group.least
             point += [count if o == option else 0 for o in range(len(costs))]
         return self._kept(Reach(sign * total, tuple(point)))
+
+    def _reach_of_peak(self, peak: str, *, largest: bool) -> Reach | None:
+        """Frame by frame: the option of each group that holds least, as rarely as it must be taken,
+        or the one that holds most, as often as one may.
+        """
+        best: Reach | None = None
+        for f, (frame, held) in enumerate(zip(self.frames, self.alive[peak])):
+            point = [f]
+            for group, values in zip(frame.groups, held.groups):
+                option = int(np.argmax(values) if largest else np.argmin(values))
+                times = group.most if largest else group.least
+                point += [times if o == option else 0 for o in range(len(values))]
+            value = self.peaks(point)[peak]
+            if best is None or best.value is None or (value > best.value) == largest:
+                best = Reach(value, tuple(point)) if best is None or value != best.value else best
+        return Reach(None, None) if best is None else self._kept(best)
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """A metric that counts what breaks a pin, and the budget that it is nothing."""

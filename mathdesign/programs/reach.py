@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mathdesign.programs.base import BoolArray, FloatArray, IntArray
-from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width
+from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width, stage_peak
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Chain
 
 
@@ -47,11 +47,15 @@ def count(problem: Chain) -> int:
 
 
 def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | None:
-    """The least (``largest``: greatest) value of ``metric`` under the rules, budgets ignored.
+    """The least (``largest``: greatest) value of a metric or peak under the rules, budgets ignored.
 
-    ``None`` if no point satisfies the rules.
+    ``None`` if no point satisfies the rules. Of a peak the path is not the shortest but the lowest:
+    the greatest of its steps counts, and all that is said of sums holds for it (it never falls
+    along the path, nor in any symbol where its stage's widths are given).
     """
     sign = -1 if largest else 1
+    peak = metric in problem.peak_names
+    on_the_way = np.add if not peak else np.minimum if largest else np.maximum
     unreachable = np.iinfo(np.int64).max  # above any metric, and never added to
     value: IntArray = np.zeros(1, dtype=np.int64)
     steps: list[tuple[IntArray, IntArray, IntArray]] = []
@@ -68,7 +72,12 @@ def extreme(problem: Chain, metric: str, *, largest: bool = False) -> Extreme | 
                 continue
             symbols = options | {PREV: np.full_like(options[DEPTH], width_in)}
             problem.add_tables(s, symbols)
-            total = value[i] + sign * stage_cost(stage.costs.get(metric, ()), symbols)
+            share = (
+                stage_peak(stage.heaviest(metric), symbols)
+                if peak
+                else stage_cost(stage.costs.get(metric, ()), symbols)
+            )
+            total = on_the_way(value[i], sign * share)
             total = np.where(allowed[i, width_index], total, unreachable)
             order = np.lexsort((total, width_index))
             first = order[np.unique(width_index[order], return_index=True)[1]]

@@ -35,6 +35,7 @@ from mathdesign.programs.base import (
     Point,
     Program,
     Reach,
+    check_ceilings,
     is_whole,
     magnitude,
     refuse_infinite,
@@ -77,6 +78,11 @@ class PairTable:
     def at(self, points: IntArray) -> npt.NDArray[Any]:
         """The entries at ``points`` of shape ``(n, slots)``: shape ``(n,)``."""
         return self.table[points[:, self.first], points[:, self.second]]
+
+
+@dataclass(frozen=True, eq=False)
+class CeilingRule(PairTable):
+    """The rule that a ceiling makes of what two slots hold: it goes with the ceiling."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +275,11 @@ class SlotProblem(Program):
     pins: tuple[tuple[str, int], ...] = ()
     """What :meth:`pinned` was told: said by rules, kept here to be counted."""
 
+    ceilings: tuple[Budget, ...] = ()
+    """Said by rules of :attr:`rules` (:class:`CeilingRule`), which :meth:`with_budgets` makes."""
+    alive: Mapping[str, tuple[PairTable, ...]] = field(default_factory=dict)
+    """For each peak the tables whose greatest entry it is at a point."""
+
     form: ClassVar[str] = "slots"
 
     def __post_init__(self) -> None:
@@ -279,7 +290,8 @@ class SlotProblem(Program):
         for what, found in sums.items():
             if [len(table) for table in found.unary] != sizes:
                 raise ValueError(f"{what}: one table a slot, one entry an option")
-        for pair in [*self.rules, *(p for found in sums.values() for p in found.pairs)]:
+        alive = [pair for tables in self.alive.values() for pair in tables]
+        for pair in [*self.rules, *alive, *(p for found in sums.values() for p in found.pairs)]:
             inside = 0 <= pair.first < len(sizes) and 0 <= pair.second < len(sizes)
             if not inside or pair.table.shape != (sizes[pair.first], sizes[pair.second]):
                 raise ValueError(f"pair table of slots {pair.first}, {pair.second}: wrong shape")
@@ -290,6 +302,9 @@ class SlotProblem(Program):
         for budget in self.budgets:
             if budget.metric not in self.metrics:
                 raise ValueError(f"budget on unknown metric {budget.metric!r}")
+        check_ceilings(self.ceilings, self.peak_names)
+        for peak, tables in self.alive.items():
+            refuse_large(peak, max((magnitude(pair.table) for pair in tables), default=0))
         for distance in self.distances:
             if not self._is_point(distance.point):
                 raise ValueError(f"a distance to {distance.point}, which is no point of the space")
@@ -313,6 +328,29 @@ class SlotProblem(Program):
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics."""
         return tuple(self.metrics)
+
+    @property
+    def peak_names(self) -> tuple[str, ...]:
+        """Names of the peaks."""
+        return tuple(self.alive)
+
+    def peaks(self, point: Point) -> dict[str, int]:
+        """Every peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        row = self._row(point)
+        return {
+            name: max((int(pair.at(row)[0]) for pair in tables), default=0)
+            for name, tables in self.alive.items()
+        }
+
+    def _limited(self, budgets: tuple[Budget, ...], ceilings: tuple[Budget, ...]) -> Self:
+        """With the rules of the new ceilings instead of those of the old ones."""
+        rules = [rule for rule in self.rules if not isinstance(rule, CeilingRule)]
+        for budget in ceilings:
+            for pair in self.alive[budget.metric]:
+                allowed = pair.table <= (0 if budget.upper is None else budget.upper)
+                if not allowed.all():
+                    rules.append(CeilingRule(pair.first, pair.second, allowed))
+        return replace(self, budgets=budgets, ceilings=ceilings, rules=tuple(rules))
 
     @property
     def decisions(self) -> Mapping[str, tuple[int, ...]]:
@@ -365,13 +403,37 @@ class SlotProblem(Program):
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:
         """Slot by slot, where nothing couples two of them or that point keeps what does."""
-        self._known([metric], self.metrics, "metric")
+        self._known([metric], (*self.metrics, *self.alive), "metric")
+        if metric in self.alive:
+            return self._reach_of_peak(metric, largest=largest)
         sums = self.metrics[metric]
         if sums.pairs:
             return None
         best = np.argmax if largest else np.argmin
         point = tuple(int(best(table)) for table in sums.unary)
         return self._kept(Reach(self.costs(point)[metric], point))
+
+    def _reach_of_peak(self, peak: str, *, largest: bool) -> Reach | None:
+        """The greatest entry of a table; the least where each table reads one slot alone."""
+        tables = self.alive[peak]
+        if largest and tables:
+            top = max(tables, key=lambda pair: int(pair.table.max()))
+            i, k = np.unravel_index(int(np.argmax(top.table)), top.table.shape)
+            point = [0] * len(self.slots)
+            point[top.first], point[top.second] = int(i), int(k)
+            return self._kept(Reach(self.peaks(point)[peak], tuple(point)))
+        held = [np.zeros(len(slot.options), dtype=np.int64) for slot in self.slots]
+        for pair in tables:
+            by_first = pair.table == pair.table[:, :1]
+            by_second = pair.table == pair.table[:1]
+            if by_first.all():
+                held[pair.first] = np.maximum(held[pair.first], pair.table[:, 0])
+            elif by_second.all():
+                held[pair.second] = np.maximum(held[pair.second], pair.table[0])
+            else:
+                return None
+        least = tuple(int(np.argmin(values)) for values in held)
+        return self._kept(Reach(self.peaks(least)[peak], least))
 
     def pinned(self, choices: Mapping[str, int]) -> Self:
         """Rules that leave a slot the option at the given position only."""

@@ -35,6 +35,7 @@ from mathdesign.programs.base import (
     Distance,
     FloatArray,
     IntArray,
+    check_ceilings,
     refuse_infinite,
     refuse_large,
     refuse_overflow,
@@ -85,6 +86,52 @@ class Monomial:
 def term(coefficient: int, repeat: Repeat, **powers: int) -> Monomial:
     """Shorthand: ``term(9, Repeat.REST, bottleneck=2)`` is ``9 * (depth-1) * bottleneck^2``."""
     return Monomial(coefficient, repeat, tuple(sorted((s, p) for s, p in powers.items() if p)))
+
+
+class When(enum.Enum):
+    """In which networks an operator of a stage runs."""
+
+    ALWAYS = "always"
+    AGAIN = "again"
+    """Where the stage has a second block: ``depth >= 2``."""
+    SAME = "same"
+    """Where the width that enters is the stage's own: ``prev == width``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """What is held at once while one operator runs: ``(constant + sum of terms) / parts``.
+
+    A *peak* is the greatest of these over all operators that run, in its unit. A term is a symbol,
+    as in :class:`Monomial`, and its coefficient; none is negative. ``parts`` divides the sum wherever
+    the stage may be built (a quarter of a width).
+    """
+
+    name: str
+    terms: tuple[tuple[str, int], ...]
+    constant: int = 0
+    when: When = When.ALWAYS
+    parts: int = 1
+
+    def below(self, other: Alive, sources: Mapping[str, str]) -> bool:
+        """Whether ``other`` is never less wherever this one runs.
+
+        ``sources`` are the derived symbols that never exceed what they are derived from.
+        """
+        if other.when not in (When.ALWAYS, self.when):
+            return False
+        if self.constant * other.parts > other.constant * self.parts:
+            return False
+        room = {symbol: coefficient * self.parts for symbol, coefficient in other.terms}
+        for symbol, coefficient in sorted(self.terms, key=lambda term: term[0] in sources):
+            coefficient *= other.parts
+            held = min(coefficient, room.get(symbol, 0))
+            room[symbol] = room.get(symbol, 0) - held
+            source = sources.get(symbol, symbol)
+            if room.get(source, 0) < coefficient - held:
+                return False
+            room[source] = room.get(source, 0) - (coefficient - held)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +198,7 @@ class Stage:
     ``layer_widths`` are monomials whose product (over repeats) is the product of the widths
     ``c_in * k^2 / groups`` of all convolutions on the stage's main path: the stage's log-width
     is ``sum(repeats * ln(monomial))``. ``layers_per_block`` counts those convolutions per block.
+    ``alive[peak]`` are the operators among which the stage's greatest is looked for.
     """
 
     name: str
@@ -159,6 +207,7 @@ class Stage:
     layer_widths: tuple[Monomial, ...] = ()
     layers_per_block: int = 0
     derived: tuple[Derived, ...] = ()
+    alive: Mapping[str, tuple[Alive, ...]] = field(default_factory=dict)
     tables: tuple[Tabled, ...] = ()
 
     def __post_init__(self) -> None:
@@ -174,6 +223,13 @@ class Stage:
             unknown = {symbol for symbol, _ in monomial.powers} - known
             if unknown or monomial.coefficient < 1 or any(p < 1 for _, p in monomial.powers):
                 raise ValueError(f"stage {self.name!r}: malformed {monomial} (unknown: {unknown})")
+        for alive in (a for operators in self.alive.values() for a in operators):
+            unknown = {symbol for symbol, _ in alive.terms} - (
+                known - {t.name for t in self.tables}
+            )
+            least = min([alive.parts, *(coefficient for _, coefficient in alive.terms)])
+            if unknown or alive.constant < 0 or least < 1:
+                raise ValueError(f"stage {self.name!r}: malformed {alive} (unknown: {unknown})")
         for derived in self.derived:
             if len(derived.values) != len(self.domain(derived.source)):
                 raise ValueError(f"stage {self.name!r}: {derived.name!r} does not match its source")
@@ -203,6 +259,19 @@ class Stage:
             if decision.name == name:
                 return decision.values
         raise KeyError(f"stage {self.name!r} has no decision {name!r}")
+
+    def heaviest(self, peak: str) -> tuple[Alive, ...]:
+        """The operators of a peak but those that another one never falls below."""
+        sources = {
+            d.name: d.source
+            for d in self.derived
+            if all(a <= b for a, b in zip(d.values, self.domain(d.source)))
+        }
+        kept: list[Alive] = []
+        for alive in self.alive.get(peak, ()):
+            if not any(alive.below(other, sources) for other in kept):
+                kept = [other for other in kept if not other.below(alive, sources)] + [alive]
+        return tuple(kept)
 
     @property
     def choices(self) -> int:
@@ -359,6 +428,7 @@ class Chain:
     input_channels: int = 3
     distances: tuple[Distance, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    ceilings: tuple[Budget, ...] = ()
     variables: tuple[tuple[int, str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -382,8 +452,14 @@ class Chain:
         for distance in self.distances:
             if len(distance.point) != len(variables):
                 raise ValueError(f"a distance to {distance.point}, which is no point of the space")
+        check_ceilings(self.ceilings, self.peak_names)
+        first = (a for operators in self.stages[0].alive.values() for a in operators)
+        if any(alive.when is When.SAME for alive in first):
+            raise ValueError("no operator of the first stage depends on the width before it")
         for metric in self.metrics:
             refuse_large(metric, self._largest(metric))
+        for peak in self.peak_names:
+            refuse_large(peak, self._highest(peak))
         self._check_objective()
 
     @cached_property
@@ -395,6 +471,34 @@ class Chain:
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics, in order of first appearance."""
         return tuple(dict.fromkeys(name for stage in self.stages for name in stage.costs))
+
+    @cached_property
+    def peak_names(self) -> tuple[str, ...]:
+        """Names of the peaks, in order of first appearance."""
+        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.alive))
+
+    @cached_property
+    def held(self) -> tuple[tuple[tuple[Alive, int], ...], ...]:
+        """By stage, the operators that a ceiling may forbid, and what it leaves for their terms."""
+        return tuple(
+            tuple(
+                (alive, budget.upper * alive.parts - alive.constant)
+                for budget in self.ceilings
+                if budget.upper is not None
+                for alive in stage.heaviest(budget.metric)
+                if self._top(s, alive) > budget.upper * alive.parts
+            )
+            for s, stage in enumerate(self.stages)
+        )
+
+    def always_held(self, stage: int) -> tuple[tuple[Alive, int], ...]:
+        """Those of :attr:`held` that run in every network."""
+        deep = self.stages[stage].domain(DEPTH)[0] > 1
+        return tuple(
+            (alive, limit)
+            for alive, limit in self.held[stage]
+            if alive.when is When.ALWAYS or (alive.when is When.AGAIN and deep)
+        )
 
     def rules_within(self, stage: int) -> tuple[PairRule, ...]:
         """Rules between two decisions of ``stage``."""
@@ -481,13 +585,29 @@ class Chain:
             logs.append(total)
         return logs
 
+    def _tops(self, s: int) -> dict[str, int]:
+        """The greatest value of each symbol of a stage."""
+        stage = self.stages[s]
+        top = {d.name: d.values[-1] for d in stage.decisions}
+        top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
+        return top | {table.name: int(table.values.max()) for table in stage.tables}
+
+    def _top(self, s: int, alive: Alive) -> int:
+        """An upper limit of what is alive at an operator of a stage, times its parts."""
+        top = self._tops(s)
+        return alive.constant + sum(c * top[symbol] for symbol, c in alive.terms)
+
+    def _highest(self, peak: str) -> int:
+        """An upper limit of a peak over the whole space, in exact integers."""
+        stages = enumerate(self.stages)
+        every = (self._top(s, a) for s, stage in stages for a in stage.alive.get(peak, ()))
+        return max(every, default=0)
+
     def _largest(self, metric: str) -> int:
         """An upper limit of a metric over the whole space, in exact integers."""
         total = 0
         for s, stage in enumerate(self.stages):
-            top = {d.name: d.values[-1] for d in stage.decisions}
-            top |= {d.name: max(d.values) for d in stage.derived} | {PREV: self.prev_domain(s)[-1]}
-            top |= {table.name: int(table.values.max()) for table in stage.tables}
+            top = self._tops(s)
             for monomial in stage.costs.get(metric, ()):
                 value = monomial.coefficient * int(monomial.repeat.times(top[DEPTH]))
                 for symbol, power in monomial.powers:

@@ -117,6 +117,24 @@ class Union(Program):
         return {k: v for member in self.members for k, v in member.program.units.items()}
 
     @property
+    def ceilings(self) -> tuple[Budget, ...]:  # type: ignore[override]
+        """The same in all members."""
+        return self.members[0].program.ceilings
+
+    @property
+    def peak_names(self) -> tuple[str, ...]:
+        """The peaks that all members have, in the first one's order."""
+        own = [set(member.program.peak_names) for member in self.members]
+        common = set.intersection(*own)
+        return tuple(name for name in self.members[0].program.peak_names if name in common)
+
+    def peaks(self, point: Point) -> dict[str, int]:
+        """Every common peak of a point, exact. Raises ``ValueError`` for what is no point."""
+        program, rest = self.held(point)
+        peaks = program.peaks(rest)
+        return {name: peaks[name] for name in self.peak_names}
+
+    @property
     def limits(self) -> tuple[Limit, ...]:
         """The same in all members."""
         return self.members[0].program.limits
@@ -218,7 +236,7 @@ class Union(Program):
     def measured(self, point: Point) -> dict[str, int | float]:
         """What :attr:`limits` bound, of a point."""
         program, rest = self.held(point)
-        asked = {*self.metric_names, *(limit.metric for limit in self.limits)}
+        asked = {*self.metric_names, *self.peak_names, *(limit.metric for limit in self.limits)}
         return {name: v for name, v in program.measured(rest).items() if name in asked}
 
     def reach(self, metric: str, *, largest: bool = False) -> Reach | None:

@@ -429,3 +429,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def text(self, network: N) -> ReadsText | None:
         """What it reads, where it is a language model."""
         return None
+
+    def reads(self, network: N) -> str:
+        """One input of it, in a word or two: ``3x224x224``, ``512 tokens``; empty: not known."""
+        if (image := self.images(network)) is not None:
+            return f"{image.channels}x{image.size}x{image.size}"
+        text = self.text(network)
+        return "" if text is None else f"{text.context:,} tokens"

@@ -123,6 +123,18 @@ Budget = Annotated[
 ]
 
 
+def _limits_in_bytes(value: Any) -> Any:
+    return _limits(_marked(value))
+
+
+ByteBudget = Annotated[
+    Limits,
+    BeforeValidator(_limits_in_bytes),
+    WithJsonSchema(LIMITS_SCHEMA),
+]
+"""A budget on a metric in bytes: 320 KiB, 1 MB."""
+
+
 Budgets = Annotated[
     dict[str, Budget],
     BeforeValidator(_in_units),

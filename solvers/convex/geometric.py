@@ -47,6 +47,7 @@ def is_geometric(problem: DesignProblem) -> bool:
         and not any(budget.lower is not None for budget in problem.budgets)
         and all(rule.allowed.any() for rule in problem.rules)
         and all(budget.upper is None or budget.upper > 0 for budget in problem.budgets)
+        and all(limit > 0 and alive.terms for part in problem.held for alive, limit in part)
     )
     return plain and all(
         len(stage.domain(DEPTH)) == 1 or stage.domain(DEPTH)[0] > 1 or _by_depth(problem, s)
@@ -91,6 +92,7 @@ class Geometric:
             self._add_stage(s)
         self._rules()
         self._budgets()
+        self._ceilings()
         self.program = cp.Problem(cp.Maximize(self._volume()), self.constraints)
 
     def _variable(self, low: float, high: float) -> Any:
@@ -160,6 +162,13 @@ class Geometric:
                 if share
             ]
             if terms:
+                self.constraints.append(sum(terms) <= 1.0)
+
+    def _ceilings(self) -> None:
+        """Of the operators that run in every network: those that may not are left out, a relaxation."""
+        for s in range(len(self.problem.stages)):
+            for alive, limit in self.problem.always_held(s):
+                terms = [c / limit * self._symbols[s][name] for name, c in alive.terms]
                 self.constraints.append(sum(terms) <= 1.0)
 
     def _product(self, s: int, powers: tuple[tuple[str, int], ...]) -> Any:

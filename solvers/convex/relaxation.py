@@ -115,6 +115,7 @@ class _Relax(Coordinates):
             self.accumulate(s)
         self._rules()
         self._budgets()
+        self._ceilings()
         self._effectiveness(cp)
         unit = self._largest_entropy()
         entropy = self._entropy(cp) + self._logs(cp)
@@ -156,6 +157,17 @@ class _Relax(Coordinates):
                 unit = 1.0 / max(abs(budget.lower), 1)
                 row = self._over(budget.metric, unit)
                 self.constraints.append(expression(row) >= unit * budget.lower)
+
+    def _ceilings(self) -> None:
+        """Of the operators that run in every network: those that may not are left out, a relaxation."""
+        for s in range(len(self.problem.stages)):
+            for alive, limit in self.problem.always_held(s):
+                unit = 1.0 / max(abs(limit), 1)
+                total: Any = 0.0
+                for name, c in alive.terms:
+                    one = Monomial(1, Repeat.FIRST, ((name, 1),))
+                    total = total + self._exponential(self.log(s, one) + math.log(unit * c), 1.0)
+                self.constraints.append(expression(total) <= unit * limit)
 
     def _signatures(self, s: int, metric: str) -> list[tuple[Monomial, int, int]]:
         """Monomials with the same symbols merged: one of them, coefficients once and per M."""

@@ -39,7 +39,7 @@ import numpy as np
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, BoolArray, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial, Repeat, When
 from mathdesign.solvers.exact.tables import table_arrays
 
 Arrays = dict[str, Any]
@@ -95,6 +95,17 @@ class BoxModel(NamedTuple):
     """(R,) weight of the metric in the objective."""
     row_scale: FloatArray
     """(R,) 1 / budget: rows are measured in units of their budget."""
+    held_var: IntArray
+    """(operators, T) the variables of what is alive at an operator that a ceiling may forbid, -1
+    where none."""
+    held_coef: IntArray
+    """(operators, T) their coefficients."""
+    held_limit: IntArray
+    """(operators,) what that leaves for them."""
+    held_deep: IntArray
+    """(operators,) the depth that must be 2 for it to run, -1 where it always does."""
+    held_same: IntArray
+    """(operators, 2) the variables that must be equal for it to run, -1 where it always does."""
     end_first: FloatArray
     """(ends, n) the log-width up to a stage, linear part in x and M."""
     end_product: FloatArray
@@ -224,6 +235,7 @@ def lower(problem: DesignProblem) -> Lowered:
         rest_scaled=signatures["rest"] * rows["row_scale"],
         var_sig=_where_used(len(variables.domains), signatures),
         **rows,
+        **_held(problem, variables),
         **widths,
         **_objective(problem, variables, ends, widths, len(products.pairs)),
         **_prefixes(problem, ends),
@@ -424,6 +436,32 @@ def _rows(problem: DesignProblem) -> Arrays:
         "row_lower": np.array([lower[m] for m in rows], dtype=np.int64),
         "row_weight": np.array([weight[m] for m in rows], dtype=np.float64),
         "row_scale": np.array([1.0 / max(b, 1) for b in bounds], dtype=np.float64),
+    }
+
+
+def _held(problem: DesignProblem, variables: _Variables) -> Arrays:
+    """What ceilings may forbid, operator by operator. ``prev`` of the first stage is a number."""
+    var, coef, limits, deep, same = [], [], [], [], []
+    longest = max((len(a.terms) for part in problem.held for a, _ in part), default=0) or 1
+    for s, part in enumerate(problem.held):
+        before = variables.index[s - 1, WIDTH] if s else -1
+        for alive, limit in part:
+            terms = [(before if n == PREV else variables.index[s, n], c) for n, c in alive.terms]
+            fixed = sum(c * problem.input_channels for j, c in terms if j < 0)
+            pad = [(-1, 0)] * (longest - len(terms) + sum(j < 0 for j, _ in terms))
+            kept = [*((j, c) for j, c in terms if j >= 0), *pad]
+            var.append([j for j, _ in kept])
+            coef.append([c for _, c in kept])
+            limits.append(limit - fixed)
+            deep.append(variables.index[s, DEPTH] if alive.when is When.AGAIN else -1)
+            both = alive.when is When.SAME
+            same.append((before, variables.index[s, WIDTH]) if both else (-1, -1))
+    return {
+        "held_var": _table(var, longest),
+        "held_coef": _table(coef, longest),
+        "held_limit": _ints(limits),
+        "held_deep": _ints(deep),
+        "held_same": _table(same, 2),
     }
 
 

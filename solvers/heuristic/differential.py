@@ -117,6 +117,10 @@ class _Batch:
         if objective[top] > self.objective:
             self.best, self.objective = index[top], float(objective[top])
         violation = self._violation(index, scores.metrics, scores.effectiveness)
+        for budget in self.problem.ceilings:
+            if budget.upper is not None:
+                excess = scores.peaks[budget.metric] - budget.upper
+                violation += np.maximum(excess / max(budget.upper, 1), 0.0)
         prices[:count] = PENALTY * max(abs(self.objective), 1.0) * violation - scores.objective
         return prices
 

@@ -154,16 +154,18 @@ class SlotDraws:
 
 
 class UnionDraws:
-    """A union: a member at random, then as its form draws."""
+    """A union: members in random order, until one of them gives a point."""
 
     def __init__(self, program: Union) -> None:
-        self.members = [(m.number, draws(m.program)) for m in program.members]
+        self.members = [(member.number, draws(member.program)) for member in program.members]
 
     def __call__(self, rng: Random) -> tuple[int, ...] | None:
         """See :class:`Draws`."""
-        number, draw = rng.choice(self.members)
-        point = draw(rng)
-        return None if point is None else (number, *point)
+        for number, draw in rng.sample(self.members, len(self.members)):
+            point = draw(rng)
+            if point is not None:
+                return (number, *point)
+        return None
 
 
 def _layers(group: Group, rng: Random) -> tuple[int, ...]:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, LARGEST_OBJECTIVE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Monomial
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Alive, Monomial, When
 
 Index = tuple[int, ...]
-Share = tuple[tuple[int, ...], float, int]
-"""Cost per metric, log-width and number of main-path layers of one stage."""
+Share = tuple[tuple[int, ...], float, int, float]
+"""Cost per metric, log-width and number of main-path layers of one stage, excess over ceilings."""
 
 #: Shares kept per stage; a few hundred bytes each.
 CACHE = 1 << 16
@@ -29,7 +29,7 @@ class Scoring:
     """Scores of one problem: ``scoring(index) -> (objective, violation)``.
 
     ``violation`` is 0.0 for a feasible candidate; otherwise the sum of the relative excesses over
-    budgets and of ``ln(rho / rho0)``, plus 1 for each broken rule: zero only where all hold. The
+    budgets and ceilings and of ``ln(rho / rho0)``, plus 1 for each broken rule: zero only where all hold. The
     effectiveness tolerance is half the evaluator's, so that rounding cannot set the two apart.
     """
 
@@ -77,9 +77,10 @@ class Scoring:
             share(index[before], index[start:stop])
             for (before, start, stop), share in zip(self._spans, self._shares)
         ]
-        log_widths = list(itertools.accumulate([log_width for _, log_width, _ in shares]))
-        layers = list(itertools.accumulate([count for _, _, count in shares]))
-        totals = [sum(column) for column in zip(*[costs for costs, _, _ in shares])]
+        log_widths = list(itertools.accumulate([log_width for _, log_width, _, _ in shares]))
+        layers = list(itertools.accumulate([count for _, _, count, _ in shares]))
+        totals = [sum(column) for column in zip(*[costs for costs, _, _, _ in shares])]
+        excess = sum(over for _, _, _, over in shares)
         objective = self._entropy(index, log_widths) - self._penalty(index) + self._constant
         for column, gains in self._gains:
             objective += gains[index[column]]
@@ -88,7 +89,7 @@ class Scoring:
             objective -= term.weight * math.log(1.0 / depth + term.per_block / width)
         for m, weight in self._weights:
             objective += weight * totals[m]
-        return objective, self._violation(index, totals, log_widths, layers)
+        return objective, excess + self._violation(index, totals, log_widths, layers)
 
     def point(self, index: Index) -> tuple[int, ...]:
         """The values of a candidate: a point of the problem."""
@@ -184,7 +185,8 @@ class Scoring:
             log_width = sum(
                 int(m.repeat.times(depth)) * monomial_log(m, symbols) for m in stage.layer_widths
             )
-            return costs, log_width, stage.layers_per_block * depth
+            over = sum(_excess(alive, limit, symbols) for alive, limit in self.problem.held[s])
+            return costs, log_width, stage.layers_per_block * depth, over
 
         return share
 
@@ -198,6 +200,17 @@ def saturating(weight: float, spread: float) -> float:
     except OverflowError:
         found = math.copysign(math.inf, weight)
     return min(max(found, -LARGEST_OBJECTIVE), LARGEST_OBJECTIVE)
+
+
+def _excess(alive: Alive, limit: int, symbols: dict[str, int]) -> float:
+    """By how much an operator holds too much, relative; 0 where it does not or does not run."""
+    runs = {
+        When.ALWAYS: True,
+        When.AGAIN: symbols[DEPTH] > 1,
+        When.SAME: symbols[PREV] == symbols[WIDTH],
+    }
+    total = sum(coefficient * symbols[name] for name, coefficient in alive.terms)
+    return (total - limit) / max(abs(limit), 1) if runs[alive.when] and total > limit else 0.0
 
 
 def monomial_value(monomial: Monomial, symbols: dict[str, int]) -> int:

@@ -16,6 +16,11 @@ For stage :math:`s` let :math:`t` run over the allowed combinations of its decis
 * the depth penalty :math:`Q\ge\beta\exp(\mathrm{spread}(L))`, convex in :math:`L`, becomes tangents,
   added where a solution needs them (:mod:`mathdesign.solvers.milp.search`).
 
+A ceiling forbids combinations: with :math:`T_c` those at which an operator would hold too much where
+width :math:`c` enters, :math:`\sum_{t\in T_c}x_{st}+\sum_{c'\ge c}y_{s-1,c'}\le 1`, for it holds no less
+where more enters; an operator of second blocks adds :math:`\sum_{d\ge 2}z_{sd}` instead, and one that
+runs where the width :math:`c` stays adds :math:`y_{s-1,c}` alone.
+
 A distance to a point adds :math:`\sum_s\sum_t e_{st}x_{st}+\sum_s z_{s,d_s}\le n-\text{at least}`, where
 :math:`e_{st}` counts the decisions that :math:`t` has in common with the point, of :math:`n` in all.
 
@@ -48,7 +53,16 @@ from mathdesign.programs.base import (
     IntArray,
 )
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, PREV, WIDTH, DepthTerm, Monomial, Repeat, Stage
+from mathdesign.programs.stages import (
+    DEPTH,
+    PREV,
+    WIDTH,
+    DepthTerm,
+    Monomial,
+    Repeat,
+    Stage,
+    When,
+)
 from mathdesign.solvers.milp.arrays import Expression, Milp, MilpBuilder, Row
 
 #: A stage with at most this many combinations enumerates its depth as well: tighter.
@@ -71,6 +85,8 @@ class _StageColumns:
     """One column per width of the domain."""
     v: IntArray | None = None
     z: IntArray | None = None
+    deeper: int = 0
+    """How many of the depths that are chosen apart have a second block: the last ones."""
     log_width: int = -1
 
     @property
@@ -279,6 +295,7 @@ class _Build:
         depth = self.depth
         self._width_rules()
         self._budgets()
+        self._ceilings()
         self._log_widths()
         self._effectiveness(depth)
         self._entropy()
@@ -317,7 +334,7 @@ class _Build:
                 out.rows_le(x, v, 1.0 / float(blocks[0]))
             later = Expression(z, blocks.astype(np.float64))
             out.equal(Expression(v, np.ones(n)) - later, 0)
-            columns.v, columns.z = v, z
+            columns.v, columns.z, columns.deeper = v, z, int((blocks > 0).sum())
         return columns
 
     def _depth(self, s: int) -> Expression:
@@ -461,6 +478,48 @@ class _Build:
             if budget.lower is not None:
                 scale = 1.0 / max(budget.lower, 1)
                 self.out.at_most(metric * -scale, (0.5 - budget.lower) * scale)
+
+    def _ceilings(self) -> None:
+        """What one operator holds depends on a combination and on the width before it."""
+        for s, part in enumerate(self.problem.held):
+            columns, entering = self.stages[s], np.array(self.problem.prev_domain(s))
+            before = self.stages[s - 1].y if s else None
+            for alive, limit in part:
+                symbols = {**columns.options, PREV: np.zeros(len(columns.x), dtype=np.int64)}
+                own = np.zeros(len(columns.x), dtype=np.int64)
+                for name, coefficient in alive.terms:
+                    own += coefficient * symbols[name]
+                times = dict(alive.terms).get(PREV, 0)
+                beyond = own[:, None] + times * entering > limit
+                if alive.when is When.AGAIN:
+                    self._forbid_again(columns, beyond[:, 0])
+                    continue
+                if alive.when is When.SAME:
+                    beyond &= columns.options[WIDTH][:, None] == entering
+                for c, column in enumerate(beyond.T):
+                    fresh = (
+                        column if alive.when is When.SAME or not c else column & ~beyond[:, c - 1]
+                    )
+                    if not fresh.any():
+                        continue
+                    last = c + 1 if alive.when is When.SAME else None
+                    entered = columns.x[:0] if before is None else before[c:last]
+                    chosen = np.concatenate([columns.x[column], entered])
+                    room = float(before is not None)
+                    self.out.at_most(Expression(chosen, np.ones(len(chosen))), room)
+
+    def _forbid_again(self, columns: _StageColumns, beyond: BoolArray) -> None:
+        """Combinations that may not have a second block."""
+        if columns.z is None:
+            beyond = beyond & (columns.options[DEPTH] > 1)
+        if not beyond.any():
+            return
+        chosen = Expression(columns.x[beyond], np.ones(int(beyond.sum())))
+        if columns.z is None:
+            self.out.at_most(chosen, 0.0)
+            return
+        deep = columns.z[len(columns.z) - columns.deeper :]
+        self.out.at_most(chosen + Expression(deep, np.ones(len(deep))), 1.0)
 
     def _distances(self) -> None:
         """At most so many decisions in common with a given point."""

@@ -33,7 +33,7 @@ from typing import Any
 
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.stages import DEPTH, WIDTH, DepthTerm, Monomial, Repeat
+from mathdesign.programs.stages import DEPTH, PREV, WIDTH, Alive, DepthTerm, Monomial, Repeat, When
 from mathdesign.solvers.minlp.symbols import WIDENED, Symbols
 from mathdesign.solvers.minlp.tools import Minlp, Symbol, Toolkit
 
@@ -72,6 +72,7 @@ class _Build(Symbols):
         self.declare()
         self._rules()
         self._budgets()
+        self._ceilings()
         self._effectiveness()
         terms = [*self._entropy(), *self._log_terms(), *self._penalty()]
         terms += [self._metric(m, w) for m, w in self.problem.objective.metric_weights]
@@ -118,6 +119,48 @@ class _Build(Symbols):
                     room = max(HALF * abs(unit) - ROUNDING, 0.0)
                     row = self._metric(budget.metric, unit) - (unit * side + room)
                     self._require(f"{budget.metric}{b}_{name}", row)
+
+    def _ceilings(self) -> None:
+        """What an operator holds is linear in values. Where it need not run, what it would hold at
+        the most above its ceiling goes with what keeps it from running; without a one-hot for that
+        the row is left out, and the search cuts off the points that break it, one by one.
+        """
+        for s, part in enumerate(self.problem.held):
+            for h, (alive, limit) in enumerate(part):
+                terms = [c * self.symbols[s][name].value for name, c in alive.terms]
+                most = sum(c * max(self.symbols[s][name].values) for name, c in alive.terms)
+                idle = self._idle(s, alive)
+                unit = 1.0 / max(abs(limit), 1)
+                for i, at_rest in enumerate(idle):
+                    room = limit + max(HALF - ROUNDING / unit, 0.0)
+                    spare = [-1.0 * max(most - limit, 0) * y for y in at_rest]
+                    row = self.total([*terms, *spare, -room])
+                    self._require(f"held{s}_{h}_{i}", unit * row)
+
+    def _idle(self, s: int, alive: Alive) -> list[list[Any]]:
+        """What says that an operator does not run: sums that are 0 where it does, at least 1 where not.
+
+        One sum for each way in which it may run; it runs where any of them is 0.
+        """
+        symbols = self.symbols[s]
+        depth, width, prev = symbols[DEPTH], symbols[WIDTH], symbols[PREV]
+        if alive.when is When.AGAIN:
+            if depth.values[0] > 1 or depth.values[-1] == 1:
+                return [[]] if depth.values[0] > 1 else []
+            return [[depth.choice[0]]] if depth.choice else []
+        if alive.when is When.SAME:
+            found = []
+            for i, value in enumerate(width.values):
+                if value not in prev.values or not (
+                    (width.fixed or width.choice) and (prev.fixed or prev.choice)
+                ):
+                    continue
+                away = [] if width.fixed else [1.0 - width.choice[i]]
+                j = prev.values.index(value)
+                away += [] if prev.fixed else [1.0 - prev.choice[j]]
+                found.append(away)
+            return found
+        return [[]]
 
     def _metric(self, metric: str, unit: float) -> Any:
         """``unit`` times a metric. Monomials with the same symbols share one product."""

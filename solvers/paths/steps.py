@@ -17,7 +17,7 @@ import numpy as np
 from mathdesign.programs import reach
 from mathdesign.programs.base import EFFECTIVENESS_TOLERANCE, BoolArray, FloatArray, IntArray
 from mathdesign.programs.chain import DesignProblem
-from mathdesign.programs.evaluate import Symbols, stage_cost, stage_log_width
+from mathdesign.programs.evaluate import Symbols, runs, stage_cost, stage_log_width
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH
 from mathdesign.solvers.paths.sums import Sums, sums
 
@@ -191,6 +191,9 @@ def _step(problem: DesignProblem, rows: tuple[Row, ...], s: int) -> Step:
     symbols[PREV] = np.broadcast_to(np.array(entering, dtype=np.int64)[:, None, None], shape)
     problem.add_tables(s, symbols)
     allowed = exists & reach.width_pairs(problem, s)[:, :, None]
+    for alive, limit in problem.held[s]:
+        terms = sum(coefficient * symbols[name] for name, coefficient in alive.terms)
+        allowed = allowed & ~(runs(alive, symbols) & (terms > limit))
     costs = [stage_cost(stage.costs.get(row.metric, ()), symbols) for row in rows]
     gain = np.zeros(shape)
     for metric, weight in problem.objective.metric_weights:

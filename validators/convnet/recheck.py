@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mathdesign.devices.sources import Device
+from mathdesign.memory.figures import Held
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import LARGEST_OBJECTIVE, Budget, keeps_effectiveness
 from mathdesign.spaces.convnet.families.base import UnrolledLayer
@@ -30,6 +32,7 @@ from mathdesign.spaces.convnet.program import EntropyOptions
 from mathdesign.spaces.convnet.space import Space, StageSpace, UserRow
 from mathdesign.spaces.convnet.volume import VolumeOptions
 from mathdesign.spaces.errors import NetworkError
+from mathdesign.validators.convnet.memory import held, stored
 from mathdesign.validators.devices import device_costs
 from mathdesign.validators.errors import (
     BudgetExceeded,
@@ -61,6 +64,8 @@ class Recheck:
     penalty: float
     volume: float
     objective: float
+    held: Held | None = None
+    """Where memory is counted: the peak, its place, the tensors."""
 
 
 def recheck(
@@ -70,6 +75,7 @@ def recheck(
     entropy: EntropyOptions | None = None,
     volume: VolumeOptions | None = None,
     metric_weights: Iterable[tuple[str, float]] = (),
+    memory: MemoryOptions | None = None,
 ) -> Recheck:
     """Count everything about ``network``; the keywords mean what they mean for ``pose``."""
     options = entropy or EntropyOptions()
@@ -83,7 +89,10 @@ def recheck(
         score = _entropy(network, options, ends, log_widths)
         penalty = _penalty(network, options)
     logs = 0.0 if volume is None else _volume(network, volume)
-    metrics = counts[counting]
+    metrics, found = counts[counting], None
+    if memory is not None:
+        found = held(network, memory)
+        metrics = {**metrics, **count_memory(network, memory, found)}
     weighted = math.fsum(weight * metrics[metric] for metric, weight in metric_weights)
     return Recheck(
         metrics=metrics,
@@ -100,6 +109,7 @@ def recheck(
         objective=max(
             min(score - penalty + logs + weighted, LARGEST_OBJECTIVE), -LARGEST_OBJECTIVE
         ),
+        held=found,
     )
 
 
@@ -113,6 +123,7 @@ def verify(
     metric_weights: Iterable[tuple[str, float]] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    memory: MemoryOptions | None = None,
     devices: Iterable[Device] = (),
     objective: float | None = None,
 ) -> Recheck:
@@ -133,6 +144,7 @@ def verify(
         entropy=entropy,
         volume=volume,
         metric_weights=tuple(metric_weights),
+        memory=memory,
     )
     own = {row.name: sum(_row_terms(row, network)) for row in space.rows}
     own |= device_costs(devices, operators(network))
@@ -159,6 +171,15 @@ def count(network: Network, counting: CountingProfile) -> dict[str, int]:
     }
     blocks = sum(s.choice["depth"] for s in network.stages if s.role == "body")
     return {**found, "blocks": blocks}
+
+
+def count_memory(
+    network: Network, memory: MemoryOptions, found: Held | None = None
+) -> dict[str, int]:
+    """The peak and the weights of a network, in bytes."""
+    found = found or held(network, memory)
+    weights = stored((layer for _, layer in unrolled(network)), memory)
+    return {"weight_bytes": weights, "activation_bytes": found.peak}
 
 
 def _row_terms(row: UserRow, network: Network) -> Iterator[int]:
@@ -207,6 +228,8 @@ def _macs(layer: UnrolledLayer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
+    if layer.op == "max":
+        return 0
     if layer.op == "conv":
         return products + 2 * layer.batch_norm * values
     return 2 * values if layer.op == "norm" else values

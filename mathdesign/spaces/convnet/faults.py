@@ -8,7 +8,8 @@ from mathdesign.devices.sources import device_faults
 from mathdesign.metrics import METRICS
 from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_family, stem_stride
 from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, WORDS, Family, families_with
-from mathdesign.spaces.convnet.words import EntropySpec, Spec, StageSpec, VolumeSpec
+from mathdesign.spaces.convnet.program import ACTIVATION_BYTES
+from mathdesign.spaces.convnet.words import MEMORY, EntropySpec, Spec, StageSpec, VolumeSpec
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.shared import limit_faults
@@ -21,7 +22,8 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
-    taken = {*METRICS, "effectiveness", *(row.name for row in spec.rows or ())}
+    yield from _memory_faults(spec)
+    taken = {*METRICS, *MEMORY, "effectiveness", *(row.name for row in spec.rows or ())}
     yield from device_faults(spec.devices, taken)
     objective = spec.objective
     if objective.entropy is not None:
@@ -149,9 +151,17 @@ def _resolution_faults(spec: Spec) -> Iterator[CrossFault]:
         size = -(-size // stage.stride)
 
 
+def _memory_faults(spec: Spec) -> Iterator[CrossFault]:
+    """A lower limit of a peak."""
+    peak = spec.limits().get(ACTIVATION_BYTES)
+    if peak is not None and peak.min is not None:
+        accepted = "max alone: a peak is the greatest of many, no one of which has to be large"
+        yield ("budgets", ACTIVATION_BYTES, "min"), "a lower limit", accepted, ""
+
+
 def _row_faults(spec: Spec) -> Iterator[CrossFault]:
     symbols = row_symbols(spec)
-    taken = {*METRICS, "effectiveness"}
+    taken = {*METRICS, *MEMORY, "effectiveness"}
     for index, row in enumerate(spec.rows or ()):
         path: Path = ("rows", index)
         if row.name in taken:

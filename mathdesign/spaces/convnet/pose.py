@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from mathdesign.devices.sources import FINE, Device, read_devices
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.programs.base import Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.spaces.convnet.facts import (
@@ -28,7 +29,7 @@ from mathdesign.spaces.convnet.space import (
     resolutions,
 )
 from mathdesign.spaces.convnet.volume import VolumeOptions
-from mathdesign.spaces.convnet.words import RowSpec, Spec, StageSpec
+from mathdesign.spaces.convnet.words import MEMORY, MemorySpec, RowSpec, Spec, StageSpec
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Limits
@@ -42,6 +43,7 @@ class PosedChain(Posed[Spec]):
     space: Space
     entropy: EntropyOptions | None
     volume: VolumeOptions | None
+    memory: MemoryOptions | None
     metric_weights: tuple[tuple[str, float], ...]
     budgets: tuple[Budget, ...]
     effectiveness: float | None
@@ -66,6 +68,7 @@ def to_program(spec: Spec, watch: Watch = unwatched) -> PosedChain:
         "metric_weights": _metric_weights(spec),
         "budgets": (*_budgets(spec), *(d.budget for d in devices if d.budget is not None)),
         "effectiveness": spec.budgets.effectiveness,
+        "memory": memory_of(spec),
     }
     problem = pose(space, name=spec.name, counting=spec.counting, watch=watch, **parts)
     return PosedChain(spec, problem, space, **parts)
@@ -151,6 +154,14 @@ def _settled(stage: StageSpec, family: Family) -> Iterator[tuple[Word, Any]]:
         values = [(word, getattr(stage, word.name)) for word in words]
         given = [(word, value) for word, value in values if value is not None]
         yield (given or [(word, word.default) for word in words if word.default is not None])[0]
+
+
+def memory_of(spec: Spec) -> MemoryOptions | None:
+    """What bytes are, where they are asked for or limited."""
+    limited = any(getattr(spec.budgets, name) is not None for name in MEMORY)
+    if spec.memory is None and not limited:
+        return None
+    return MemoryOptions(**dict(spec.memory or MemorySpec()))
 
 
 def _entropy(spec: Spec) -> EntropyOptions | None:

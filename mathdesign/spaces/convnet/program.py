@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 
 from mathdesign.devices.sources import Device
+from mathdesign.memory.steps import MemoryOptions
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
+from mathdesign.metrics.weight_bytes import weight_bytes
 from mathdesign.programs.base import BoolArray, Budget
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.stages import (
@@ -31,6 +33,9 @@ from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
 from mathdesign.spaces.watch import Watch, unwatched
+
+ACTIVATION_BYTES, WEIGHT_BYTES = MEMORY = ("activation_bytes", "weight_bytes")
+"""The peak and the metric that a program has where memory is asked for."""
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 
@@ -65,6 +70,7 @@ def pose(
     metric_weights: tuple[tuple[str, float], ...] = (),
     budgets: Iterable[Budget] = (),
     effectiveness: float | None = None,
+    memory: MemoryOptions | None = None,
     devices: Sequence[Device] = (),
     watch: Watch = unwatched,
 ) -> DesignProblem:
@@ -73,7 +79,8 @@ def pose(
     ``devices`` are metrics too: the costs of all operators on each of them.
 
     ``entropy``, ``volume`` and ``metric_weights`` are added; ``None`` leaves one out.
-    ``effectiveness`` is the upper limit rho0, if any.
+    ``effectiveness`` is the upper limit rho0, if any. With ``memory`` there are the metric
+    ``weight_bytes`` and the peak ``activation_bytes``.
     """
     options = entropy or EntropyOptions()
     ends = scale_ends(space)
@@ -89,12 +96,13 @@ def pose(
     if volume is not None:
         logs, depths, constant = volume_terms(space, volume)
         objective = replace(objective, logs=logs, depths=depths, constant=constant)
-    rules = tuple(_rules(space, watch))
+    every, rules = tuple(budgets), tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting, device_costs(space, devices, rules)),
+        stages=_stages(space, counting, device_costs(space, devices, rules), memory),
         objective=objective,
-        budgets=(*_inherent(space), *budgets),
+        budgets=(*_inherent(space), *(b for b in every if b.metric != ACTIVATION_BYTES)),
+        ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
         rules=rules,
         effectiveness=(
             Effectiveness(effectiveness, prefixes[-1:] if at_end else prefixes)
@@ -103,7 +111,8 @@ def pose(
         ),
         input_channels=space.input_channels,
         units={name: metric.unit for name, metric in METRICS.items()}
-        | {device.name: device.unit for device in devices},
+        | {device.name: device.unit for device in devices}
+        | (dict.fromkeys(MEMORY, "bytes") if memory else {}),
     )
 
 
@@ -129,10 +138,16 @@ def _body_ends(space: Space, ends: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _stages(
-    space: Space, counting: CountingProfile, devices: Sequence[Mapping[str, StageCosts]]
+    space: Space,
+    counting: CountingProfile,
+    devices: Sequence[Mapping[str, StageCosts]],
+    memory: MemoryOptions | None,
 ) -> tuple[Stage, ...]:
     terms = [
-        (stage.choices, _costs(space, s, counting) | {n: tuple(c.terms) for n, c in own.items()})
+        (
+            stage.choices,
+            _costs(space, s, counting, memory) | {n: tuple(c.terms) for n, c in own.items()},
+        )
         for s, (stage, own) in enumerate(zip(space.stages, devices))
     ]
     return tuple(
@@ -147,15 +162,21 @@ def _stages(
                 *part.derived.values(),
             ),
             tables=tuple(table for costs in own.values() for table in costs.tables),
+            alive={ACTIVATION_BYTES: stage.block.alive(stage.shape, memory)} if memory else {},
         )
         for stage, part, own in zip(space.stages, whole(terms, space.input_channels), devices)
     )
 
 
-def _costs(space: Space, index: int, counting: CountingProfile) -> dict[str, tuple[Term, ...]]:
+def _costs(
+    space: Space, index: int, counting: CountingProfile, memory: MemoryOptions | None
+) -> dict[str, tuple[Term, ...]]:
     """The terms of every metric: of the stage's layers, of its blocks, and of the user's rows."""
     stage = space.stages[index]
-    costs = dict(stage.block.costs(stage.shape, counting))
+    metrics = dict(METRICS)
+    if memory is not None:
+        metrics[WEIGHT_BYTES] = weight_bytes(memory.value_bytes, memory.bias_bytes)
+    costs = dict(stage.block.costs(stage.shape, counting, metrics))
     for name, metric in METRICS.items():
         if metric.block and stage.role == "body":
             costs[name] += ((Repeat.EACH, Product(metric.block)),)

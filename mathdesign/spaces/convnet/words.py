@@ -24,8 +24,10 @@ from mathdesign.spaces.convnet.families import (
 )
 from mathdesign.spec import values
 from mathdesign.spec.blocks import (
+    TEXT_OR_NUMBER,
     Block,
     Budget,
+    ByteBudget,
     Choices,
     Count,
     Finite,
@@ -38,6 +40,7 @@ from mathdesign.spec.blocks import (
     TrainingSpec,
     Weight,
 )
+from mathdesign.spec.quantities import size_bytes
 
 if TYPE_CHECKING:
     FamilyName: TypeAlias = str
@@ -74,6 +77,10 @@ def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) 
     return cast("type[Model]", model)
 
 
+OperatorBytes = Annotated[
+    int, BeforeValidator(lambda value: 0 if value == 0 else size_bytes(value)),
+    WithJsonSchema(TEXT_OR_NUMBER),
+]  # fmt: skip
 #: Pixels a side of the largest input.
 LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
@@ -291,13 +298,35 @@ class _BudgetsSpec(Block):
     )
 
 
+#: Budgets on memory, and what they are.
+MEMORY = {
+    "activation_bytes": "Most bytes alive at once while the network runs (upper limits only).",
+    "weight_bytes": "Bytes of weights and biases as they are stored.",
+}
+
 if TYPE_CHECKING:
     BudgetsSpec = _BudgetsSpec
 else:
     BudgetsSpec = extended(
         _BudgetsSpec,
-        {n: (Budget | None, Field(None, description=m.meaning)) for n, m in METRICS.items()},
-        (*METRICS, "effectiveness"),
+        {n: (Budget | None, Field(None, description=m.meaning)) for n, m in METRICS.items()}
+        | {n: (ByteBudget | None, Field(None, description=said)) for n, said in MEMORY.items()},
+        (*METRICS, *MEMORY, "effectiveness"),
+    )
+
+
+class MemorySpec(Block):
+    """What the network's memory is counted in (docs/memory.md)."""
+
+    dtype: Literal["int8", "float16", "float32"] = Field(
+        "float32", description="Of activations and weights; biases of int8 take 4 bytes."
+    )
+    in_place_depthwise: bool = Field(
+        False,
+        description="Depthwise convolutions write over their input where nothing else reads it.",
+    )
+    overhead_per_operator: OperatorBytes = Field(
+        0, description="What the runtime keeps for each operator; told beside the arena."
     )
 
 
@@ -334,10 +363,13 @@ class Spec(Specification):
     rows: tuple[RowSpec, ...] | None = Field(
         None, min_length=1, max_length=64, description="Limits of your own."
     )
+    memory: MemorySpec | None = Field(
+        None, description="Set or not where a budget is on bytes: what they are."
+    )
     counting: Literal["macs", "tinynas"] = Field("macs", description="What is counted.")
     training: TrainingSpec | None = Field(None, alias="validate")
 
     def limits(self) -> dict[str, Limits]:
-        """The budgets on integer metrics, in the order of the registry."""
-        given = {metric: getattr(self.budgets, metric) for metric in METRICS}
+        """The budgets on integers, in the order of the registry, those on memory last."""
+        given = {metric: getattr(self.budgets, metric) for metric in (*METRICS, *MEMORY)}
         return {metric: limits for metric, limits in given.items() if limits is not None}

@@ -8,12 +8,13 @@ from pathlib import PurePath
 from mathdesign.devices.sources import device_faults
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.lists.layer_faults import layer_faults
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 
-OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+OBJECTIVES = ("predictor", "metric", "log_values", "entropy", "volume")
 #: The families whose slots stand in the file.
 OWN = ("slots", LAYERS)
 #: The families whose cells have an entropy.
@@ -42,6 +43,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     space = spec.table_space()
     if objective.entropy and space.untrained is None:
         yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
+    if objective.volume and spec.layers() is None:
+        found = f"family {spec.space.family}"
+        yield ("objective", "volume"), found, f"family {', '.join((*PRESETS, LAYERS))}", ""
     yield from _without_faults(spec, space)
     yield from _log_faults(spec, space)
     fitted = list(_metric_faults(spec, space))
@@ -56,7 +60,8 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
         if metric not in known:
-            yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+            meant = near_miss(metric, known) or needs_device(path)
+            yield path, repr(metric), ", ".join(known) or "none", meant
 
 
 def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:

@@ -15,6 +15,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.lists.device_costs import device_sums
+from mathdesign.spaces.lists.layer_volume import volume_of
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
@@ -45,12 +46,14 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     watch("tables", 1, 2)
     devices = read_devices(spec.devices, COARSE)
     free = [slot.name for slot in spec.space.recipe or ()]
-    sums = device_sums(space, devices, spec.removed(space), free)
+    sums = device_sums(space, spec.layers(), devices, spec.removed(space), free)
     metrics = spec.metrics(space) | sums
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
         assert space.untrained is not None
         objective = space.untrained
+    if spec.objective.volume is not None:
+        objective = _volume_objective(spec, space)
     one_shot = None
     if spec.objective.predictor is not None:
         try:
@@ -77,6 +80,15 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     if one_shot is not None:
         problem = one_shot.posed(problem)
     return PosedList(spec, problem, space, predictor, budgets, one_shot, devices)
+
+
+def _volume_objective(spec: ListSpec, space: TableSpace) -> SlotObjective:
+    """The log-volume; slots of a recipe count for nothing."""
+    layers = spec.layers()
+    assert layers is not None and spec.objective.volume is not None
+    tables = volume_of(layers, spec.objective.volume.options)
+    others = (np.zeros(len(slot.options)) for slot in space.slots[len(layers.slots) :])
+    return SlotObjective(replace(tables, unary=(*tables.unary, *others)))
 
 
 def _one_shot(spec: ListSpec, space: TableSpace) -> OneShot | None:

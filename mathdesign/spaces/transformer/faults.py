@@ -15,6 +15,7 @@ from mathdesign.spaces.transformer.words import (
     StackSpec,
     TransformerSpec,
 )
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
 
@@ -161,7 +162,8 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for name, budget in spec.budgets.items():
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
-            yield path, repr(name), ", ".join(known), near_miss(name, known)
+            meant = near_miss(name, known) or needs_device(path)
+            yield path, repr(name), ", ".join(known), meant
         elif name in PEAKS and budget.min is not None:
             yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:

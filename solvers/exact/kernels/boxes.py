@@ -6,6 +6,7 @@ import math
 
 from mathdesign.programs.base import FloatArray, IntArray
 from mathdesign.solvers.compiled import inner, kernel
+from mathdesign.solvers.exact.kernels.held import tighten_held
 from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.state import (
     IS_STD,
@@ -287,6 +288,10 @@ def tighten(m: BoxModel, w: Work, room: float) -> bool:
         if c < 0:
             return False
         c += tighten_further(m, w)
+        e = tighten_held(m, w)
+        if e < 0:
+            return False
+        c += e
         d = tighten_lower(m, w)
         if d < 0:
             return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathdesign.solvers.compiled import inner, kernel
 from mathdesign.solvers.exact.kernels.boxes import least_penalty, most_penalty
+from mathdesign.solvers.exact.kernels.held import said_of, score_held
 from mathdesign.solvers.exact.kernels.planes import build_linear, hull_of
 from mathdesign.solvers.exact.kernels.points import depth_by_width, share_of_depth
 from mathdesign.solvers.exact.kernels.state import (
@@ -128,6 +129,8 @@ def relaxation_errors(m: BoxModel, w: Work, dense: int, linear: int, scale: floa
     score_tables(m, w, dense, c, linear)
     for i in range(c, linear):
         r = w.lin_rule[i]
+        if r <= said_of(m, 0):
+            score_held(m, w, said_of(m, 0) - r, w.lam[dense + i], i)
         if r < 0:
             continue
         a, b = m.rule_var[r, 0], m.rule_var[r, 1]

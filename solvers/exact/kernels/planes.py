@@ -1,10 +1,11 @@
-"""The relaxation of a box: sparse rows, that is McCormick planes and hulls of rules."""
+"""The relaxation of a box: sparse rows, that is McCormick planes, hulls of rules, tangents."""
 
 from __future__ import annotations
 
 import math
 
 from mathdesign.solvers.compiled import inner
+from mathdesign.solvers.exact.kernels.held import build_held
 from mathdesign.solvers.exact.kernels.state import HULL, RELAXED, Work
 from mathdesign.solvers.exact.kernels.tables import build_tables
 from mathdesign.solvers.exact.model import BoxModel
@@ -22,7 +23,9 @@ def add_linear_row(w: Work, count: int, rhs: float, a: int, va: float, b: int, v
 
 @inner
 def build_linear(m: BoxModel, w: Work) -> int:
-    """McCormick planes (four a product, in the order upper, upper, lower, lower), then hulls, then tables."""
+    """McCormick planes (four a product, in the order upper, upper, lower, lower), then hulls, then
+    tables, then tangents of ceilings.
+    """
     n, count = m.size.shape[0], 0
     for q in range(m.product.shape[0]):
         v = w.act[n + q]
@@ -40,7 +43,7 @@ def build_linear(m: BoxModel, w: Work) -> int:
             count += 1
     for r in range(m.rule_var.shape[0]):
         count = build_hull(m, w, r, count)
-    return build_tables(m, w, count)
+    return build_held(m, w, build_tables(m, w, count))
 
 
 @inner

@@ -6,6 +6,7 @@ import math
 
 from mathdesign.programs.base import IntArray
 from mathdesign.solvers.compiled import inner, kernel
+from mathdesign.solvers.exact.kernels.held import ceilings_broken
 from mathdesign.solvers.exact.kernels.penalty import penalty_of
 from mathdesign.solvers.exact.kernels.state import FORWARD, IS_STD, MOST_PENALTY, WEIGHT
 from mathdesign.solvers.exact.kernels.tables import follow_tables
@@ -85,7 +86,7 @@ def judge(m: BoxModel, point: IntArray) -> tuple[float, float]:
     The violation is 0 for a feasible point, 1e-12 where only rounding can decide about the
     effectiveness, and otherwise a sum of relative violations.
     """
-    violation = 1.0 * rules_broken(m, point)
+    violation = 1.0 * rules_broken(m, point) + ceilings_broken(m, point)
     objective = m.additive[0]
     for r in range(m.row_upper.shape[0]):
         total = 0

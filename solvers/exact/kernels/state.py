@@ -157,7 +157,7 @@ def workspace(m: BoxModel) -> Work:
     ends, scales, sigs = len(m.end_const), len(m.scale_end), len(m.sig_depth)
     every = n + products
     dense = 2 * rows + len(m.prefix_end) + 1
-    linear = 4 * products + 4 * len(m.rule_var) + 3 * len(m.table_var) + 1
+    linear = 4 * products + 4 * len(m.rule_var) + 3 * len(m.table_var) + len(m.held_limit) + 1
     both = dense + linear
     power = int(m.sig_pow.max(initial=1)) + 1
     f, i = (lambda *shape: np.zeros(shape)), (lambda *shape: np.zeros(shape, dtype=np.int64))

@@ -82,6 +82,20 @@ def test_slots_keep_rules_and_a_band_of_a_budget():
     assert points == taken(program, 200)
 
 
+def test_unions_draw_from_all_members_that_have_points():
+    few = mixes(Budget("params", upper=60))
+    narrow = MixProblem("narrow", few.metrics, (few.frames[0],), few.budgets)
+    wide = MixProblem("wide", few.metrics, (few.frames[1],), few.budgets)
+    heavy = Frame(np.array([1000]), 0.0, few.frames[0].groups)
+    never = MixProblem("never", few.metrics, (heavy,), few.budgets)
+    members = [({"size": 1}, narrow), ({"size": 2}, never), ({"size": 3}, wide)]
+    union = Union.of("union", members)
+    points = taken(union)
+    assert {point[0] for point in points} == {0, 2} and points == taken(union)
+    assert all(union.feasible(point) for point in points)
+    assert set(taken(Union.of("union", members[1:2]), 3)) == {None}
+
+
 def test_forms_without_draws_are_refused():
     with pytest.raises(UnsupportedProblem, match="of form other"):
         draws(SimpleNamespace(form="other"))

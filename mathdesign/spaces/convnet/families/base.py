@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mathdesign.metrics import METRICS, CountingProfile, SymbolicLayer
+from mathdesign.memory.steps import ENTERS, MemoryOptions, Step, alive
+from mathdesign.metrics import METRICS, CountingProfile, Metric, SymbolicLayer
 from mathdesign.metrics.base import Product, Term, merged, symbol
-from mathdesign.programs.stages import Derived, Monomial
+from mathdesign.programs.stages import Alive, Derived, Monomial, When
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -102,6 +103,8 @@ class Place:
 
     shape: StageShape
     first: bool
+    same: bool = False
+    """The width that enters the first block is the stage's: what some families keep their input for."""
 
     @property
     def c_in(self) -> Product:
@@ -122,6 +125,11 @@ class Place:
     def projects(self) -> bool:
         """The block's shortcut is a convolution."""
         return self.first and not self.shape.identity_shortcut
+
+    @property
+    def keeps(self) -> bool:
+        """Its input is added to its output as it is, in families that do so wherever shapes agree."""
+        return not self.first or (self.same and self.shape.stride == 1)
 
 
 def symbolic_conv(
@@ -174,6 +182,29 @@ def symbolic_projection(at: Place) -> Iterator[SymbolicLayer]:
         yield SymbolicLayer("add", width, width, at.area)
 
 
+def shortcut_steps(at: Place, before: str, *, pooled: bool = True) -> Iterator[Step]:
+    """The sum of the tensor ``before`` and the block's input, projected where it has to be.
+
+    ``pooled``: a stride of 2 is a pooling in front of the projection, not the projection's own.
+    """
+    width, kept = symbol("width") * at.area, ENTERS
+    if at.projects:
+        if pooled and averages(at.shape):
+            yield Step("pool of the shortcut", (ENTERS,), "pooled", at.c_in * at.area)
+            kept = "pooled"
+        yield Step("projection", (kept,), "kept", width)
+        kept = "kept"
+    yield Step("sum", (before, kept), "sum", width)
+
+
+def squeeze_steps(at: Place, before: str, inner: Product, squeeze: Product) -> Iterator[Step]:
+    """A squeeze-and-excitation unit on the tensor ``before``; it writes ``excited``."""
+    yield Step("pool of the unit", (before,), "means", inner)
+    yield Step("squeeze", ("means",), "squeezed", squeeze)
+    yield Step("excitation", ("squeezed",), "factors", inner)
+    yield Step("product", (before, "factors"), "excited", inner * at.area)
+
+
 @dataclass(frozen=True, slots=True)
 class UnrolledLayer:
     """One operation of the unrolled network, as the independent checks see it.
@@ -184,7 +215,7 @@ class UnrolledLayer:
     out (SE units, classifier).
     """
 
-    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool"]
+    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool", "max"]
     c_in: int
     c_out: int
     area: int
@@ -230,6 +261,8 @@ class Family(abc.ABC):
     strides: tuple[int, ...] = (1, 2)
     one_block: bool = False
     """``depth`` is always 1."""
+    keeps_same: bool = False
+    """A first block keeps its input where stride is 1 and widths happen to be equal."""
     projects: bool = False
     """A first block whose shortcut is no identity has a convolution there: ``project``."""
     odd: tuple[str, ...] = ("kernel_size",)
@@ -308,11 +341,36 @@ class Family(abc.ABC):
         words: dict[str, Word | Option] = {word.name: word for word in self.words}
         return words | {option.name: option for option in self.options}
 
-    def costs(self, shape: StageShape, profile: CountingProfile) -> dict[str, tuple[Term, ...]]:
+    def steps(self, at: Place) -> Iterator[Step]:
+        """What a runtime executes of one block, in order; the last one writes what leaves it.
+
+        Raises ``NotImplementedError`` in families that do not say: then there is no memory to limit.
+        """
+        raise NotImplementedError(self.name)
+
+    def alive(self, shape: StageShape, options: MemoryOptions) -> tuple[Alive, ...]:
+        """What is alive at each operator of a stage: first block, with equal widths, later ones."""
+        places = [(Place(shape, first=True), When.ALWAYS)]
+        if self.keeps_same and shape.stride == 1:
+            places.append((Place(shape, first=True, same=True), When.SAME))
+        if not self.one_block:
+            places.append((Place(shape, first=False), When.AGAIN))
+        return tuple(
+            held
+            for at, when in places
+            for held in alive(list(self.steps(at)), at.c_in * at.area_in, when, options)
+        )
+
+    def costs(
+        self,
+        shape: StageShape,
+        profile: CountingProfile,
+        metrics: Mapping[str, Metric] = METRICS,
+    ) -> dict[str, tuple[Term, ...]]:
         """The terms of every metric of the layers, under a counting profile."""
         first, rest = self._blocks(shape)
         found = {}
-        for name, metric in METRICS.items():
+        for name, metric in metrics.items():
             parts = [
                 None if block is None else [p for la in block for p in metric.layer(la, profile)]
                 for block in (first, rest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     STRIDED,
@@ -19,6 +20,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    shortcut_steps,
     strided_arguments,
     symbolic_act,
     symbolic_conv,
@@ -53,6 +55,13 @@ class Basic(Family):
         yield symbolic_conv(width, width, at.area, kernel)
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """Main path, then shortcut, then the sum."""
+        values = symbol("width") * at.area
+        yield Step("first convolution", (ENTERS,), "a", values)
+        yield Step("second convolution", ("a",), "b", values)
+        yield from shortcut_steps(at, "b")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

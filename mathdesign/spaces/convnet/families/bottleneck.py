@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
@@ -16,6 +17,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    shortcut_steps,
     strided_arguments,
     symbolic_act,
     symbolic_conv,
@@ -63,6 +65,14 @@ class Bottleneck(Family):
         yield symbolic_conv(inner, width, at.area)
         yield from symbolic_projection(at)
         yield symbolic_act(width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """Main path, then shortcut, then the sum."""
+        inner = symbol("bottleneck")
+        yield Step("reduction", (ENTERS,), "a", inner * at.area_in)
+        yield Step("convolution", ("a",), "b", inner * at.area)
+        yield Step("expansion", ("b",), "c", symbol("width") * at.area)
+        yield from shortcut_steps(at, "c")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

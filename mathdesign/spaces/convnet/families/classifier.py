@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -30,6 +31,11 @@ class Classifier(Family):
     def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
         """The linear layer."""
         yield SymbolicLayer("linear", at.c_in, symbol("width"), 1, bias=True, tinynas=False)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The pooling and the linear layer."""
+        yield Step("pool", (ENTERS,), "means", at.c_in)
+        yield Step("linear", ("means",), "scores", symbol("width"))
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
@@ -27,6 +28,7 @@ from mathdesign.spaces.convnet.families.base import (
     act,
     conv,
     projection,
+    shortcut_steps,
     symbolic_act,
     symbolic_conv,
     symbolic_projection,
@@ -92,6 +94,26 @@ class ConvNeXt(Family):
         yield symbolic_act(inner, at.area)
         yield SymbolicLayer("conv", inner, width, at.area, bias=True, main_path=True)
         yield SymbolicLayer("scale", width, width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """Main path, then shortcut, then the sum; as published the projection comes first."""
+        width, inner, c, enters = symbol("width"), symbol("bottleneck"), at.c_in, ENTERS
+        published = PUBLISHED.name in at.shape.options
+        if published and at.projects:
+            yield Step("norm of the projection", (ENTERS,), "normed", c * at.area_in)
+            yield Step("projection", ("normed",), "entered", width * at.area)
+            c, enters = width, "entered"
+        last = "a"
+        yield Step("depthwise convolution", (enters,), "a", c * at.area, depthwise=True)
+        if published:
+            yield Step("norm", ("a",), "b", c * at.area)
+            last = "b"
+        yield Step("expansion", (last,), "c", inner * at.area)
+        yield Step("reduction", ("c",), "d", width * at.area)
+        if published:
+            yield Step("sum", (enters, "d"), "sum", width * at.area)
+        else:
+            yield from shortcut_steps(at, "d")
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
@@ -263,6 +285,11 @@ class Patchify(Family):
         yield SymbolicLayer("conv", at.c_in, width, at.area, kernel, bias=True, main_path=True)
         yield SymbolicLayer("norm", width, width, at.area)
 
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The convolution and the norm."""
+        yield Step("convolution", (ENTERS,), "a", symbol("width") * at.area)
+        yield Step("norm", ("a",), "b", symbol("width") * at.area)
+
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[tuple[UnrolledLayer, ...], ...]:
@@ -313,6 +340,12 @@ class NormedClassifier(Classifier):
         """The norm and the linear layer."""
         yield SymbolicLayer("norm", at.c_in, at.c_in, 1, tinynas=False)
         yield SymbolicLayer("linear", at.c_in, symbol("width"), 1, bias=True, tinynas=False)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The pooling, the norm and the linear layer."""
+        yield Step("pool", (ENTERS,), "means", at.c_in)
+        yield Step("norm", ("means",), "normed", at.c_in)
+        yield Step("linear", ("normed",), "scores", symbol("width"))
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     Family,
@@ -34,6 +35,7 @@ class DepthwiseSeparable(Family):
     summary = "inverted residual of expansion 1 without its first 1x1: MobileNetV2's first block"
     block = "depthwise kxk, 1x1 + shortcut"
     decisions = ("width", "kernel_size", "depth")
+    keeps_same = True
     preset = (
         {"stride": 1, "width": "16..32/8", "kernel_size": [3, 5], "depth": "1..2"},
         {"stride": 2, "width": "32..128/16", "kernel_size": [3, 5], "depth": "1..4"},
@@ -53,6 +55,13 @@ class DepthwiseSeparable(Family):
         yield symbolic_conv(at.c_in, at.c_in, at.area, symbol("kernel_size"), per_group=ONE)
         yield symbolic_act(at.c_in, at.area)
         yield symbolic_conv(at.c_in, symbol("width"), at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The input waits for the end where it is kept."""
+        yield Step("depthwise convolution", (ENTERS,), "a", at.c_in * at.area, depthwise=True)
+        yield Step("pointwise convolution", ("a",), "b", symbol("width") * at.area)
+        if at.keeps:
+            yield Step("sum", ("b", ENTERS), "sum", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

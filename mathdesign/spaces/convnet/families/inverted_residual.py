@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import ONE, SymbolicLayer, symbol
 from mathdesign.programs.stages import Derived
 from mathdesign.spaces.convnet.families.base import (
@@ -27,6 +28,7 @@ from mathdesign.spaces.convnet.families.base import (
     UnrolledLayer,
     act,
     conv,
+    squeeze_steps,
     symbolic_act,
     symbolic_conv,
 )
@@ -60,6 +62,7 @@ class InvertedResidual(Family):
     decisions = ("width", "bottleneck", "kernel_size", "depth")
     words = (BOTTLENECK, EXPANSION)
     options = (SQUEEZE,)
+    keeps_same = True
     preset = (
         {"stride": 1, "width": "16..32/8", "expansion": [1, 2, 3], "kernel_size": [3, 5],
          "depth": "1..2"},
@@ -104,6 +107,18 @@ class InvertedResidual(Family):
             yield symbolic_conv(squeeze, inner, 1, main_path=False, tinynas=False)
         yield symbolic_conv(inner, width, at.area)
         yield symbolic_act(width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The input waits for the end where it is kept."""
+        inner, last = symbol("bottleneck"), "b"
+        yield Step("expansion", (ENTERS,), "a", inner * at.area_in)
+        yield Step("depthwise convolution", ("a",), "b", inner * at.area, depthwise=True)
+        if SQUEEZE.name in at.shape.options:
+            yield from squeeze_steps(at, "b", inner, symbol("squeeze"))
+            last = "excited"
+        yield Step("reduction", (last,), "c", symbol("width") * at.area)
+        if at.keeps:
+            yield Step("sum", ("c", ENTERS), "sum", symbol("width") * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from mathdesign.memory.steps import ENTERS, Step
 from mathdesign.metrics.base import SymbolicLayer, symbol
 from mathdesign.spaces.convnet.families.base import (
     BOTTLENECK,
@@ -24,6 +25,8 @@ from mathdesign.spaces.convnet.families.base import (
     Word,
     act,
     conv,
+    shortcut_steps,
+    squeeze_steps,
     symbolic_act,
     symbolic_conv,
 )
@@ -111,6 +114,17 @@ class RegNet(Family):
             yield symbolic_conv(at.c_in, width, at.area, main_path=False)
             yield SymbolicLayer("add", width, width, at.area)
         yield symbolic_act(width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """Main path with its unit, then a shortcut that takes the stride itself, then the sum."""
+        inner, last = symbol("bottleneck"), "b"
+        yield Step("reduction", (ENTERS,), "a", inner * at.area_in)
+        yield Step("grouped convolution", ("a",), "b", inner * at.area)
+        if SQUEEZE.name in at.shape.options:
+            yield from squeeze_steps(at, "b", inner, SHARE * at.c_in)
+            last = "excited"
+        yield Step("expansion", (last,), "c", symbol("width") * at.area)
+        yield from shortcut_steps(at, "c", pooled=False)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
