@@ -28,7 +28,15 @@ from mathdesign.spaces.blocks.operators import Shape
 from mathdesign.spaces.lists.layerwise import LayerSpace
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.own_layers import OwnLayers
-from mathdesign.spec.blocks import Block, CostBudgets, CostLists, Name, Specification, Weight
+from mathdesign.spec.blocks import (
+    Block,
+    CostBudgets,
+    CostLists,
+    MemorySpec,
+    Name,
+    Specification,
+    Weight,
+)
 from mathdesign.spec.quantities import Amount, Steps
 
 #: In steps (see :class:`mathdesign.spec.quantities.Steps`).
@@ -217,6 +225,9 @@ class ListSpec(Specification):
     objective: PredictorSpec = PredictorSpec()
     linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: CostBudgets = Field(default_factory=dict)
+    memory: MemorySpec | None = Field(
+        None, description="Of spaces made of blocks: what the bytes of budgets are."
+    )
 
     def limits(self) -> dict[str, Any]:
         """The budgets, by metric."""
