@@ -289,7 +289,9 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     uses = [BudgetUse(b.metric, found.metrics[b.metric], b.upper, b.lower) for b in posed.budgets]
     if posed.effectiveness is not None:
         uses.append(BudgetUse(EFFECTIVENESS, found.effectiveness, posed.effectiveness))
-    figures = dict(zip(FIGURES, (found.entropy, found.penalty, found.effectiveness)))
+    figures: dict[str, Any] = dict(
+        zip(FIGURES, (found.entropy, found.penalty, found.effectiveness))
+    )
     if posed.volume is not None:
         figures[VOLUME] = found.volume
     if found.held is not None and posed.memory is not None:

@@ -123,7 +123,11 @@ Budget = Annotated[
 
 
 def _limits_in_bytes(value: Any) -> Any:
-    return _limits(_marked(value))
+    sides = _limits(value)
+    if not isinstance(sides, dict):
+        return sides
+    numbers = (str, int, float)
+    return {s: quantities.InBytes(v) if isinstance(v, numbers) else v for s, v in sides.items()}
 
 
 ByteBudget = Annotated[

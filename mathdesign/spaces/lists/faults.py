@@ -69,7 +69,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
 def _memory_faults(spec: ListSpec, own: Sequence[str]) -> Iterator[CrossFault]:
     """Memory of options that nobody can execute, or whose operators nobody knows; lower limits."""
     layers = spec.layers()
-    asked = [("budgets", name) for name in BYTES if name in spec.budgets and name not in own]
+    asked: list[tuple[str, ...]] = [
+        ("budgets", name) for name in BYTES if name in spec.budgets and name not in own
+    ]
     asked += [("memory",)] if spec.memory is not None else []
     if layers is None:
         for path in asked:

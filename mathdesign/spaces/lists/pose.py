@@ -54,8 +54,8 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     memory = memory_of(spec)
     alive: dict[str, tuple[PairTable, ...]] = {}
     if memory is not None:
-        weights, alive = _held(spec, memory)
-        metrics |= weights
+        taken, alive = _held(spec, memory)
+        metrics |= taken
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
         assert space.untrained is not None
@@ -80,9 +80,9 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
     units = {**known, **space.units, **{device.name: device.unit for device in devices}}
     units |= dict.fromkeys(BYTES, "bytes") if memory else {}
-    own = tuple(b for b in budgets if b.inherent)
+    inherent = tuple(b for b in budgets if b.inherent)
     problem = SlotProblem(
-        spec.name, space.slots, objective, metrics, own, space.rules, units=units, alive=alive
+        spec.name, space.slots, objective, metrics, inherent, space.rules, units=units, alive=alive
     )
     problem = problem.with_budgets([b for b in budgets if not b.inherent])
     problem = problem.barring(spec.removed(space))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
 from mathdesign.spaces.transformer.words import (
@@ -140,7 +141,8 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for name, budget in spec.budgets.items():
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
-            yield path, repr(name), ", ".join(known), near_miss(name, known)
+            accepted = (*known, WEIGHT_BYTES)
+            yield path, repr(name), ", ".join(accepted), near_miss(name, accepted)
         elif name in PEAKS and budget.min is not None:
             yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:
