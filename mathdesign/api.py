@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mathdesign.certificate import NOBODY, Certificate
+from mathdesign.checking import broken_pins
 from mathdesign.explain import Explanation, explain
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import Program
@@ -22,6 +23,7 @@ from mathdesign.solvers.base import (
 )
 from mathdesign.spaces.kind import NamedNetwork
 from mathdesign.spec.blocks import SolveSpec, Specification
+from mathdesign.validators.errors import OutsideSpace
 
 #: What was at work where a limit came before any backend.
 POSING = "posing"
@@ -127,13 +129,16 @@ def design(spec: Specification, hooks: Hooks | None = None) -> Design:
     solution = kind.settled(posed, program, choice.backend.solve(program, options))
     if solution.status is Status.INFEASIBLE:
         within = min(EXPLAINING_S, spec.solve.time_limit)
-        raise Infeasible(
-            explain(kind.lifted(posed), time_limit_s=within, on_progress=hooks.on_progress)
+        explained = explain(
+            kind.lifted(posed), pins=spec.pins, time_limit_s=within, on_progress=hooks.on_progress
         )
+        raise Infeasible(explained)
     if solution.point is None:
         raise NoDesignFound(solution)
     network = kind.network(posed, solution.point)
     found = kind.recheck(posed, network, solution)
+    if broken := broken_pins(kind, spec, network):
+        raise OutsideSpace("; ".join(broken))
     certificate = Certificate.of(spec, solution, found.objective)
     return Design.of(network, found, certificate, spec.to_dict())
 
@@ -161,8 +166,7 @@ def given(spec: Specification, network: NamedNetwork | None = None) -> Design:
             raise ValueError(
                 f"{spec.name}: found {program.census()}, accepted: one, or its network"
             )
-        only = tuple(v for (v,) in program.decisions.values())
-        network = kind.network(posed, only)
+        network = kind.network(posed, program.only())
     point = kind.starting_point(posed, network)
     # A point of as many numbers may be another network.
     if point is None or kind.words_of(kind.network(posed, point)) != kind.words_of(network):

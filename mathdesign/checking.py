@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mathdesign.kinds import AnyKind
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild, Check
+from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import SpecError
+from mathdesign.spec.pins import words as words_of
 from mathdesign.validators.errors import RecheckError
+
+
+def broken_pins(kind: AnyKind, spec: Specification, network: Any) -> list[str]:
+    """The pins of a request that a network does not hold, in words."""
+    held = kind.held(network)
+    return [
+        f"{name}: {held.get(name, 'nothing')} where {value} is pinned"
+        for name, value in (spec.pins or {}).items()
+        if held.get(name) != str(value)
+    ]
 
 
 def checks(design: Design) -> list[Check]:
@@ -28,6 +41,9 @@ def each_check(design: Design) -> Iterator[Check]:
         same = spec.content_hash() == certificate.request_sha256
         words = "as certified" if same else "differs from the certificate"
         yield Check("request hash", same, words)
+        if spec.pins:
+            broken = broken_pins(kind, spec, design.network)
+            yield Check("pins", not broken, "; ".join(broken) or words_of(spec.pins))
         valid = certificate.bound is None or certificate.bound >= certificate.objective
         yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
         yield from kind.checks(kind.pose(spec), design.network, design.recount)

@@ -9,7 +9,7 @@ metric / limit over the upper budgets; its values are what the user can ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from mathdesign.programs.base import (
 from mathdesign.solvers.base import Clock, Progress, SolveOptions, Status
 from mathdesign.solvers.portfolio import choose
 from mathdesign.spaces.kind import Lifted
+from mathdesign.spec.pins import words
 from mathdesign.spec.quantities import counted, is_told
 
 #: Significant digits of a real number in words, rounded up so that a proposed limit really works.
@@ -114,17 +115,22 @@ class Explanation:
 
     budgets: tuple[BudgetReach, ...]
     together_proven: bool
+    pins: str = ""
+    """What was pinned, in words."""
 
     def to_dict(self) -> dict[str, Any]:
         """Words, numbers and lists only."""
         told = [{k: v for k, v in asdict(b).items() if k != "unit" or v} for b in self.budgets]
-        return {"budgets": told, "lines": self.lines()}
+        pins = {"pins": self.pins} if self.pins else {}
+        return {"budgets": told, **pins, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """Sentences for the user, the concrete cure last."""
         if not self.budgets:
-            return ["no design satisfies the rules: loosen `space.rules` or the choices"]
+            return [no_design(self.pins)]
         lines = [budget.line() for budget in self.budgets]
+        if self.pins:
+            lines.append(f"all of it with what is pinned: {self.pins}")
         if cure := self.cure:
             units = {budget.metric: budget.unit for budget in self.budgets}
             words = [
@@ -145,9 +151,20 @@ class Explanation:
         return tuple(limit for b in self.budgets if (limit := b.cure) is not None)
 
 
+def no_design(pins: str = "") -> str:
+    """The sentence for a space that holds nothing, budgets aside."""
+    if not pins:
+        return "no design satisfies the rules: loosen `space.rules` or the choices"
+    return (
+        f"no design satisfies the rules and what is pinned ({pins}): pin less, or loosen "
+        "`space.rules` or the choices"
+    )
+
+
 def explain(
     lifted: Lifted,
     *,
+    pins: Mapping[str, int | str] | None = None,
     time_limit_s: float = 20.0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Explanation:
@@ -163,7 +180,7 @@ def explain(
         for limit in _tightest(program.limits)
     }
     if any(reach.impossible for reach in alone.values()):
-        return Explanation((), True)
+        return Explanation((), True, words(pins or {}))
     point, proven = _nearest(program, alone, replace(options, gap=1e-3))
     measured = program.measured(point) if point is not None else {}
     reaches = [
@@ -175,7 +192,7 @@ def explain(
     ]  # fmt: skip
     for limit, least in lifted.needs:
         reaches.append(BudgetReach(limit.metric, limit.side, limit.bound, least, None))
-    return Explanation(tuple(reaches), proven)
+    return Explanation(tuple(reaches), proven, words(pins or {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from mathdesign.programs.base import HAND_OUTS, Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.programs.slots import SlotProblem
+from mathdesign.programs.union import Union
 
-FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form)
+FORMS = (DesignProblem.form, SlotProblem.form, MixProblem.form, Union.form)
 
 
 def register() -> None:

@@ -34,13 +34,14 @@ def test_example(path: Path, tmp_path: Path):
     checks = json.loads(run("validate", "out/design.yaml", "--no-train", "--json", cwd=tmp_path))[
         "checks"
     ]
-    chain = design.kind.name == "convnet"
-    assert len(checks) == (7 if chain else 5) and all(check["ok"] for check in checks)
+    reads_text = design.kind.name == "transformers"
+    expected = {"convnet": 7, "lists": 8, "transformers": 5}[design.kind.name]
+    assert len(checks) == expected and all(check["ok"] for check in checks)
     done = subprocess.run(
         [sys.executable, tmp_path / "out/model.py"], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0
-    assert f"{spec.space.classes if chain else spec.space.vocabulary})" in done.stdout
+    assert f"{spec.space.vocabulary if reads_text else spec.space.classes})" in done.stdout
     if path == EXAMPLES[1]:
         a_large_example_trains_a_little(tmp_path)
 

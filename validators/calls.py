@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ALIKE = frozenset({
     "batch_norm", "layer_norm", "rms_norm", "group_norm", "relu", "relu_", "gelu", "silu", "silu_",
     "sigmoid", "sigmoid_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "hardsigmoid",
-    "hardsigmoid_", "tanh", "dropout", "softmax", "masked_fill",
+    "hardsigmoid_", "tanh", "dropout", "softmax", "masked_fill", "pow", "square", "rsqrt", "neg",
 })  # fmt: skip
 #: Calls of two arguments that broadcast.
 PAIRED = frozenset({"add", "add_", "__add__", "__radd__", "iadd", "__iadd__", "mul", "mul_",

@@ -11,6 +11,7 @@ from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_INFEASIBLE, EXIT_NO_DESI
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.programs.counts import rough, told
 from mathdesign.spec.faults import SpecError
+from mathdesign.spec.pins import words
 
 
 def check(session: Session, request: Request, out: Path | None) -> int:
@@ -48,7 +49,8 @@ def check(session: Session, request: Request, out: Path | None) -> int:
         "backend": choice.backend.name,
     }  # fmt: skip
     if reaches is None:
-        return session.fail(EXIT_INFEASIBLE, "no design satisfies the rules of the space")
+        pinned = f" and what is pinned ({words(spec.pins)})" if spec.pins else ""
+        return session.fail(EXIT_INFEASIBLE, f"no design satisfies the rules of the space{pinned}")
     rows = []
     for reach in reaches:
         document[reach.metric] = reach.document()

@@ -47,6 +47,7 @@ class Request:
     classes: int | None = None
     backend: str | None = None
     time_limit: str | None = None
+    pins: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -85,7 +86,10 @@ class Request:
             raise SpecError.plain(
                 "nothing to design", "a YAML file, or a size such as --macs 300M or --params 5M"
             )
-        found = quick(self.family, self.input_shape, asked, classes=self.classes, solve=overrides)
+        found = quick(
+            self.family, self.input_shape, asked, classes=self.classes, solve=overrides,
+            pins=options.pins,
+        )  # fmt: skip
         sizes = kind_of_spec(found).sizes
         if sized and not any(metric in sizes for metric in options.maximum):
             words = ", ".join(f"--max {metric}=..." for metric in sizes)
@@ -119,6 +123,14 @@ class Request:
                     _fault(f"{option} beside {sides[side][metric]}", "one limit a metric")
                 )
             sides[side][metric] = limit
+        pins: dict[str, str] = {}
+        for item in self.pins:
+            name, equals, value = (part.strip() for part in item.partition("="))
+            if not (equals and name and value):
+                faults.append(_fault(f"--pin {item}", "decision=value, e.g. --pin stage2.width=64"))
+            elif pins.get(name, value) != value:
+                faults.append(_fault(f"--pin {item} beside {pins[name]}", "one value a decision"))
+            pins[name] = value
         image = None
         try:
             image = None if self.input_shape is None else shape_of(self.input_shape)
@@ -126,7 +138,7 @@ class Request:
             faults += error.faults
         if faults:
             raise SpecError(faults)
-        return Options(self.family, image, self.classes, sides["max"], sides["min"])
+        return Options(self.family, image, self.classes, sides["max"], sides["min"], pins)
 
 
 def _fault(found: str, accepted: str) -> Fault:

@@ -125,6 +125,10 @@ Minimum = Annotated[
 Macs = Annotated[str | None, typer.Option("--macs", help="As --max macs=...: multiply-adds.")]
 Params = Annotated[str | None, typer.Option("--params", help="As --max params=...: weights.")]
 Classes = Annotated[int | None, typer.Option("--classes", help="Number of classes.")]
+Pinned = Annotated[
+    list[str] | None,
+    typer.Option("--pin", help="A decision made already, e.g. stage2.width=64. Repeatable."),
+]
 Positions = Annotated[
     list[str] | None,
     typer.Option(
@@ -153,6 +157,7 @@ def design(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     backend: Annotated[
         str | None, typer.Option("--backend", help="Force a backend instead of `solve.backend`.")
     ] = None,
@@ -186,7 +191,7 @@ def design(
     dials = {"macs": macs, "params": params}
     request = designing.Request.of(
         spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
-        backend=backend, time_limit=time_limit,
+        backend=backend, time_limit=time_limit, pins=tuple(pin or ()),
     )  # fmt: skip
     _end(session, lambda: designing.design(session, request, out, train, start))
 
@@ -201,6 +206,7 @@ def check(
     minimum: Minimum = None,
     input_shape: InputShape = None,
     classes: Classes = None,
+    pin: Pinned = None,
     out: Out = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -215,8 +221,9 @@ def check(
     session = Session(json, quiet)
     dials = {"macs": macs, "params": params}
     request = Request.of(
-        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes
-    )
+        spec, dials, maximum, minimum, family=family, input_shape=input_shape, classes=classes,
+        pins=tuple(pin or ()),
+    )  # fmt: skip
     _end(session, lambda: checking.check(session, request, out))
 
 
@@ -435,6 +442,33 @@ def latency_measure(
     how = measuring.How(runtime, device, threads, clock, batch)
     request = measuring.MeasureRequest(space, out, model, how, budget, passes, designs, seed, form)
     _end(session, lambda: measuring.measure(session, request))
+
+
+@latency.command("import")
+def latency_import(
+    form: Annotated[str, typer.Argument(help="ofa, nnmeter, nni, tfnas, tinynas or aihub.")],
+    file: Annotated[Path, typer.Argument(help="The table of others; .gz is unpacked.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table, a CSV file.")],
+    unit: Annotated[str, typer.Option("--unit", help="Where the file does not say it: ms.")] = "",
+    column: Annotated[
+        str, typer.Option("--column", help="The device's, where there are several.")
+    ] = "",
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Only rows with COLUMN=VALUE.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Its name in the table.")] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A latency table of others as ours: Once-for-All, nn-Meter, NNI, TF-NAS, TinyNAS, Qualcomm AI Hub.
+
+    Example: mathdesign latency import nnmeter block_lut.csv --unit ms --column pixel4 --out pixel4.csv
+    """
+    from mathdesign.cli import importing
+
+    session = Session(json, quiet)
+    request = importing.ImportRequest(form, file, out, unit, column, tuple(where or ()), device)
+    _end(session, lambda: importing.run(session, request))
 
 
 @latency.command("check")

@@ -17,12 +17,13 @@ from mathdesign.files import refuse_folder, write_atomic
 
 if TYPE_CHECKING:
     from mathdesign.devices.header import Header
+    from mathdesign.devices.model import CostModel
     from mathdesign.devices.operators import Operator
     from mathdesign.devices.prices import Source
     from mathdesign.devices.table import CostTable
     from mathdesign.kinds import AnyKind
     from mathdesign.measuring.campaign import Measured
-    from mathdesign.measuring.fitting import ModelFit, Wanted
+    from mathdesign.measuring.fitting import Correction, ModelFit, Wanted
     from mathdesign.measuring.judging import Judgement
     from mathdesign.measuring.runtimes import Runtime
     from mathdesign.spaces.kind import Posed
@@ -110,20 +111,24 @@ def space_of(path: Path) -> tuple[AnyKind, Posed[Any]]:
     from mathdesign.kinds.load import read_document, validated
 
     document = read_document(path)
-    data = document.data
-    budgets = data.get("budgets") if isinstance(data, dict) else None
-    if isinstance(budgets, dict):
-        for name in [k for k, limit in budgets.items() if _needs_costs(limit)]:
-            del budgets[name]
+    _without_devices(document.data)
     spec = validated(document, aimless=True)
     kind = kind_of_spec(spec)
     return kind, kind.pose(spec)
 
 
-def _needs_costs(limit: Any) -> bool:
-    """Whether a budget names a file of costs, which may not be there yet."""
-    limits = limit if isinstance(limit, list) else [limit]
-    return any(isinstance(one, dict) and {"table", "model"} & set(one) for one in limits)
+def _without_devices(data: Any) -> None:
+    """Leave out devices and budgets on them: their costs are what is to be measured."""
+    from mathdesign.spec.devices import MARKS
+
+    if not isinstance(data, dict):
+        return
+    devices, budgets = data.pop("devices", None), data.get("budgets")
+    named = set(devices) if isinstance(devices, dict) else set()
+    for name in list(budgets) if isinstance(budgets, dict) else ():
+        limit = budgets[name]
+        if name in named or (isinstance(limit, dict) and set(MARKS) & set(limit)):
+            del budgets[name]
 
 
 # ---- measure -------------------------------------------------------------------------------------
@@ -229,44 +234,76 @@ def _fit_table(
     session: Session, path: Path, out: Path, form: str, networks: Path | None, seed: int,
     document: dict[str, Any],
 ) -> int:  # fmt: skip
+    """A model at ``out``; where that ends in ``.csv``, the table itself, corrected."""
     from mathdesign.devices.model import write_model
-    from mathdesign.devices.table import read_table
-    from mathdesign.measuring.fitting import CannotFit, corrected, correction, fit_model
+    from mathdesign.devices.table import read_table, write_table
+    from mathdesign.measuring.fitting import CannotFit, corrected, corrected_table
     from mathdesign.spec.faults import SpecError
 
+    is_table = out.suffix.lower() == ".csv"
     try:
+        _check_fit(path, out, form, networks)
         table = read_table(path)
         if table.header.quantity != "latency":
             raise BadRequest(f"{path}: a table of energy; accepted: a table of latency")
-        if form not in ("auto", "additive", "roofline"):
-            raise BadRequest(f"--form {form}: accepted: auto, additive, roofline")
-        seconds = seconds_of(table)
-        if not seconds:
-            raise BadRequest(
-                f"{path}: no operators among its {len(table.rows):,} keys; accepted: a table of "
-                "operators, or --target for a table of whole networks"
-            )
-        wanted: Wanted = form  # type: ignore[assignment]  # looked at above
-        fitted = fit_model(seconds, table.header, wanted, seed)
-        model = fitted.model
-        document |= _say_fit(session, fitted)
-        if networks is not None:
-            sums, measured = read_check(networks)
-            found = correction(sums, measured)
-            model = corrected(model, found)
-            document["correction"] = asdict(found)
-            session.say(
-                f"{found.networks} whole networks: median error {found.before:.1%} before, "
-                f"{found.held_out:.1%} held out with factor {found.factor:.4g} and "
-                f"{1e3 * found.base:.4g} ms a network"
-            )
+        found = None if networks is None else _corrected(session, networks, document)
+        if is_table and found is not None:
+            write_table(out, *corrected_table(table, found))
+        else:
+            model = _fitted(session, table, form, seed, document)
+            write_model(out, model if found is None else corrected(model, found))
     except SpecError as error:
         return session.fail(EXIT_BAD_INPUT, str(error), error.to_dict())
     except (BadRequest, CannotFit) as error:
         return session.fail(EXIT_BAD_INPUT, str(error))
-    session.say(f"wrote {write_model(out, model)}")
-    document["model"] = str(out)
+    session.say(f"wrote {out}")
+    document["table" if is_table else "model"] = str(out)
     return 0
+
+
+def _check_fit(path: Path, out: Path, form: str, networks: Path | None) -> None:
+    faults = []
+    if form not in ("auto", "additive", "roofline"):
+        faults.append(f"--form {form}: accepted: auto, additive, roofline")
+    if out.suffix.lower() == ".csv" and networks is None:
+        faults.append(
+            f"--out {out}: a table is corrected by --networks; accepted: that, or a .yaml"
+        )
+    if out.resolve() == path.resolve():
+        faults.append(f"--out {out}: the table itself; accepted: another file")
+    if faults:
+        raise BadRequest("\n".join(faults))
+
+
+def _corrected(session: Session, networks: Path, document: dict[str, Any]) -> Correction:
+    """What sums over operators miss, told."""
+    from mathdesign.measuring.fitting import correction
+
+    found = correction(*read_check(networks))
+    document["correction"] = asdict(found)
+    session.say(
+        f"{found.networks} whole networks: median error {found.before:.1%} before, "
+        f"{found.held_out:.1%} held out with factor {found.factor:.4g} and "
+        f"{1e3 * found.base:.4g} ms a network"
+    )
+    return found
+
+
+def _fitted(
+    session: Session, table: CostTable, form: str, seed: int, document: dict[str, Any]
+) -> CostModel:
+    from mathdesign.measuring.fitting import fit_model
+
+    seconds = seconds_of(table)
+    if not seconds:
+        raise BadRequest(
+            f"{table.path}: no operators among its {len(table.rows):,} keys; accepted: a table of "
+            "operators, or --target for a table of whole networks"
+        )
+    wanted: Wanted = form  # type: ignore[assignment]  # looked at by :func:`_check_fit`
+    fitted = fit_model(seconds, table.header, wanted, seed)
+    document |= _say_fit(session, fitted)
+    return fitted.model
 
 
 def _say_fit(session: Session, fitted: ModelFit) -> dict[str, Any]:

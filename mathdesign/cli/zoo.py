@@ -14,7 +14,7 @@ from mathdesign.extras import how_to_install
 from mathdesign.files import refuse_folder, write_atomic
 from mathdesign.result import Design
 from mathdesign.spec.faults import SpecError
-from mathdesign.zoo.designs import compared, design_of, reads
+from mathdesign.zoo.designs import compared, design_of
 from mathdesign.zoo.member import Member
 from mathdesign.zoo.members import NoMember, member, members
 
@@ -125,7 +125,7 @@ def _words(found: Member, design: Design) -> dict[str, Any]:
         "family": str(design.request["space"]["family"]),
         "params": design.metrics["params"],
         "macs": design.metrics["macs"],
-        "reads": reads(design),
+        "reads": design.kind.reads(design.network),
         "source": found.source,
         "notes": list(found.notes),
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from mathdesign.devices.header import Header, Quantity
@@ -15,8 +15,8 @@ from mathdesign.devices.operators import Operator
 from mathdesign.devices.prices import Prices, Source, priced
 from mathdesign.devices.table import read_table
 from mathdesign.programs.base import Budget
-from mathdesign.spec.blocks import DeviceSpec
-from mathdesign.spec.devices import FILES, INLINE, SOURCES, is_inside
+from mathdesign.spec.blocks import COST_FILES, DeviceSpec
+from mathdesign.spec.devices import INLINE, SOURCES, is_inside
 from mathdesign.spec.faults import CrossFault, SpecError
 from mathdesign.spec.quantities import Amount
 
@@ -41,7 +41,7 @@ class Device:
 
     @property
     def quantity(self) -> Quantity:
-        """Latency or energy."""
+        """Its unit is of seconds or joules."""
         return self.source.header.quantity
 
     @property
@@ -103,7 +103,7 @@ def device_faults(
         if name in taken:
             yield path, f"{name!r}, a metric of the space", "a name of its own", ""
         given = [word for word in SOURCES if getattr(own, word) is not None]
-        files = [word for word in given if word in FILES]
+        files = [word for word in given if word in COST_FILES]
         if not given or (files and len(given) > 1):
             accepted = f"one of table and model, or {', '.join(INLINE)}"
             yield path, " and ".join(given) or "no costs", accepted, ""
@@ -140,9 +140,8 @@ def _source_faults(path: tuple[str | int, ...], own: DeviceSpec) -> Iterator[Cro
         for fault in error.faults[:MOST_LISTED]:
             at = f"{fault.file}:{fault.line}: {fault.path + ': ' if fault.path else ''}"
             yield place, f"{at}{fault.found}", fault.accepted, fault.suggestion
-        if more := len(error.faults) - MOST_LISTED:
-            if more > 0:
-                yield place, f"{more:,} more faults in {file}", "", ""
+        if (more := len(error.faults) - MOST_LISTED) > 0:
+            yield place, f"{more:,} more faults in {file}", "", ""
         return
     yield from _limit_faults(path, own, source.header.quantity)
 
@@ -164,7 +163,7 @@ def _source(own: DeviceSpec) -> Source:
     if not own.source:
         return _inline(own)
     path = getattr(own, own.source)
-    stat = os.stat(path)
+    stat = Path(path).stat()
     return _read(own.source, path, stat.st_mtime_ns, stat.st_size)
 
 

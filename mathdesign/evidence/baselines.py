@@ -188,6 +188,8 @@ def _published(field: _Field, word: str) -> Ladder[Any]:
     found = member(word)
     if kind_of(found.request) is not field.kind:
         raise NoRival(f"it is of {kind_of(found.request).name}, the design of {field.kind.name}")
+    if not field.kind.counts(field.spec, field.design.network):
+        raise NoRival("networks of this space are not counted outside of it")
     try:
         network = field.kind.reading(design_of(found).network, field.design.network)
     except (CannotBuild, ValueError) as error:

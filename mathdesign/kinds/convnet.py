@@ -25,8 +25,8 @@ from mathdesign.solvers.base import Solution
 from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
 from mathdesign.spaces.convnet.families import BODY_FAMILIES, FAMILIES
-from mathdesign.spaces.convnet.faults import cross_faults
-from mathdesign.spaces.convnet.members import labels, members
+from mathdesign.spaces.convnet.faults import cross_faults, downsample_faults
+from mathdesign.spaces.convnet.members import choices, held, labels, members
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.pose import PosedChain, memory_of, to_program
 from mathdesign.spaces.convnet.quick import quick_words
@@ -39,10 +39,12 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.validators.convnet import recheck
 from mathdesign.validators.convnet.checks import module_checks
 from mathdesign.validators.devices import device_costs
@@ -76,6 +78,7 @@ class OneChain(Kind[Spec, PosedChain, Network]):
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.convnet.faults`; of each member, and each fault once."""
+        yield from downsample_faults(spec)
         yield from dict.fromkeys(fault for _, own in members(spec) for fault in cross_faults(own))
 
     def described(self) -> list[dict[str, Any]]:
@@ -264,8 +267,23 @@ class Convnet(Several[Spec, PosedChain, Network], OneChain):
     """Chains, and choices among them that change every cost (:mod:`mathdesign.spaces.convnet.members`)."""
 
     def members(self, spec: Spec) -> Sequence[tuple[Mapping[str, int], Spec]]:
-        """One a size of the input."""
+        """See :mod:`mathdesign.spaces.convnet.members`."""
         return members(spec)
+
+    def choices(self, spec: Spec) -> Choices:
+        """Labels of members, and each stage's decisions but the classifier's: numbers."""
+        return choices(spec)
+
+    def held(self, network: Network) -> dict[str, str]:
+        """The same of a network."""
+        return held(network)
+
+    def pose(self, spec: Spec, watch: Watch = unwatched) -> PosedChain:
+        """The members together, under the pins; what has one value anyhow needs none."""
+        posed = super().pose(spec, watch)
+        decided = posed.program.decisions if spec.pins else ()
+        pins = {k: int(value) for k, value in (spec.pins or {}).items() if k in decided}
+        return pinned(posed, pins)
 
     def labels(self, network: Network) -> Mapping[str, int]:
         """The size of its input."""

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from mathdesign.certificate import BudgetUse, finite_numbers
-from mathdesign.devices.report import DEVICES, device_rows, figures_of
+from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import DEVICES, device_figures, device_rows, figures_of
 from mathdesign.devices.report import about as about_device
+from mathdesign.devices.sources import Device
 from mathdesign.export import blocks as export
 from mathdesign.memory.figures import MEMORY, Held, memory_from, memory_rows
 from mathdesign.memory.steps import BYTES
@@ -21,7 +23,14 @@ from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.solvers.arena.figures import held_figures
 from mathdesign.solvers.base import Solution
-from mathdesign.spaces.blocks.network import BlockNetwork, network_from, network_words
+from mathdesign.spaces.blocks.executed import network_operators
+from mathdesign.spaces.blocks.network import (
+    BlockNetwork,
+    after_all,
+    network_from,
+    network_words,
+)
+from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.kind import (
     CannotBuild,
     Cells,
@@ -31,28 +40,33 @@ from mathdesign.spaces.kind import (
     ReadsImages,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
-from mathdesign.spaces.lists.built import blocks_asked, blocks_of
+from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
+from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.nats_size import PATH
 from mathdesign.spaces.lists.network import OptionList
 from mathdesign.spaces.lists.one_shot import OneShot, check_rows, measured_rows
+from mathdesign.spaces.lists.own_layers import CLASSIFIER
 from mathdesign.spaces.lists.pose import PosedList, pose
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, SpecError, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
-from mathdesign.validators.devices import hold_claims, option_parts, option_total
+from mathdesign.validators.devices import device_costs, hold_claims, option_parts, option_total
 from mathdesign.validators.lists.memory import verify_memory
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
     cell_variance,
     check_objective,
+    chosen_volume,
     logs_of,
     measured_score,
     table_score,
@@ -117,7 +131,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         self, family: str, image: tuple[int, int] | None, classes: int | None,
         budgets: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
-        """Widths and the cells of NAS-Bench-201 have an objective that needs no measurements."""
+        """What has an objective that needs no measurements: blocks, widths, cells."""
+        if family in PRESETS:
+            return _quick_layers(family, image, classes, budgets)
         if family not in ("nats_size", CELLS):
             raise SpecError.plain(
                 f"family {family} without a file",
@@ -132,7 +148,16 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def pose(self, spec: ListSpec, watch: Watch = unwatched) -> PosedList:
         """See :mod:`mathdesign.spaces.lists.pose`."""
         with posing():
-            return pose(spec, watch)
+            posed = pose(spec, watch)
+        return pinned(posed, _positions(posed.space, spec.pins or {}))
+
+    def choices(self, spec: ListSpec) -> Choices:
+        """Slots and their options."""
+        return {slot.name: slot.options for slot in spec.table_space().slots}
+
+    def held(self, network: OptionList) -> dict[str, str]:
+        """The chosen options."""
+        return dict(network.options)
 
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
@@ -160,10 +185,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return list(posed.space.points(frame)[:, None, :])
 
     def rival_objectives(self, spec: ListSpec) -> dict[str, dict[str, Any]]:
-        """The entropy of cells; the sum of log widths, where there are widths."""
+        """The entropy of cells; the log-volume of blocks; the sum of log widths, where there are some."""
         space = spec.table_space()
         if spec.space.family == CELLS:
             return {"cell entropy": {"entropy": True}}
+        if spec.layers() is not None:
+            return {"volume": {"volume": {}}}
         if not space.positive:
             return {}
         return {"log widths": {"log_values": [1.0] * len(space.slots)}}
@@ -208,8 +235,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         figures: dict[str, Any] = {"predictor": _about(posed, solution, by)}
         if posed.devices:
             figures[DEVICES] = {
-                d.name: about_device(d, option_parts(d, network.options), metrics[d.name])
-                for d in posed.devices
+                d.name: _device_figures(posed, d, network, metrics[d.name]) for d in posed.devices
             }
         if held is not None and posed.memory is not None:
             figures[MEMORY] = held_figures(held, posed.memory)
@@ -247,7 +273,10 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if network.network != blocks:
             yield Check("blocks", False, "are not those of the options")
             return
-        for check, ok, words in module_checks(blocks, self.build(network), claimed.metrics):
+        expected = dict(blocks.counts)
+        if self.counts_as_built(posed.spec.to_dict()):
+            expected |= {m: n for m, n in claimed.metrics.items() if m in expected}
+        for check, ok, words in module_checks(blocks, self.build(network), expected):
             yield Check(check, ok, words)
 
     def build(self, network: OptionList) -> Any:
@@ -261,6 +290,14 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """See :mod:`mathdesign.export.blocks`."""
         return export.source(_buildable(network), objective=objective)
 
+    def counts_as_built(self, request: Mapping[str, Any]) -> bool:
+        """The table of NAS-Bench-201 counts norms and pools as multiply-adds."""
+        return bool(request["space"]["family"] not in COUNTED_OTHERWISE)
+
+    def as_built(self, network: OptionList) -> Mapping[str, int]:
+        """Every weight and multiply-add, where there are blocks."""
+        return {} if network.network is None else network.network.counts
+
     def images(self, network: OptionList) -> ReadsImages | None:
         """Square images, where its blocks read them."""
         blocks = network.network
@@ -269,6 +306,33 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         fixed = any(operator.op == "flatten" for operator in blocks.operators)
         given = blocks.given
         return ReadsImages(given.channels, given.size[0], blocks.made.channels, fixed)
+
+    def counts(self, spec: ListSpec, network: OptionList) -> dict[str, int]:
+        """Multiply-adds and weights of its blocks, where it has some."""
+        return {} if network.network is None else network.network.counts
+
+    def reading(self, network: OptionList, ours: OptionList) -> OptionList:
+        """Its blocks on the input of ``ours``, with as many classes."""
+        blocks, read = network.network, ours.network
+        if blocks is None or read is None or blocks.blocks[-1].kind != CLASSIFIER:
+            raise CannotBuild("it has no blocks that another input could enter")
+        last = BLOCKS[CLASSIFIER].block(
+            **{**BLOCKS[CLASSIFIER].words(blocks.blocks[-1]), "width": read.made.channels}
+        )
+        fitted = replace(blocks, given=read.given, blocks=(*blocks.blocks[:-1], last))
+        return replace(network, network=fitted)
+
+    def reads(self, network: OptionList) -> str:
+        """Images that are no squares, and sequences too."""
+        blocks = network.network
+        return "" if blocks is None else str(blocks.given).replace(" ", "")
+
+    def example(self, network: OptionList) -> tuple[Any, ...]:
+        """One input of its blocks."""
+        import torch
+
+        given = _buildable(network).given
+        return (torch.empty(1, given.channels, *given.size, device="meta"),)
 
     def units(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Of costs with decimals or units (:class:`mathdesign.spec.quantities.Steps`)."""
@@ -311,6 +375,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         held = {MEMORY: memory_from(data[MEMORY])} if MEMORY in data else {}
         return {"predictor": about} | held | figures_of(data)
 
+    def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
+        """Those of its blocks, block by block."""
+        if network.network is None:
+            return super().operators(network, length)
+        return network_operators(network.network)
+
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
         return TextTable(network.name, ("slot", "option"), list(network.options.items()), 2)
@@ -352,6 +422,12 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         return "the predictor" if figures["predictor"] else ""
 
 
+def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, int]:
+    """Slot -> position of the option that is pinned."""
+    options = {slot.name: slot.options for slot in space.slots}
+    return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
 def _first_line(make: Any) -> str:
     lines = (make.__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "-"
@@ -377,7 +453,7 @@ def _verified(
     """Every cost, and what the network holds where memory is counted."""
     space = posed.space
     claimed = {**costs}
-    own = {d.name: option_total(d, network.options) for d in posed.devices}
+    own = {d.name: _device_cost(posed, d, network) for d in posed.devices}
     held: Held | None = None
     if posed.memory is not None and network.network is not None:
         limits = {b.metric: (b.upper, b.lower) for b in posed.budgets if b.metric in BYTES}
@@ -389,6 +465,26 @@ def _verified(
     )
     hold_claims(posed.devices, own, claimed)
     return found | own, held
+
+
+def _device_cost(posed: PosedList, device: Device, network: OptionList) -> int:
+    """By the rows of its options, or by the operators of its blocks."""
+    if by_options(device, posed.space):
+        return option_total(device, network.options)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_costs((device,), network_operators(blocks))[device.name]
+
+
+def _device_figures(
+    posed: PosedList, device: Device, network: OptionList, total: int
+) -> dict[str, Any]:
+    """Shares by slot, or by kind of operator."""
+    if by_options(device, posed.space):
+        return about_device(device, option_parts(device, network.options), total)
+    blocks = blocks_of(posed.spec, network.name, network.options)
+    assert blocks is not None
+    return device_figures((device,), network_operators(blocks))[device.name]
 
 
 def _rescored(
@@ -410,6 +506,9 @@ def _rescored(
     if words.entropy:
         found.append(cell_variance(network.options))
         by.append("variances")
+    if words.volume is not None:
+        found.append(_volume_again(posed, network.options))
+        by.append("blocks")
     point, shot = posed.space.point(network.options), posed.one_shot
     if shot is not None and shot.guards:
         if shot.at(point) is None:
@@ -433,6 +532,30 @@ def _rescored(
         by.append("lightgbm")
     check_objective(math.fsum(found), objective)
     return " and ".join(by)
+
+
+def _volume_again(posed: PosedList, options: Mapping[str, str]) -> float:
+    """The log-volume by the chosen blocks alone."""
+    layers, words = posed.spec.layers(), posed.spec.objective.volume
+    assert layers is not None and words is not None
+    given, chosen = after_all(layers.stem, layers.given), []
+    for slot in layers.slots:
+        blocks = slot.options[options[slot.name]]
+        chosen.append((blocks, given))
+        given = after_all(blocks, given)
+    return chosen_volume(chosen, words.kernel_size, words.squeeze_excitation, words.rise)
+
+
+def _quick_layers(
+    family: str, image: tuple[int, int] | None, classes: int | None, budgets: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The published space and input, but for what is told."""
+    space: dict[str, Any] = {"family": family}
+    if image is not None:
+        space["input"] = {"channels": image[0], "size": image[1]}
+    if classes is not None:
+        space["classes"] = classes
+    return {"space": space, "objective": {"volume": {}}, "budgets": dict(budgets)}
 
 
 def _about(posed: PosedList, solution: Solution, rescored_by: str) -> dict[str, Any]:

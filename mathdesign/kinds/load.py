@@ -19,9 +19,10 @@ from pydantic.json_schema import models_json_schema
 from mathdesign.kinds import KINDS, AnyKind, families, kind_of
 from mathdesign.solvers.portfolio import AUTO
 from mathdesign.spec.blocks import COST_FILES, Specification
-from mathdesign.spec.devices import gather
+from mathdesign.spec.devices import gather, needs_device
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
+from mathdesign.spec.pins import pin_faults
 from mathdesign.spec.quantities import QuantityError
 from mathdesign.spec.recognise import SPECIFICATION, instead
 from mathdesign.spec.shared import shared_faults
@@ -34,6 +35,7 @@ PREDICTOR, LONGEST_PATH = "predictor.json", 4096
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
     ("solve", "backend"): "auto, or a backend's name",
+    ("devices",): "a name of 1 to 32 letters, digits, `_`, the first a letter",
 }
 
 
@@ -195,6 +197,9 @@ def _cross_faults(kind: AnyKind, spec: Specification, aimless: bool) -> list[Cro
     # Names of backends are asked of their modules, which a specification that names none never needs.
     backends = (AUTO,) if spec.solve.backend == AUTO else kind.backends(spec)
     found = [*kind.faults(spec), *shared_faults(spec, backends)]
+    # What may be pinned is what the space says: one that is at fault has to be mended first.
+    if spec.pins and not any(fault[0][:1] == ("space",) for fault in found):
+        found += pin_faults(spec.pins, kind.choices(spec))
     return [fault for fault in found if not (aimless and fault[0] == ("objective",))]
 
 
@@ -287,12 +292,12 @@ def schema_faults(
         kind, context = item["type"], item.get("ctx", {})
         if kind == "extra_forbidden":
             known = _known_keys(path[:-1], model)
-            fault = document.fault(
-                path, f"unknown key {quoted(path[-1])}", ", ".join(known),
-                near_miss(str(path[-1]), known),
-            )  # fmt: skip
+            meant = near_miss(str(path[-1]), known) or needs_device(path)
+            found_key = f"unknown key {quoted(path[-1])}"
+            fault = document.fault(path, found_key, ", ".join(known), meant)
         elif kind == "string_pattern_mismatch":
-            fault = document.fault(path, quoted(item["input"]), PATTERNS.get(path, "a plain word"))
+            accepted = PATTERNS.get(path) or PATTERNS.get(path[:-1], "a plain word")
+            fault = document.fault(path, quoted(item["input"]), accepted)
         elif kind == "missing":
             fault = document.fault(path, "nothing", f"the key {path[-1]!r} is needed")
         elif kind == "literal_error":
@@ -351,27 +356,37 @@ def _path_in(
 def _known_keys(path: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
     """The keys that the schema accepts at ``path``."""
     model: Any = root
+    named = False
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:  # the name of an entry is the user's own
+            named = False
             continue
         fields = _fields(model)
         if part not in fields:
             return []
-        model = _model_in(fields[part])
+        model, named = _model_in(fields[part]), _is_named(fields[part])
         if model is None:
             return []
-    return list(_fields(model))
+    return [] if named else list(_fields(model))
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:
     return {f.alias or name: f.annotation for name, f in model.model_fields.items()}
 
 
+def _is_named(annotation: Any) -> bool:
+    """Whether what an annotation holds are blocks by a name of the user's."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        return any(map(_is_named, typing.get_args(annotation)))
+    return typing.get_origin(annotation) is dict
+
+
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model inside an annotation such as ``tuple[StageSpec, ...]`` or ``Limits | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple, typing.Annotated):
+    origins = (typing.Union, types.UnionType, tuple, dict, typing.Annotated)
+    if typing.get_origin(annotation) in origins:
         for argument in typing.get_args(annotation):
             if (model := _model_in(argument)) is not None:
                 return model

@@ -26,6 +26,7 @@ def quick(
     classes: int | None = None,
     name: str | None = None,
     solve: Mapping[str, Any] | None = None,
+    pins: Mapping[str, Any] | None = None,
 ) -> Specification:
     """The form without a file: ``quick("bottleneck", "3x224x224", {"macs": "1.8G"})``.
 
@@ -42,6 +43,8 @@ def quick(
     kind = kind_of({"space": {"family": family}})
     words = kind.quick(family, image, classes, dict(budgets or {}))
     data = {"name": name or family, **words, "solve": dict(solve or {})}
+    if pins:
+        data["pins"] = dict(pins)
     return validated(Document("command line", data))
 
 
@@ -66,6 +69,7 @@ class Options:
     classes: int | None = None
     maximum: Mapping[str, str] = field(default_factory=dict)
     minimum: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     def budgets(self) -> dict[str, Any]:
         """Both sides of each limit."""
@@ -100,6 +104,7 @@ class Options:
                     document.given["budgets", metric] = f"command line: --{side}"
                 _two_sided(data, metric)
                 changes.append((("budgets", metric, side), limit, f"--{side}"))
+        changes += [(("pins", name), value, "--pin") for name, value in self.pins.items()]
         said = []
         for path, value, option in changes:
             before = _set(data, path, value)

@@ -21,6 +21,7 @@ from mathdesign.solvers.portfolio import MEMBERS
 from mathdesign.spaces.kind import Cells, Check, Kind, Lifted, NamedNetwork, Posed, Recount
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Specification
+from mathdesign.spec.faults import Fault, SpecError
 
 S = TypeVar("S", bound=Specification)
 P = TypeVar("P", bound=Posed[Any])
@@ -43,7 +44,8 @@ class PosedUnion(Posed[Any]):
     def labelled(self, labels: Labels) -> int | None:
         """The number of the member whose labels a network has; ``None``: no member's."""
         for member in self.program.members:
-            if all(labels.get(name) == value for name, value in member.labels.items()):
+            own = member.decisions
+            if all(value in own[name] for name, value in labels.items() if name in own):
                 return member.number
         return None
 
@@ -73,10 +75,17 @@ class Several(Kind[S, P, N]):
         """The union of the members' programs; of a single member its own."""
         members = self.members(spec)
         if len(members) == 1:
-            return self._one.pose(spec, watch)
-        parts = tuple([self._one.pose(own, watch) for _, own in members])
+            return self._one.pose(members[0][1], watch)
+        parts, faults = [], dict[Fault, None]()
+        for _, own in members:
+            try:
+                parts.append(self._one.pose(own, watch))
+            except SpecError as error:  # what several members lack is told once, and of all of them
+                faults |= dict.fromkeys(error.faults)
+        if faults:
+            raise SpecError(faults)
         programs = zip([labels for labels, _ in members], [part.program for part in parts])
-        return cast("P", PosedUnion(spec, Union.of(spec.name, programs), parts))
+        return cast("P", PosedUnion(spec, Union.of(spec.name, programs), tuple(parts)))
 
     def network(self, posed: P, point: Sequence[int]) -> N:
         """The network of a point in its member."""
@@ -102,11 +111,13 @@ class Several(Kind[S, P, N]):
         """The union of what each member lifts; a limit that some member can keep shapes no program."""
         if not isinstance(posed, PosedUnion):
             return self._one.lifted(posed)
-        found = [self._one.lifted(part) for part in posed.parts]
+        # As they are in the union, which may have pinned them.
         members = posed.program.members
-        program = Union.of(
-            posed.program.name, [(m.labels, one.program) for m, one in zip(members, found)]
-        )
+        found = [
+            self._one.lifted(replace(posed.parts[m.number], program=m.program)) for m in members
+        ]
+        lifted = (replace(m, program=one.program) for m, one in zip(members, found))
+        program = replace(posed.program, members=tuple(lifted))
         needs: dict[Limit, int | float] = {}
         for one in found:
             for limit, least in one.needs:

@@ -36,11 +36,12 @@ from mathdesign.spaces.kind import (
     TextTable,
     refuse_heavy,
 )
-from mathdesign.spaces.transformer import by_hand, operators, rows
+from mathdesign.spaces.transformer import by_hand, operators, pins, rows
 from mathdesign.spaces.transformer.faults import transformer_faults
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.pose import (
     PosedTransformer,
+    layers_of,
     least_effectiveness,
     least_peak,
     pose,
@@ -52,6 +53,7 @@ from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpe
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import CrossFault, posing
+from mathdesign.spec.pins import Choices
 from mathdesign.validators.devices import device_costs, verify_devices
 from mathdesign.validators.transformer.recheck import counted, verify_transformer
 from mathdesign.validators.transformer.running import LARGEST, check_runs
@@ -116,6 +118,14 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         """See :mod:`mathdesign.spaces.transformer.pose`."""
         with posing():
             return pose(spec, watch)
+
+    def choices(self, spec: TransformerSpec) -> Choices:
+        """See :mod:`mathdesign.spaces.transformer.pins`."""
+        return pins.choices(spec, layers_of(spec))
+
+    def held(self, network: Transformer) -> dict[str, str]:
+        """The same of a network; what its layers do not agree on is left out."""
+        return pins.held(network)
 
     def network(self, posed: PosedTransformer, point: Sequence[int]) -> Transformer:
         """The stacks with their layers in order."""
@@ -311,6 +321,10 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
             if image is None
             else ReadsImages(image.channels, image.size, network.classes, fixed=True)
         )
+
+    def reads(self, network: Transformer) -> str:
+        """Encoders and pairs read tokens too."""
+        return super().reads(network) or f"{network.context:,} tokens"
 
     def text(self, network: Transformer) -> ReadsText | None:
         """Vocabulary and context of models that generate text."""

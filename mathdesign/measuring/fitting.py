@@ -22,9 +22,10 @@ from typing import Literal
 
 import numpy as np
 
-from mathdesign.devices.header import Header
+from mathdesign.devices.header import LONGEST_WORD, STEP, Header
 from mathdesign.devices.model import CostModel, Form, Rates
 from mathdesign.devices.operators import Operator
+from mathdesign.devices.table import BASE, CostTable
 from mathdesign.programs.base import FloatArray
 
 FOLDS = 5
@@ -213,3 +214,24 @@ def corrected(model: CostModel, by: Correction) -> CostModel:
     """``model`` with what sums over operators miss; what it was corrected by before is kept."""
     factor = model.factor * _rounded(by.factor)
     return replace(model, factor=factor, base=_rounded(by.base) + _rounded(by.factor) * model.base)
+
+
+def corrected_table(
+    table: CostTable, by: Correction
+) -> tuple[Header, dict[str, tuple[Fraction, Fraction | None, int | None]]]:
+    """Header and rows of ``table`` with every cost times the factor, and the base added once."""
+    header = table.header
+    factor, unit = _rounded(by.factor), STEP[header.quantity] / header.scale
+    rows = {
+        key: (
+            factor * row.cost * unit,
+            None if row.spread is None else factor * row.spread * unit,
+            row.runs,
+        )
+        for key, row in table.rows.items()
+    }
+    once, spread, runs = rows.get(BASE, (Fraction(0), None, None))
+    rows[BASE] = (once + _rounded(by.base) / header.scale, spread, runs)
+    words = f"corrected by {by.networks} networks: times {by.factor:.4g} and {1e3 * by.base:.4g} ms"
+    versions = f"{header.versions}; {words}" if header.versions else words
+    return replace(header, versions=versions[:LONGEST_WORD]), rows

@@ -23,6 +23,8 @@ from mathdesign.measuring.calls import Bench, time_networks
 
 #: Operators that are timed again.
 ANCHORS = 12
+#: Missing operators that are told one by one.
+MOST_LISTED = 20
 MS = 1000.0
 
 
@@ -78,17 +80,19 @@ def predict(
     operators = {name: kind.operators(network) for name, network in networks.items()}
     prices = priced(source, [o for own in operators.values() for o in own], interpolate=interpolate)
     if prices.missing:
-        lines = [f"{key}: {why}" for key, why in prices.missing.items()]
-        more = f"\n... and {len(lines) - 20} more" if len(lines) > 20 else ""
-        raise MissingOperators(
-            f"{len(lines)} operators have no cost:\n" + "\n".join(lines[:20]) + more
-        )
+        raise MissingOperators(_listed("operators", prices.missing))
     made = {one.key for one in prices.interpolated}
     step = float(STEP[source.header.quantity])
     return {
         name: (prices.total(own) * step, len(own), sum(o.key in made for o in own))
         for name, own in operators.items()
     }
+
+
+def _listed(what: str, missing: Mapping[str, str]) -> str:
+    lines = [f"{key}: {why}" for key, why in missing.items()]
+    more = [f"... and {len(lines) - MOST_LISTED} more"] if len(lines) > MOST_LISTED else []
+    return "\n".join([f"{len(lines)} {what} have no cost:", *lines[:MOST_LISTED], *more])
 
 
 def judge(

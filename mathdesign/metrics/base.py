@@ -20,8 +20,9 @@ included, and all parameters. ``tinynas``: as the published DeepMAD code counts:
 (2 per output value), activations (1 per value), stride-2 shortcut pooling; classifier excluded.
 """
 
-Op = Literal["conv", "linear", "norm", "scale", "act", "add", "pool"]
-"""``conv`` and ``linear`` carry weights, ``norm`` two and ``scale`` one per channel."""
+Op = Literal["conv", "linear", "norm", "scale", "act", "add", "pool", "max"]
+"""``conv`` and ``linear`` carry weights, ``norm`` two and ``scale`` one per channel; ``max``, the greatest
+of a window, is counted by no profile."""
 
 
 @dataclass(frozen=True, slots=True)

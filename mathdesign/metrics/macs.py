@@ -15,7 +15,7 @@ def layer_macs(layer: SymbolicLayer, profile: CountingProfile) -> tuple[Product,
     weighted = layer.op in ("conv", "linear")
     if profile == "macs":
         return (layer.weights * layer.area,) if weighted else ()
-    if not layer.tinynas:
+    if not layer.tinynas or layer.op == "max":
         return ()
     if weighted:
         products = layer.weights * layer.area

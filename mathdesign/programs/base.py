@@ -199,6 +199,10 @@ class Program(abc.ABC):
     def decisions(self) -> Mapping[str, tuple[int, ...]]:
         """What is decided: the integers that a point may hold, by name."""
 
+    def only(self) -> tuple[int, ...]:
+        """The point of a space of one. Raises ``ValueError`` where decisions are left."""
+        return tuple(value for (value,) in self.decisions.values())
+
     @abc.abstractmethod
     def costs(self, point: Point) -> dict[str, int]:
         """Every metric of a point, exact. Raises ``ValueError`` for what is no point."""

@@ -84,8 +84,6 @@ class Union(Program):
         for member in self.members[1:]:
             if member.program.limits != first.limits:
                 raise ValueError(f"{member.title}: other limits than {self.members[0].title}")
-        if not self.metric_names:
-            raise ValueError("members without a common metric")
 
     @classmethod
     def of(cls, name: str, programs: Iterable[tuple[Mapping[str, int], Program]]) -> Self:
@@ -189,6 +187,11 @@ class Union(Program):
             for name, values in member.decisions.items():
                 found.setdefault(name, set()).update(values)
         return {name: tuple(sorted(values)) for name, values in found.items()}
+
+    def only(self) -> tuple[int, ...]:
+        """That of the only member."""
+        (member,) = self.members
+        return (member.number, *member.program.only())
 
     def held(self, point: Point) -> tuple[Program, tuple[int, ...]]:
         """The program of a point's member, and the point there. Raises ``ValueError``."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mathdesign.certificate import BudgetUse
@@ -23,6 +23,7 @@ from mathdesign.solvers.portfolio import names
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.blocks import Specification
 from mathdesign.spec.faults import CrossFault, SpecError
+from mathdesign.spec.pins import Choices
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -132,6 +133,18 @@ class Posed(Generic[S]):
 
 
 P = TypeVar("P", bound=Posed[Any])
+
+
+def pinned(posed: P, choices: Mapping[str, int]) -> P:
+    """The same with a program whose points hold ``choices``: raises ``SpecError`` where none can."""
+    if not choices:
+        return posed
+    try:
+        return replace(posed, program=posed.program.pinned(choices))
+    except ValueError as error:
+        raise SpecError.plain(f"pins: {error}", "values that one design can have") from None
+
+
 N = TypeVar("N", bound=NamedNetwork)
 
 
@@ -201,6 +214,14 @@ class Kind(abc.ABC, Generic[S, P, N]):
         ``image`` is ``(channels, size)``. Raises ``SpecError`` where a family needs more.
         """
         raise SpecError.plain(f"family {family} without a file", "a file: its space is the user's")
+
+    def choices(self, spec: S) -> Choices:
+        """What the space decides and may be pinned: name -> every value, as it is written."""
+        return {}
+
+    def held(self, network: N) -> Mapping[str, str]:
+        """What a network holds of each decision that may be pinned, as it is written."""
+        return {}
 
     def backends(self, spec: S) -> tuple[str, ...]:
         """What ``solve.backend`` may say; asking imports every backend's module."""
@@ -408,3 +429,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
     def text(self, network: N) -> ReadsText | None:
         """What it reads, where it is a language model."""
         return None
+
+    def reads(self, network: N) -> str:
+        """One input of it, in a word or two: ``3x224x224``, ``512 tokens``; empty: not known."""
+        if (image := self.images(network)) is not None:
+            return f"{image.channels}x{image.size}x{image.size}"
+        text = self.text(network)
+        return "" if text is None else f"{text.context:,} tokens"

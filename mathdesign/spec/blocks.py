@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from mathdesign.spec import quantities, values
+from mathdesign.spec.pins import Pin
 
 TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
@@ -262,6 +263,9 @@ class Specification(Block):
         None, max_length=16, description="Costs on devices, by the name of their metric."
     )
     solve: SolveSpec = SolveSpec()
+    pins: dict[str, Pin] | None = Field(
+        None, max_length=4096, description="Decisions that are made already: `stage2.width: 64`."
+    )
 
     def limits(self) -> dict[str, Limits]:
         """The budgets that are asked for, by metric."""

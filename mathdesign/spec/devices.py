@@ -17,24 +17,28 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from mathdesign.spec.blocks import COST_FILES as FILES
+from mathdesign.spec.blocks import COST_FILES
 from mathdesign.spec.document import Document
 
-#: Words that say where costs come from; the last three say it here.
-FILES = ("table", "model")
+#: Words that say costs in the specification itself, and all that say where costs come from.
 INLINE = ("overhead", "per_mac", "per_byte")
-SOURCES = (*FILES, *INLINE)
+SOURCES = (*COST_FILES, *INLINE)
 #: Any of these in a budget makes it a device's.
 MARKS = (*SOURCES, "interpolate", "margin", "dtype")
 #: Metrics that need a device, wherever no costs of the user's own have their names.
 USUAL = ("latency", "energy")
-EXAMPLE = "{max: 25 ms, table: FILE}, or `model: FILE`"
+EXAMPLE = "{max: ..., table: FILE}, or `model: FILE`"
 
 
 def is_inside(path: str) -> bool:
     """Whether a path stays below the working directory."""
     pure = PurePath(path)
     return not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
+
+
+def needs_device(path: tuple[str | int, ...]) -> str:
+    """What was perhaps meant by a budget that only a device can count."""
+    return EXAMPLE if path[:1] == ("budgets",) and path[-1] in USUAL else ""
 
 
 def gather(document: Document) -> None:

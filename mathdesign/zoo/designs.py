@@ -58,14 +58,6 @@ def _given(member: Member, under: Mapping[str, Any] | None = None) -> Design:
     return given(spec, network)
 
 
-def reads(design: Design) -> str:
-    """What the network takes, in words."""
-    kind, network = design.kind, design.network
-    if (image := kind.images(network)) is not None:
-        return f"{image.channels}x{image.size}x{image.size}"
-    return f"{design.request['space']['context']:,} tokens"
-
-
 def compared(member: Member, design: Design) -> Iterator[Compared]:
     """Each figure of the source beside what we count, under the profile that the source counts by."""
     for figure in member.figures:

@@ -87,7 +87,7 @@ def _fbnets() -> Iterator[Member]:
         )  # fmt: skip
         request = _request("fbnet", settings={"head": head})
         slots = [f"op{i}" for i in range(len(options))]
-        yield _member(name, "FBNet", f"{FBNET}, figure 4", request, slots, options, figures)
+        yield _member(name, "FBNet", FBNET, request, slots, options, figures)
 
 
 def _fbnet_option(layer: str) -> str:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from functools import cache
 
 from mathdesign.spec.faults import did_you_mean
-from mathdesign.zoo import convnext, layerwise, mobile, regnet, residual, tinynas, transformers
+from mathdesign.zoo import (
+    convnext,
+    efficientnet,
+    fbnetv3,
+    layerwise,
+    mobile,
+    regnet,
+    residual,
+    speech,
+    tinynas,
+    transformers,
+)
 from mathdesign.zoo.member import Member
 
 #: Each has a function ``members``. To add a group, add its module and its word here.
-GROUPS = (residual, regnet, convnext, mobile, layerwise, tinynas, transformers)
+GROUPS = (
+    residual, regnet, convnext, mobile, layerwise, efficientnet, fbnetv3, tinynas, speech,
+    transformers,
+)  # fmt: skip
 #: Before the name of a member where a design file is asked for: ``zoo:resnet18``.
 PREFIX = "zoo:"
 

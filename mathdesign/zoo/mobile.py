@@ -17,10 +17,10 @@ STEM, HEAD = 32, 1280
 ACTIVATION = "the activation is SiLU behind expansions and ReLU elsewhere; the paper's is ReLU6"
 #: Factor of widths; the paper's figures (table 4) and why they differ.
 NETWORKS = {
-    "mobilenet_v2": (Fraction(1), Figure("params", "3.4 M", "table 4", differs="3.5 M are counted by all"),
+    "mobilenet_v2": (Fraction(1), Figure("params", "3.4 M", "table 4", differs="3.5 M, as torchvision counts"),
                      Figure("macs", "300 M", "table 4")),
-    "mobilenet_v2_1.4": (Fraction(7, 5), Figure("params", "6.9 M", "table 4", differs="6.1 M are counted by torchvision's code"),
-                         Figure("macs", "585 M", "table 4", differs="widths are rounded to multiples of 8")),
+    "mobilenet_v2_1.4": (Fraction(7, 5), Figure("params", "6.9 M", "table 4", differs="6.1 M, as torchvision counts"),
+                         Figure("macs", "585 M", "table 4", differs="582 M with widths in multiples of 8, as torchvision has them")),
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def _stages(factor: Fraction) -> Iterator[dict[str, Any]]:
         prev = width
 
 
-def eights(width: Fraction | int) -> int:
+def eights(width: Fraction | float) -> int:
     """The nearest multiple of 8, not a tenth below."""
     near = max(8, int(width + 4) // 8 * 8)
     return near + 8 if near < Fraction(9, 10) * width else near

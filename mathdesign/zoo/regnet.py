@@ -1,8 +1,8 @@
-"""RegNet: Radosavovic et al., arXiv 2003.13678, tables 5 and 6.
+"""RegNet: Radosavovic et al., arXiv 2003.13678.
 
 A network is named by four numbers: depth, initial width, slope and the factor between stages; widths
 of blocks are a line, quantised to powers of the factor and to multiples of 8 (section 3.3), then to
-multiples of the group width (appendix).
+multiples of the group width.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from mathdesign.zoo.chains import chain
 from mathdesign.zoo.member import Figure, Member
 
-SOURCE = "arXiv 2003.13678, {}"
+SOURCE = "arXiv 2003.13678"
 TORCHVISION = "torchvision's documentation"
 #: Depth, initial width, slope, factor, group width; parameters and multiply-adds as torchvision
 #: prints them.
@@ -36,7 +36,7 @@ Y = {
 
 def members() -> Iterator[Member]:
     """Five of either kind: Y has squeeze-and-excitation."""
-    for networks, table, squeeze in ((X, "table 5", False), (Y, "table 6", True)):
+    for networks, squeeze in ((X, False), (Y, True)):
         for name, (depth, first, slope, factor, group, params, macs) in networks.items():
             stages = [
                 {"stride": 2, "width": width, "group_width": min(group, width), "depth": blocks,
@@ -45,7 +45,7 @@ def members() -> Iterator[Member]:
             ]  # fmt: skip
             request = chain("regnet", stages, {"width": 32})
             figures = (Figure("params", params, TORCHVISION), Figure("macs", macs, TORCHVISION))
-            yield Member(name, "RegNet", SOURCE.format(table), request, None, figures)
+            yield Member(name, "RegNet", SOURCE, request, None, figures)
 
 
 def stages_of(

@@ -14,7 +14,7 @@ from mathdesign.zoo.chains import chain
 from mathdesign.zoo.member import Figure, Member
 
 CODE = "its repository's code, commit 8ccaf88"
-DEEPMAD, ZEN = "arXiv 2303.02165, table 2", "arXiv 2102.01063"
+DEEPMAD, ZEN = "arXiv 2303.02165", "arXiv 2102.01063"
 TINYNAS = {"counting": "tinynas"}
 #: Why the papers' tables print other numbers than their files count.
 TABLE = "the table prints the budget that the network was sought under"

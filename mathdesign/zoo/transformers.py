@@ -40,7 +40,7 @@ SAID: dict[str, tuple[tuple[str, str, str], ...]] = {
     "bert-base": (("params", "110 M", "109 M, in round numbers"),),
     "t5-style-xxl": (("params", "11,003,736,064", ""),),
     "decoder-xxl": (("params", "4.8 B", ""),),
-    "vit-ti": (("params", "5.7 M", ""),),
+    "vit-ti": (("params", "5 M", ""),),
     "vit-s": (("params", "22 M", ""),),
     "vit-b": (("params", "86 M", ""),),
     "qwen3-4b": (("params", "4.0 B", ""),),

@@ -16,6 +16,7 @@ from mathdesign.programs.base import IntArray, Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.programs.slots import SlotProblem
+from mathdesign.programs.union import Union
 from mathdesign.solvers.base import UnsupportedProblem
 from mathdesign.solvers.heuristic.construct import STEPS, WidthChain, descend
 from mathdesign.solvers.heuristic.moves import Moves
@@ -152,6 +153,21 @@ class SlotDraws:
         return total
 
 
+class UnionDraws:
+    """A union: members in random order, until one of them gives a point."""
+
+    def __init__(self, program: Union) -> None:
+        self.members = [(member.number, draws(member.program)) for member in program.members]
+
+    def __call__(self, rng: Random) -> tuple[int, ...] | None:
+        """See :class:`Draws`."""
+        for number, draw in rng.sample(self.members, len(self.members)):
+            point = draw(rng)
+            if point is not None:
+                return (number, *point)
+        return None
+
+
 def _layers(group: Group, rng: Random) -> tuple[int, ...]:
     """As many options as may be, each at random."""
     count = rng.randint(group.least, group.most)
@@ -182,4 +198,5 @@ DRAWS: dict[str, Callable[[Any], Draws]] = {
     DesignProblem.form: ChainDraws,
     MixProblem.form: MixDraws,
     SlotProblem.form: SlotDraws,
+    Union.form: UnionDraws,
 }

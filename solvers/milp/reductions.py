@@ -15,12 +15,13 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.programs.mixes import MixProblem
 from mathdesign.programs.slots import SlotProblem
 from mathdesign.programs.stages import DEPTH
-from mathdesign.solvers.milp import choice, mixes, slots
+from mathdesign.programs.union import Union
+from mathdesign.solvers.milp import choice, mixes, slots, union
 from mathdesign.solvers.milp.arrays import Milp, Row
 
 
-class Reduction(Protocol):
-    """A program as a MILP whose optimum, with all rows learned, is never below the program's."""
+class HandOut(Protocol):
+    """A program as a MILP that can be given away, and the way back."""
 
     @property
     def milp(self) -> Milp:
@@ -35,6 +36,10 @@ class Reduction(Protocol):
 
     def first_cuts(self) -> list[Row]:
         """Rows to begin with that the arrays do not hold."""
+
+
+class Reduction(HandOut, Protocol):
+    """A program as a MILP whose optimum, with all rows learned, is never below the program's."""
 
     def no_good(self, milp: Milp, point: tuple[int, ...]) -> Milp:
         """``milp``, these arrays or with further rows and columns, without ``point``."""
@@ -85,15 +90,27 @@ def reduced(program: Program) -> Reduction | None:
     return WAYS[program.form].build(program)
 
 
-def handed_out(program: Program) -> Reduction:
-    """The MILP of ``program``, to be given away.
+def handed_out(program: Program) -> HandOut:
+    """The MILP of ``program``, to be given away; a union's is its members' side by side.
 
     Raises ``ValueError`` where there is none, or where nothing is feasible.
     """
+    if isinstance(program, Union):
+        return _united(program)
     way = WAYS[program.form]
     if reason := way.refuses(program):
         raise ValueError(f"{program.name}: {reason}")
     found = way.build(program)
     if found is None:
         raise ValueError(f"{program.name}: {way.empty}")
+    return found
+
+
+def _united(program: Union) -> union.UnionMilp:
+    for member in program.members:
+        if reason := refuses(member.program):
+            raise ValueError(f"{program.name}: {member.title}: {reason}")
+    found = union.build(program, reduced)
+    if found is None:
+        raise ValueError(f"{program.name}: no member has a feasible point")
     return found

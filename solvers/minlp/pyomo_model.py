@@ -18,7 +18,7 @@ import numpy as np
 from mathdesign.programs.base import Program
 from mathdesign.programs.chain import DesignProblem
 from mathdesign.solvers.milp.arrays import Milp
-from mathdesign.solvers.milp.reductions import Reduction, handed_out
+from mathdesign.solvers.milp.reductions import HandOut, handed_out
 from mathdesign.solvers.minlp.model import build
 from mathdesign.solvers.minlp.tools import Minlp
 
@@ -49,7 +49,7 @@ class _Columns:
     """Reads the columns of a linear model."""
 
     names: Sequence[str]
-    reduction: Reduction
+    reduction: HandOut
 
     def point(self, value: Callable[[Any], float], model: Any) -> tuple[int, ...]:
         """The design that the columns select."""

@@ -9,6 +9,7 @@ from mathdesign.kinds.load import load, read_document, specification
 from mathdesign.kinds.quick import Options, quick
 from mathdesign.spaces.convnet.families import BODY_FAMILIES
 from mathdesign.spaces.convnet.quick import strides_for
+from mathdesign.spaces.lists.named import PRESETS
 from mathdesign.spaces.transformer.quick import patch_of
 from mathdesign.spec.document import Document
 from mathdesign.spec.faults import SpecError
@@ -45,7 +46,7 @@ def test_one_dial_sizes_every_family(family):
 
 def test_families_that_need_measurements_say_what_to_do():
     lists = next(kind for kind in KINDS if kind.name == "lists")
-    for family in set(lists.families) - {"nats_size", "nasbench201"}:
+    for family in set(lists.families) - {"nats_size", "nasbench201", *PRESETS}:
         with pytest.raises(SpecError, match="accepted: a file"):
             quick(family, None, {"macs": "1M"})
 

@@ -1,7 +1,9 @@
 """The zoo: every member is a point of its space, counts as its source and its module say."""
 
 import dataclasses
+import functools
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,15 +11,18 @@ from torch import nn
 from typer.testing import CliRunner
 
 from mathdesign.cli.main import app
+from mathdesign.cli.reading import folder_of
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild
 from mathdesign.zoo.check import checks, module_check
 from mathdesign.zoo.designs import compared, design_of
 from mathdesign.zoo.member import Figure
 from mathdesign.zoo.members import NoMember, member, members
+from tests.places import ROOT
 
-#: Parameters and multiply-adds of 224 x 224 images, to the unit: recounted by others (torchvision's
-#: models through torch.utils.flop_counter; DeepMAD's by its repository, beside its classifier).
+#: Parameters and multiply-adds of one image, to the unit: recounted by others (torchvision's models
+#: through torch.utils.flop_counter, DeepMAD's by its repository beside its classifier, the others in
+#: a recount of published block lists that shares nothing with ours, to 10,000 multiply-adds).
 EXACT = {
     "resnet18": (11_689_512, 1_814_073_344),
     "resnet34": (21_797_672, 3_663_761_408),
@@ -25,36 +30,105 @@ EXACT = {
     "regnet_x_400mf": (5_495_976, 413_812_608),
     "regnet_y_400mf": (4_344_144, 401_842_848),
     "convnext_t": (28_589_128, 4_455_531_264),
-    "mobilenet_v2": (3_504_872, 300_774_272),
     "deepmad_r18": (11_826_088, 1_811_574_016),
     "zen_nas_r50": (21_371_592, 3_631_009_664),
+    "mobilenet_v2": (3_504_872, 300_774_272),
+    "mnasnet_a1": (3_887_038, 311_579_072),
+    "mnasnet_b1": (4_383_312, 314_415_872),
+    "efficientnet_b0": (5_288_548, 385_814_752),
+    "efficientnet_lite0": (4_652_008, 385_187_552),
+    "proxyless_cpu": (4_361_648, 439_243_864),
+    "proxyless_gpu": (7_119_848, 465_260_160),
+    "proxyless_mobile": (4_080_512, 320_427_584),
+    "proxyless_mobile_1.4": (6_857_568, 580_883_408),
+    "fbnet_a": (4_304_584, 244_452_664),
+    "fbnet_b": (4_801_368, 291_004_424),
+    "fbnet_c": (5_570_664, 378_136_224),
+    "fbnetv3_a": (8_600_448, 355_514_328),
+    "fbnetv3_b": (8_600_448, 460_150_000),
+    "fbnetv3_c": (9_975_784, 555_578_368),
+    "fbnetv3_d": (10_308_256, 642_628_864),
+    "fbnetv3_e": (10_774_856, 759_952_160),
+    "fbnetv3_f": (13_898_120, 1_178_860_656),
+    "fbnetv3_g": (16_617_544, 2_125_178_880),
+    "efficient_tdnn_base": (5_789_760, 1_442_238_464),
+    "efficient_tdnn_mobile": (2_416_416, 569_189_376),
+    "efficient_tdnn_small": (899_200, 203_030_528),
 }
+#: The same recount as it was printed, in millions of multiply-adds.
+PRINTED = {
+    "mobilenet_v2": 300.77, "mnasnet_a1": 311.58, "mnasnet_b1": 314.42, "efficientnet_b0": 385.81,
+    "proxyless_cpu": 439.24, "proxyless_gpu": 465.26, "proxyless_mobile": 320.43,
+    "proxyless_mobile_1.4": 580.88, "fbnet_a": 244.45, "fbnet_b": 291.00, "fbnet_c": 378.14,
+    "fbnetv3_a": 355.5, "fbnetv3_b": 460.2, "fbnetv3_c": 555.6, "fbnetv3_d": 642.6,
+    "fbnetv3_e": 760.0, "fbnetv3_g": 2125.2,
+}  # fmt: skip
 NAMES = tuple(members())
+
+
+@functools.cache
+def designed(name: str) -> Design:
+    return design_of(member(name))
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_counts_to_the_unit(name):
-    design = design_of(member(name))
+    design = designed(name)
     assert (design.metrics["params"], design.metrics["macs"]) == EXACT[name]
+
+
+def test_counts_are_those_that_were_printed():
+    for name, millions in PRINTED.items():
+        half = 0.05 if name.startswith("fbnetv3") else 0.005
+        assert abs(EXACT[name][1] / 1e6 - millions) <= half + 1e-9, name
+
+
+def test_speech_counts_norms_where_its_card_does():
+    """Two operations for each value of a norm, a metric of its own beside ``macs``."""
+    found = {n: designed(f"efficient_tdnn_{n}").metrics for n in ("base", "mobile", "small")}
+    assert {name: metrics["published_macs"] for name, metrics in found.items()} == {
+        "base": 1_445_211_648, "mobile": 570_984_384, "small": 204_072_768,
+    }  # fmt: skip
+
+
+def test_fbnetv3s_odd_borders():
+    """With zeros of half the kernel everywhere, FBNetV3-A would count 407.5 M."""
+    found = member("fbnetv3_a")
+    words = json.loads(json.dumps(found.request))
+    for slot in words["space"]["slots"]:
+        slot["options"][0].pop("padding", None)
+    macs = design_of(dataclasses.replace(found, request=words)).metrics["macs"]
+    assert round(macs / 1e6, 1) == 407.5
+
+
+def test_fbnet_with_every_first_convolution():
+    """Counted as the paper draws blocks of expansion 1."""
+    for name, params, millions in (("a", 4_321_464, 249.92), ("b", 4_863_288, 306.21),
+                                   ("c", 5_572_200, 384.96)):  # fmt: skip
+        found = member(f"fbnet_{name}")
+        paper = found.figures[1]
+        other = dataclasses.replace(found, request={**found.request, **paper.under})
+        metrics = design_of(other).metrics
+        assert (metrics["params"], round(metrics["macs"] / 1e6, 2)) == (params, millions)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_member_is_what_its_source_says(name):
     """A figure that differs has a reason, and a reason stands at no figure that agrees."""
     found = member(name)
-    design = design_of(found)
+    design = designed(name)
     assert design.name == name and design.certificate.status == "given"
     assert design.certificate.bound is None
     for line in compared(found, design):
         assert line.as_stated, line
-    assert found.source and found.figures
+    assert found.source and (found.figures or found.notes)
     assert Design.from_yaml(design.to_yaml()) == design
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_exported_module_counts_the_same(name):
     """From outside, by what it asks of torch."""
-    found = module_check(design_of(member(name)))
+    found = module_check(designed(name))
     assert found.ok and "agree" in found.found, found
 
 
@@ -74,7 +148,7 @@ class Hooks:
 
 @pytest.mark.parametrize("name", ["resnet18", "regnet_y_400mf", "mobilenet_v2"])
 def test_hooks_count_the_same_where_data_flow(name):
-    design = design_of(member(name))
+    design = designed(name)
     module = design.build().eval()
     counter, seen = Hooks(module), design.kind.images(design.network)
     with torch.no_grad():
@@ -127,6 +201,11 @@ def test_list_show_export_and_compare(tmp_path):
     assert {"model.py", "report.html"} <= {path.name for path in tmp_path.iterdir()}
     both = invoke("compare", "zoo:resnet18", str(tmp_path / "design.yaml"), "--json")
     assert not any(line["differs"] for line in json.loads(both.stdout)["lines"])
+    again = invoke("export", "zoo:resnet18", "--out", str(tmp_path / "again"))
+    assert again.exit_code == 0
+    assert (tmp_path / "again/model.py").read_text() == (tmp_path / "model.py").read_text()
+    assert folder_of(Path("zoo:resnet18")) == Path("runs/resnet18")
+    assert folder_of(tmp_path / "design.yaml") == tmp_path
     for words in (("zoo", "show", "resnet"), ("zoo", "export", "alexnet"), ("zoo", "check", "x"),
                   ("compare", "zoo:resnt18", "zoo:resnet18")):  # fmt: skip
         refused = invoke(*words)
@@ -220,6 +299,38 @@ def test_a_member_is_a_rival_on_the_designs_own_task():
         refuse_unknown(design, ["zoo:resnet8"])
 
 
+def test_a_layerwise_member_is_a_rival_of_a_layerwise_design():
+    """On the design's images and classes; a network of sequences is none."""
+    import mathdesign
+    from mathdesign.api import given
+    from mathdesign.evidence.baselines import rivals_of
+
+    words = """
+space:
+  family: layers
+  input: {channels: 3, size: 64}
+  classes: 10
+  stem: [{block: conv, width: 24, stride: 2}]
+  slots: [{name: one, options: [{block: inverted_residual, width: 24}]}]
+  tail: [{block: classifier}]
+objective: {metric: macs}
+budgets: {params: 3.5M}
+"""
+    design = given(mathdesign.loads(words))
+    rivals = rivals_of(design, ("zoo:fbnet_c", "zoo:fbnet_a", "zoo:efficient_tdnn_small"))
+    ours, theirs = rivals.candidates
+    assert theirs.name == "fbnet_a" and design.kind.images(theirs.network) == design.kind.images(
+        ours.network
+    )
+    # ImageNet's count without 990 classes of 1,505 weights.
+    assert design.kind.counts(design.specification(), theirs.network)["params"] == (
+        4_304_584 - 990 * 1505
+    )
+    reasons = {skipped.rival: skipped.reason for skipped in rivals.skipped}
+    assert "exceeds params" in reasons["zoo:fbnet_c"]
+    assert "no blocks that another input could enter" in reasons["zoo:efficient_tdnn_small"]
+
+
 def test_a_published_decoder_reads_the_designs_text():
     published, tiny = design_of(member("smollm-135m")), design_of(member("gpt3-125m"))
     kind = published.kind
@@ -228,3 +339,14 @@ def test_a_published_decoder_reads_the_designs_text():
     assert as_ours.stacks == published.network.stacks
     with pytest.raises(CannotBuild, match="is a vit"):
         kind.reading(design_of(member("vit-ti")).network, tiny.network)
+
+
+def test_the_page_lists_every_member_with_its_counts():
+    """The table of docs/zoo.md is what the command prints."""
+    lines = [line.split() for line in (ROOT / "docs/zoo.md").read_text().splitlines()]
+    rows = {words[0]: tuple(words[1:4]) for words in lines if len(words) > 4}
+    for name in NAMES:
+        design = designed(name)
+        family = design.request["space"]["family"]
+        counts = (f"{design.metrics[metric]:,}" for metric in ("params", "macs"))
+        assert rows[name] == (family, *counts), name

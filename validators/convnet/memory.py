@@ -122,6 +122,12 @@ def _conv(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
     return tape.run("convolution", [x], stage.width * stage.shape.resolution_out**2)
 
 
+def _pooled_conv(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
+    half = (stage.shape.resolution_in + 1) // 2
+    y = tape.run("convolution", [x], stage.width * half**2)
+    return tape.run("maximum", [y], stage.width * stage.shape.resolution_out**2)
+
+
 def _patchify(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
     y = _conv(tape, x, stage, index)
     return tape.run("norm", [y], tape.values[y])
@@ -225,6 +231,7 @@ def _convnext(tape: Tape, x: int, stage: NetworkStage, index: int) -> int:
 #: How a block of each family runs. A test holds the names to those of the registry.
 BLOCKS: Mapping[str, Callable[[Tape, int, NetworkStage, int], int]] = {
     "conv": _conv,
+    "pooled_conv": _pooled_conv,
     "patchify": _patchify,
     "classifier": _classifier,
     "normed_classifier": _normed_classifier,

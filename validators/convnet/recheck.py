@@ -198,6 +198,9 @@ def broken_rules(space: Space, network: Network) -> Iterator[str]:
                 yield f"stage {stage.name!r}: {decision} {value} is not among its choices"
         if stage.role == "body":
             yield from _broken_widths(space, stage, built, first=stage is space.stages[0])
+    depth = sum(built.choice["depth"] for built in network.stages if built.role == "body")
+    if space.blocks is not None and depth != space.blocks:
+        yield f"{depth} blocks where the space has {space.blocks}"
 
 
 def unrolled(network: Network) -> Iterator[tuple[int, UnrolledLayer]]:
@@ -225,6 +228,8 @@ def _macs(layer: UnrolledLayer, counting: CountingProfile) -> int:
     if not layer.tinynas:
         return 0
     values = layer.c_out * layer.area
+    if layer.op == "max":
+        return 0
     if layer.op == "conv":
         return products + 2 * layer.batch_norm * values
     return 2 * values if layer.op == "norm" else values
@@ -305,6 +310,8 @@ def _volume(network: Network, options: VolumeOptions) -> float:
         share = math.exp(options.rise * (math.log(i + 1) - math.log(len(body))))
         stage_weight = options.weight * share * (options.weights[i] if options.weights else 1.0)
         total += [stage_weight * power * math.log(base) for base, power in factors if power]
+    if options.resolution is not None:
+        total.append(options.weight * options.resolution * math.log(network.input_size))
     return math.fsum(total)
 
 
@@ -345,6 +352,8 @@ def _broken_widths(
         low, high = rules.bottleneck_ratio
         if not low <= Fraction(inner, width) <= high:
             yield f"{where}: bottleneck / width = {inner}/{width} is outside {low}..{high}"
+    if stage.times is not None and width != stage.times * built.prev:
+        yield f"{where}: width {width} is not {stage.times} times {built.prev}"
     if first:
         return
     if rules.monotone and width < built.prev:

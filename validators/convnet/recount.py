@@ -80,13 +80,17 @@ def check_module(network: Network, module: nn.Module) -> ModuleCount:
 
 
 def check_gradients(
-    module: nn.Module, channels: int, size: int | tuple[int, ...], seed: int = 0
+    module: nn.Module,
+    channels: int,
+    size: int | tuple[int, ...],
+    seed: int = 0,
+    idle_by_design: str = "",
 ) -> None:
     """Forward and backward passes on random images: as the module begins, and with random weights.
 
     Raises :class:`RecountError` where an output or a gradient is not finite, or a parameter has
     none; and, with random weights, where outputs do not depend on the image, or a parameter never
-    changes them. Gradients, batch statistics and mode of ``module`` are left as they were.
+    changes them, but for those whose names match ``idle_by_design``. Gradients, batch statistics and mode of ``module`` are left as they were.
     """
     import copy
 
@@ -95,6 +99,8 @@ def check_gradients(
     images = torch.randn(2, channels, *axes_of(size), generator=torch.Generator().manual_seed(seed))
     try:
         gradients(copy.deepcopy(module).train(), images)
-        check_influence(module, lambda n: (differing_images(IMAGES, channels, size, seed + n),))
+        check_influence(
+            module, lambda n: (differing_images(IMAGES, channels, size, seed + n),), idle_by_design
+        )
     except DoesNotWork as error:
         raise RecountError(str(error)) from None

@@ -6,10 +6,11 @@ counts what the module runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mathdesign.spaces.blocks.network import BlockNetwork
+from mathdesign.spaces.blocks.network import BlockNetwork, kind_of_block
 from mathdesign.validators.convnet.checks import Finding, onnx_words
 from mathdesign.validators.convnet.recount import (
     ModuleCount,
@@ -45,6 +46,16 @@ def check_blocks(
     return found
 
 
+def idle_names(network: BlockNetwork) -> str:
+    """A regular expression of parameters that have no influence by design; empty: there are none."""
+    found = [
+        re.escape(f"{i}.{start}")
+        for i, block in enumerate(network.blocks)
+        for start in kind_of_block(block).idle(block)
+    ]
+    return f"^({'|'.join(found)})" if found else ""
+
+
 def module_checks(
     network: BlockNetwork, module: nn.Module, claimed: Mapping[str, int]
 ) -> Iterator[Finding]:
@@ -54,7 +65,7 @@ def module_checks(
         found = check_blocks(network, module, claimed)
         counted = f"{found.params:,} params, {found.macs:,} macs: agree to the unit"
         yield "torch flop counter", True, counted
-        check_gradients(module, channels, size)
+        check_gradients(module, channels, size, idle_by_design=idle_names(network))
         yield "forward and backward", True, "finite outputs and gradients"
         yield "onnxruntime", True, onnx_words(module, channels, size)
     except (RecountError, OnnxMismatch) as error:

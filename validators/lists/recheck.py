@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mathdesign.spaces.blocks.network import traced
 from mathdesign.validators.errors import (
     BudgetExceeded,
     ObjectiveMismatch,
@@ -131,3 +132,27 @@ def check_objective(found: float, claimed: float) -> None:
 def logs_of(options: Mapping[str, str], weights: Sequence[float]) -> float:
     """The sum of ``weight * ln(option)``."""
     return math.fsum(w * math.log(float(o)) for w, o in zip(weights, options.values()))
+
+
+def chosen_volume(
+    chosen: Sequence[tuple[Sequence[Any], Any]], kernel_size: float, squeeze: float, rise: float
+) -> float:
+    """The log-volume of slots, each the blocks of its option and the shape that enters them.
+
+    Added up block by block, without the tables of a program.
+    """
+    total = 0.0
+    for at, (blocks, given) in enumerate(chosen, 1):
+        volume = 0.0
+        for block in blocks:
+            operators = traced([block], given)
+            outside = [o for o in operators if o.op == "conv"
+                       and (math.prod(o.size_out) > 1 or math.prod(given.size) == 1)]  # fmt: skip
+            roots = [math.prod(o.kernel) ** (1 / len(o.kernel)) for o in outside]
+            widest = max(roots, default=1.0)
+            wide = sum(o.c_out for o, root in zip(outside, roots) if root == widest)
+            gated = squeeze if "multiply" in {o.op for o in operators} else 1.0
+            volume += wide * widest**kernel_size * gated
+            given = operators[-1].made
+        total += (at / len(chosen)) ** rise * math.log(given.channels + volume)
+    return total

@@ -154,6 +154,10 @@ class BlockKind(abc.ABC):
     def arguments(self, block: Block, given: Shape) -> dict[str, Any]:
         """Keyword arguments of the class for a block that is given this."""
 
+    def idle(self, block: Block) -> tuple[str, ...]:
+        """How the names of parameters begin that have no influence on the output, by design."""
+        return ()
+
     def misfits(self, block: Block) -> Iterator[Fault]:
         """What is wrong with settings that are each acceptable (nothing unless overridden)."""
         yield from ()
@@ -199,8 +203,10 @@ class BlockKind(abc.ABC):
 
 
 def padding_of(block: Block) -> int:
-    """Zeros on each side of a block's kernel."""
-    return int(block["kernel"]) // 2 if block["padding"] < 0 else int(block["padding"])
+    """Zeros on each side of a block's kernel: half of what it spans, or what was told."""
+    if block["padding"] >= 0:
+        return int(block["padding"])
+    return int(block["kernel"]) // 2 * int(block.settings.get("dilation", 1))
 
 
 def activation_of(block: Block, word: str = "activation") -> str:

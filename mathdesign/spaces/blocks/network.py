@@ -100,6 +100,13 @@ def after(block: Block, given: Shape) -> Shape:
     return operators[-1].made if operators else given
 
 
+def after_all(blocks: Sequence[Block], given: Shape) -> Shape:
+    """What leaves blocks in a row. Raises :class:`ShapeError`."""
+    for block in blocks:
+        given = after(block, given)
+    return given
+
+
 def network_words(network: BlockNetwork) -> dict[str, Any]:
     """A network without its name, as :func:`network_from` takes it."""
     size = list(network.given.size)

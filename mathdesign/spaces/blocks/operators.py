@@ -16,7 +16,7 @@ from typing import Literal
 Size = tuple[int, ...]
 Kind = Literal[
     "conv", "linear", "norm", "act", "add", "multiply", "pool", "mean", "moments", "softmax",
-    "concat", "slice", "shuffle", "coordinates", "flatten", "zero",
+    "concat", "slice", "shuffle", "coordinates", "flatten", "zero", "identity",
 ]  # fmt: skip
 
 
@@ -190,9 +190,16 @@ class Trace:
         window = self._window(kernel, stride, padding, dilation)
         self._run("conv", c_out, window, groups=groups, bias=bias, dilation=dilation)
 
-    def pool(self, form: str, kernel: int | Size, stride: int | Size = 1) -> None:
-        """The average (``avg``) or greatest (``max``) of a window, half of it beyond the border."""
-        self._run("pool", self.channels, self._window(kernel, stride, None, 1), form=form)
+    def pool(
+        self, form: str, kernel: int | Size, stride: int | Size = 1, *,
+        padding: int | Size | None = None, ceil: bool = False,
+    ) -> None:  # fmt: skip
+        """The average (``avg``) or greatest (``max``) of a window, half of it beyond the border.
+
+        ``ceil``: what is left at the end makes a window as well.
+        """
+        window = self._window(kernel, stride, padding, 1, ceil)
+        self._run("pool", self.channels, window, form=form)
 
     def linear(self, c_out: int, *, bias: bool = True) -> None:
         """A linear layer over channels, at each position."""
@@ -248,14 +255,15 @@ class Trace:
         return value
 
     def _window(
-        self, kernel: int | Size, stride: int | Size, padding: int | Size | None, dilation: int
-    ) -> _Window:
+        self, kernel: int | Size, stride: int | Size, padding: int | Size | None, dilation: int,
+        ceil: bool = False,
+    ) -> _Window:  # fmt: skip
         """Where a window fits. Raises :class:`ShapeError` where it does not."""
         kernels, strides = self._each(kernel), self._each(stride)
         pads = tuple(dilation * (k // 2) for k in kernels) if padding is None else None
         pads = pads or self._each(padding or 0)
         size = tuple(
-            (n + 2 * p - dilation * (k - 1) - 1) // s + 1
+            (n + 2 * p - dilation * (k - 1) - 1 + (s - 1 if ceil else 0)) // s + 1
             for n, k, s, p in zip(self.size, kernels, strides, pads)
         )
         if min(size) < 1:

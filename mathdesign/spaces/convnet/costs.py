@@ -120,12 +120,13 @@ def _as_sums(
     assert type(model) is CostModel
     batch, size = model.header.batch, model.header.value_bytes
     found, others = StageCosts(), list[Counted]()
+    giving = _giving(grid, counted, rates)
     for repeat, operator in counted:
         kinds = _kinds(operator)
         own = {rates.get(kind, rates.get(DEFAULT)) for kind in kinds}
         channels = grid.values(operator.c_in)
         alone = kinds == ("depthwise",) and 1 in channels  # one channel: no group of its own
-        if operator.kept_width or alone or len(own) > 1:
+        if operator.kept_width or alone or len(own) > 1 or (repeat, operator) == giving:
             others.append((repeat, operator))
             continue
         (three,) = own
@@ -140,6 +141,25 @@ def _as_sums(
         found.terms += [(repeat, part) for part in parts if part.coefficient]
     _add_tables(device, grid, found, others)
     return found
+
+
+def _giving(
+    grid: _Grid, counted: Sequence[Counted], rates: Mapping[str, tuple[int, int, int]]
+) -> Counted | None:
+    """What an addition that is not always there takes from, where no overhead is always paid.
+
+    The operator of the first block with the smallest table that has multiply-adds; ``None``: nothing
+    takes.
+    """
+    if not any(operator.kept_width for _, operator in counted):
+        return None
+    paid = [(r, op) for r, op in counted if r is not Repeat.REST and op.macs is not None]
+    kinds = [_kinds(op)[0] for _, op in paid if len(_kinds(op)) == 1]
+    if any(rates.get(kind, rates.get(DEFAULT, (0,)))[0] > 1 for kind in kinds):
+        return None
+    first = [(r, op) for r, op in paid if r is Repeat.FIRST] or paid
+    sizes = [math.prod(len(grid.domain(s)) for s in grid.sources(op)) for _, op in first]
+    return first[sizes.index(min(sizes))] if first else None
 
 
 # ---- tables --------------------------------------------------------------------------------------
@@ -226,18 +246,16 @@ def _as_tables(
             f"{device.name}: tables of {entries:,} combinations of choices, accepted: "
             f"{MOST_ENTRIES:,}; coarsen the choices, or use a model of the form additive"
         )
-    cells = []
-    for grid, own in zip(grids, counted):
-        stage_cells = [_cells(grid, operator) for _, operator in own]
-        cells.append(stage_cells)
-        for found in stage_cells:
-            needed |= dict.fromkeys(op for op in found if op is not None)
+    cells = [[_cells(grid, operator) for _, operator in own] for grid, own in zip(grids, counted)]
+    for stage_cells in cells:
+        for at in stage_cells:
+            needed |= dict.fromkeys(op for op in at if op is not None)
     prices = costs_of(device, needed)
     costs = []
     for grid, own, stage_cells in zip(grids, counted, cells):
         found = StageCosts()
-        arrays = [_array(grid, operator, cells_, prices.costs)
-                  for (_, operator), cells_ in zip(own, stage_cells)]  # fmt: skip
+        arrays = [_array(grid, operator, at, prices.costs)
+                  for (_, operator), at in zip(own, stage_cells)]  # fmt: skip
         _fill(device.name, grid, found, own, arrays)
         costs.append(found)
     return costs

@@ -27,9 +27,28 @@ def stage_name(index: int) -> str:
     return f"stage{index + 1}"
 
 
+def first_stage(spec: Spec) -> int:
+    """Stages before the first body stage that a member of a choice has none of: 1 where the map is
+    halved before the first block, else 0.
+    """
+    split = spec.space.downsample
+    return 0 if split is None else max(split.at + 1 - len(spec.space.stages), 0)
+
+
+def stage_names(spec: Spec) -> list[str]:
+    """The names of the body stages."""
+    first = first_stage(spec)
+    return [stage_name(first + i) for i in range(len(spec.space.stages))]
+
+
 def row_symbols(spec: Spec) -> dict[str, set[str]]:
     """What the products of a row may name, by stage: ``prev`` and the decisions of its family."""
-    body = {stage_name(i): s.family or spec.space.family for i, s in enumerate(spec.space.stages)}
+    stages = spec.space.stages
+    missing = [stages[0]] * first_stage(spec)  # counts nothing where it is not there
+    body = {
+        stage_name(i): stage.family or spec.space.family
+        for i, stage in enumerate((*missing, *stages))
+    }
     families = {"stem": stem_family(spec), **body} | ({"head": HEAD} if spec.space.head else {})
     return {name: {"prev", *FAMILIES[family].decisions} for name, family in families.items()}
 
@@ -37,6 +56,7 @@ def row_symbols(spec: Spec) -> dict[str, set[str]]:
 def scale_names(spec: Spec) -> list[str]:
     """Names of the stages that end a scale: before each stage of stride 2, and the last."""
     stages = spec.space.stages
-    before = ["stem", *(stage_name(i) for i in range(len(stages) - 1))]
-    last = stage_name(len(stages) - 1) if spec.space.head is None else "head"
+    names = stage_names(spec)
+    before = ["stem", *names[:-1]]
+    last = names[-1] if spec.space.head is None else "head"
     return [*(name for name, stage in zip(before, stages) if stage.stride == 2), last]

@@ -40,6 +40,36 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
         yield ("objective",), "nothing to maximise", "entropy, volume, metric or metric_weights", ""
 
 
+def downsample_faults(spec: Spec) -> Iterator[CrossFault]:
+    """What keeps the one stage of a choice of where to downsample from being split."""
+    split, path = spec.space.downsample, ("space", "downsample")
+    if split is None:
+        return
+    if len(spec.space.stages) != 1:
+        accepted = "one stage, which stands for all blocks"
+        yield (
+            ("space", "stages"),
+            f"{len(spec.space.stages)} stages beside `downsample`",
+            accepted,
+            "",
+        )
+    if split.at > split.blocks:
+        yield (*path, "at"), str(split.at), f"at most as many as blocks, {split.blocks}", ""
+    for i, stage in enumerate(spec.space.stages):
+        where: Path = ("space", "stages", i)
+        if stage.stride != 1:
+            yield (
+                (*where, "stride"),
+                f"stride {stage.stride} beside `downsample`",
+                "none: it is decided",
+                "",
+            )
+        if stage.depth != (1,):
+            yield (*where, "depth"), "a depth beside `downsample`", "none: `blocks` says it", ""
+        if stage.times is not None:
+            yield (*where, "times"), "`times` beside `downsample`", "none: channels double", ""
+
+
 def _stage_faults(path: Path, stage: StageSpec, spec: Spec) -> Iterator[CrossFault]:
     family = FAMILIES[stage.family or spec.space.family]
     if "kernel_size" in family.odd:

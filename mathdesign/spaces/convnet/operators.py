@@ -48,6 +48,7 @@ class _Block:
         """The block's, the addition of its shortcut last."""
         side, channels, shortcut = self.side, self.c_in, self.side
         added = main = squeezed = False
+        stride = self.stride // 2 if any(layer.op == "max" for layer in layers) else self.stride
         for layer in layers:
             out = isqrt(layer.area)
             if layer.op == "conv" and not layer.tinynas:  # a unit of squeeze-and-excitation
@@ -58,10 +59,10 @@ class _Block:
                     yield plain("excite", channels, side, side)
                 squeezed = True
             elif layer.op == "conv" and main and not layer.main_path:
-                yield self.conv(layer, shortcut, out)
+                yield _conv(layer, shortcut, out, stride)
             elif layer.op == "conv":
                 main = main or layer.main_path
-                yield self.conv(layer, side, out)
+                yield _conv(layer, side, out, stride)
                 side, channels = out, layer.c_out
             elif layer.op == "linear":
                 yield linear(layer.c_in, layer.area, layer.c_out)
@@ -70,15 +71,17 @@ class _Block:
             elif layer.op == "pool":  # its area is that of its input
                 yield Operator("pool", layer.c_in, out, out, layer.c_in, (2, 2), (2, 2))
                 shortcut = -(-out // 2)
+            elif layer.op == "max":
+                yield Operator("pool", channels, side, side, channels, (3, 3), (2, 2))
+                side = out
             elif layer.op == "add":
                 added = True
                 yield plain("add", layer.c_in, side, side)
         if self.adds and not added:
             yield plain("add", channels, side, side)
 
-    def conv(self, layer: UnrolledLayer, side: int, out: int) -> Operator:
-        """It strides where it leaves fewer positions than it reads."""
-        stride = 1 if side == out else self.stride
-        return convolution(
-            layer.c_in, side, side, layer.c_out, layer.kernel_size, stride, layer.groups
-        )
+
+def _conv(layer: UnrolledLayer, side: int, out: int, stride: int) -> Operator:
+    """It strides where it leaves fewer positions than it reads."""
+    step = 1 if side == out else stride
+    return convolution(layer.c_in, side, side, layer.c_out, layer.kernel_size, step, layer.groups)

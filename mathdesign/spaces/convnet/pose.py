@@ -14,7 +14,7 @@ from mathdesign.programs.chain import DesignProblem
 from mathdesign.spaces.convnet.facts import (
     CLASSIFIER,
     HEAD,
-    stage_name,
+    stage_names,
     stem_family,
     stem_stride,
 )
@@ -95,8 +95,8 @@ def to_space(spec: Spec) -> Space:
     stem = {"width": words.stem.width, "kernel_size": words.stem.kernel_size, "depth": (1,)}
     stages = [StageSpace("stem", "stem", stem_family(spec), shapes[0], stem)]
     stages += [
-        _stage(stage_name(i), stage, FAMILIES[stage.family or words.family], shapes[i + 1])
-        for i, stage in enumerate(words.stages)
+        _stage(name, stage, FAMILIES[stage.family or words.family], shape)
+        for name, stage, shape in zip(stage_names(spec), words.stages, shapes[1:])
     ]
     if words.head is not None:
         head = {"width": words.head.width, "kernel_size": (1,), "depth": (1,)}
@@ -106,14 +106,19 @@ def to_space(spec: Spec) -> Space:
     end = words.classifier or CLASSIFIER
     stages.append(StageSpace("classifier", "classifier", end, shape, classifier))
     rules = WidthRules(words.rules.monotone_width, words.rules.growth, words.rules.bottleneck_ratio)
-    return Space(words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages))
+    blocks = None if words.downsample is None else words.downsample.blocks
+    return Space(
+        words.input.channels, words.input.size, tuple(stages), rules, _rows(spec, stages), blocks
+    )
 
 
 def _rows(spec: Spec, stages: list[StageSpace]) -> tuple[UserRow, ...]:
     index = {stage.name: s for s, stage in enumerate(stages)}
     return tuple(
         UserRow(
-            row.name, tuple((index[s], *term) for s, terms in row.sum.items() for term in terms)
+            row.name,
+            # A member without the first stage has none of its terms either.
+            tuple((index[s], *t) for s, terms in row.sum.items() if s in index for t in terms),
         )
         for row in spec.rows or ()
     )
@@ -139,7 +144,7 @@ def _stage(name: str, stage: StageSpec, family: Family, shape: StageShape) -> St
             inner = {expanded(width, ratio) for width in stage.width for ratio in value}
             given[word.sets] = tuple(sorted(inner))
     choices = {decision: given[decision] for decision in family.decisions}
-    return StageSpace(name, "body", family.name, shape, choices, ratios)
+    return StageSpace(name, "body", family.name, shape, choices, ratios, stage.times)
 
 
 def _settled(stage: StageSpec, family: Family) -> Iterator[tuple[Word, Any]]:

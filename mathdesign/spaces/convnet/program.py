@@ -98,7 +98,7 @@ def pose(
         name=name,
         stages=_stages(space, counting, device_costs(space, devices, rules), memory),
         objective=objective,
-        budgets=tuple(b for b in every if b.metric != ACTIVATION_BYTES),
+        budgets=(*_inherent(space), *(b for b in every if b.metric != ACTIVATION_BYTES)),
         ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
         rules=rules,
         effectiveness=(
@@ -111,6 +111,13 @@ def pose(
         | {device.name: device.unit for device in devices}
         | (dict.fromkeys(BYTES, "bytes") if memory else {}),
     )
+
+
+def _inherent(space: Space) -> tuple[Budget, ...]:
+    """What the space is, said by a budget: how many blocks there are in all."""
+    if space.blocks is None:
+        return ()
+    return (Budget("blocks", space.blocks, space.blocks, inherent=True),)
 
 
 def scale_ends(space: Space) -> tuple[int, ...]:
@@ -293,6 +300,12 @@ def _rules(space: Space, watch: Watch) -> Iterable[PairRule]:
                 yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, "identity shortcut: equal widths")
             elif not allowed.all():
                 raise ValueError("an identity shortcut at the input: widths must be its channels")
+        if stage.times is not None:
+            allowed = _within(np.array(prev), widths, stage.times, stage.times)
+            if s:
+                yield PairRule(s - 1, WIDTH, s, WIDTH, allowed, f"width times {stage.times}")
+            elif not allowed.any():
+                raise ValueError("a multiple of the input's channels: no choice is one")
         if s and (rules.monotone or rules.growth is not None):
             low = Fraction(1) if rules.monotone else Fraction(0)
             allowed = _within(np.array(prev), widths, low, rules.growth)

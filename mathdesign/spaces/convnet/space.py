@@ -30,6 +30,8 @@ class StageSpace:
     shape: StageShape
     choices: Mapping[str, tuple[int, ...]]
     ratios: Mapping[str, tuple[Fraction, ...]] = field(default_factory=dict)
+    times: Fraction | None = None
+    """Its width is exactly so many times the width before; ``None``: whatever its choices are."""
 
     @property
     def block(self) -> Family:
@@ -73,6 +75,8 @@ class Space:
     stages: tuple[StageSpace, ...]
     rules: WidthRules = WidthRules()
     rows: tuple[UserRow, ...] = ()
+    blocks: int | None = None
+    """Blocks of all body stages together; ``None``: as many as there come to be."""
 
     @property
     def classes(self) -> int:

@@ -126,6 +126,8 @@ def _walk(
 ) -> Iterator[SymbolicOperator]:
     """Operators of layers, in their order; ``side`` pixels and ``c_in`` channels enter."""
     channels, shortcut, main, squeezed = c_in, side, False, False
+    if any(layer.op == "max" for layer in layers):  # which takes half of the stride
+        stride //= 2
     for layer in layers:
         out = isqrt(layer.area)
         if layer.op == "conv" and not layer.tinynas:  # a unit of squeeze-and-excitation
@@ -151,6 +153,9 @@ def _walk(
         elif layer.op == "pool":  # its area is that of its input
             yield SymbolicOperator("pool", layer.c_in, layer.c_in, out, ONE * 2, 2)
             shortcut = -(-out // 2)
+        elif layer.op == "max":
+            yield SymbolicOperator("pool", channels, channels, side, ONE * 3, 2)
+            side = out
         elif layer.op == "add":
             yield SymbolicOperator("add", layer.c_in, layer.c_in, side)
 

@@ -1,12 +1,14 @@
 r"""The log-volume of a chain: logarithms of its choices, weighted more towards the end.
 
 .. math:: V = \omega \sum_{s=1}^{S} \Bigl(\frac{s}{S}\Bigr)^{p} \bigl[a \ln D_s + b \ln m_s
-          + e \ln \tfrac{m_s}{w_s} + u \ln w_s + c \ln k_s + g \ln q_s + \ln \sigma_s\bigr],
+          + e \ln \tfrac{m_s}{w_s} + u \ln w_s + c \ln k_s + g \ln q_s + \ln \sigma_s\bigr]
+          + \omega h \ln r,
           \qquad D_s = 1 \Big/ \Bigl(\frac{1}{d_s} + \frac{K}{w_s}\Bigr)
 
 over the body stages, with depth :math:`d`, channels per block :math:`K`, inner width :math:`m` (the bottleneck, or the width of
 a family that has none), width :math:`w`, kernel size :math:`k`, group width :math:`q`, and
-:math:`\sigma` for a squeeze-and-excitation unit. With :math:`a = b = 1` a bracket is the logarithm
+:math:`\sigma` for a squeeze-and-excitation unit, and the size :math:`r` of the input, whose weight
+:math:`h` is 0 unless it is given. With :math:`a = b = 1` a bracket is the logarithm
 of the sum over the stage's blocks that count of :math:`m k^c \sigma`: its volume.
 docs/objective.md says why.
 """
@@ -46,6 +48,8 @@ class VolumeOptions:
     group_width: PerStage = 0.0
     squeeze_excitation: PerStage = 1.35
     """A block with such a unit counts as so many without."""
+    resolution: float | None = None
+    """Weight of the logarithm of the input's size, which no choice of a chain changes."""
 
     def factor(self, index: int, stages: int) -> float:
         """How often what body stage ``index`` of ``stages`` adds up counts."""
@@ -75,6 +79,8 @@ def volume_terms(
         terms += [LogTerm(s, decision, w) for decision, w in weights.items() if w]
         if SQUEEZE in stage.shape.options:
             constant += factor * log(of_stage(options.squeeze_excitation, i, len(body)))
+    if options.resolution:
+        constant += options.weight * options.resolution * log(space.input_size)
     return tuple(terms), tuple(d for d in depths if d.weight), constant
 
 

@@ -133,6 +133,7 @@ class _StageSpec(Block):
     stride: Literal[1, 2] = Field(1, description="Of the first block.")
     width: Choices = Field(..., description="Output channels of every block.")
     kernel_size: Choices = Field((3,), description="Odd kernel sizes, pixels.")
+    times: Ratio | None = Field(None, description="Exactly so many times the width before.")
     depth: Choices = Field((1,), description="Number of blocks.")
     shortcut: Literal["projection", "identity"] = Field(
         "projection", description="identity: equal widths, stride 1, nothing to count."
@@ -165,6 +166,16 @@ else:
     )
 
 
+class DownsampleSpec(Block):
+    """Where to halve the maps, among blocks of one kind: one stage stands for all of them."""
+
+    blocks: int = Field(..., ge=1, le=1000, strict=True, description="Blocks in all.")
+    at: int = Field(
+        ..., ge=1, le=16, strict=True,
+        description="Before so many of them the map is halved and the channels are doubled.",
+    )  # fmt: skip
+
+
 class RulesSpec(Block):
     """Rules between choices."""
 
@@ -184,6 +195,9 @@ class SpaceSpec(Block):
     stem: StemSpec = StemSpec()
     stages: tuple[StageSpec, ...] = Field(
         ..., min_length=1, max_length=64, description="Omitted: the family's preset."
+    )
+    downsample: DownsampleSpec | None = Field(
+        None, description="Where to downsample is decided: the one stage is split."
     )
     head: HeadSpec | None = None
     classifier: ClassifierName | None = Field(None, description="Default: classifier.")
@@ -246,6 +260,9 @@ class VolumeSpec(Block):
     group_width: Exponent | tuple[Exponent, ...] = Field(0.0, description=_OF.format("group width"))
     squeeze_excitation: Factor | tuple[Factor, ...] = Field(
         1.35, description="A block with such a unit counts as so many; one, or one per body stage."
+    )
+    resolution: Exponent | None = Field(
+        None, description="Weight of ln(size of the input), for a choice of sizes; default: none."
     )
 
     @model_validator(mode="before")

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mathdesign.spaces.blocks.network import BlockNetwork
+from mathdesign.spaces.blocks.operators import Shape
+from mathdesign.spaces.blocks.registry import BLOCKS
+from mathdesign.spaces.blocks.shorthand import classifier, conv
+from mathdesign.spaces.lists import nasbench201, nats_size
 from mathdesign.spaces.lists.words import ListSpec
 
 
 def blocks_of(spec: ListSpec, name: str, options: Mapping[str, str]) -> BlockNetwork | None:
     """The network of the chosen options; ``None`` where nothing says what they are."""
     layers = spec.layers()
-    return None if layers is None else layers.network(name, options)
+    if layers is not None:
+        return layers.network(name, options)
+    return CELLS[spec.space.family](name, options) if spec.space.family in CELLS else None
+
+
+def cells_of_201(name: str, options: Mapping[str, str]) -> BlockNetwork:
+    """The network of a cell of NAS-Bench-201: five of it at each of three widths."""
+    edges = {edge: options[edge] for edge in nasbench201.EDGES}
+    blocks = [conv(nasbench201.CHANNELS[0], 3, activation="identity")]
+    for stage, width in enumerate(nasbench201.CHANNELS):
+        if stage:
+            blocks.append(BLOCKS["residual201"].block(width=width))
+        blocks += [BLOCKS["cell201"].block(width=width, **edges)] * nasbench201.CELLS
+    tail = (BLOCKS["norm"].block(), classifier(10))
+    return BlockNetwork(name, Shape(3, (32, 32)), (*blocks, *tail))
+
+
+#: The cell of the size space: a skip from the input to the output, 3x3s elsewhere.
+SIZE_CELL = {"e01": "nor_conv_3x3", "e02": "nor_conv_3x3", "e12": "nor_conv_3x3",
+             "e03": "skip_connect", "e13": "nor_conv_3x3", "e23": "nor_conv_3x3"}  # fmt: skip
+
+
+def sizes_of_nats(name: str, options: Mapping[str, str]) -> BlockNetwork:
+    """The network of five widths of NATS-Bench."""
+    widths = [int(options[slot]) for slot in nats_size.SLOTS]
+    blocks = [conv(widths[0], 3, activation="identity")]
+    for i, width in enumerate(widths):
+        if i % 2:
+            blocks.append(BLOCKS["residual201"].block(width=width))
+        else:
+            blocks.append(BLOCKS["cell201"].block(width=width, **SIZE_CELL))
+    tail = (BLOCKS["norm"].block(), classifier(10))
+    return BlockNetwork(name, Shape(3, (32, 32)), (*blocks, *tail))
+
+
+CELLS: Mapping[str, Callable[[str, Mapping[str, str]], BlockNetwork]] = {
+    "nasbench201": cells_of_201, "nats_size": sizes_of_nats,
+}  # fmt: skip
+"""Spaces whose costs stand in tables of their own, and whose designs are built all the same."""
 
 
 def blocks_asked(request: Any, name: str, options: Mapping[str, str]) -> BlockNetwork | None:
@@ -24,3 +66,7 @@ def blocks_asked(request: Any, name: str, options: Mapping[str, str]) -> BlockNe
         return blocks_of(ListSpec.model_validate(dict(request)), name, options)
     except (TypeError, ValueError, KeyError):
         return None
+
+
+COUNTED_OTHERWISE = ("nasbench201",)
+"""Those whose tables count more than convolutions and linear layers as multiply-adds."""

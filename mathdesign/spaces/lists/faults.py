@@ -10,13 +10,14 @@ from mathdesign.memory.steps import ACTIVATION_BYTES, BYTES, WEIGHT_BYTES, Memor
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.blocks.alive import NotHeld, most_alive
 from mathdesign.spaces.lists.layer_faults import layer_faults
-from mathdesign.spaces.lists.named import SPACES
+from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
 from mathdesign.spec.shared import peak_faults
 
-OBJECTIVES = ("predictor", "metric", "log_values", "entropy")
+OBJECTIVES = ("predictor", "metric", "log_values", "entropy", "volume")
 #: The families whose slots stand in the file.
 OWN = ("slots", LAYERS)
 #: The families whose cells have an entropy.
@@ -45,6 +46,9 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     space = spec.table_space()
     if objective.entropy and space.untrained is None:
         yield ("objective", "entropy"), f"family {spec.space.family}", f"family {CELLS}", ""
+    if objective.volume and spec.layers() is None:
+        found = f"family {spec.space.family}"
+        yield ("objective", "volume"), found, f"family {', '.join((*PRESETS, LAYERS))}", ""
     yield from _without_faults(spec, space)
     yield from _log_faults(spec, space)
     fitted = list(_metric_faults(spec, space))
@@ -63,7 +67,8 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
         if metric not in known and not (path[0] == "budgets" and metric in told):
-            yield path, repr(metric), ", ".join(known) or "none", near_miss(metric, known)
+            meant = near_miss(metric, known) or needs_device(path)
+            yield path, repr(metric), ", ".join(known) or "none", meant
 
 
 def _memory_faults(spec: ListSpec, own: Sequence[str]) -> Iterator[CrossFault]:

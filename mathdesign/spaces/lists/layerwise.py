@@ -23,13 +23,17 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from mathdesign.metrics import METRICS
 from mathdesign.programs.slot_space import Columns, TableSpace
 from mathdesign.programs.slots import Feature, PairTable, Slot, TableSum
 from mathdesign.spaces.blocks.base import Block, Setting, Value
-from mathdesign.spaces.blocks.network import BlockNetwork, after, traced
+from mathdesign.spaces.blocks.network import BlockNetwork, after, after_all, traced
 from mathdesign.spaces.blocks.operators import Operators, Shape, ShapeError, macs, params
+from mathdesign.spec.faults import MOST_SHOWN
 
 Blocks = tuple[Block, ...]
+#: How the names of counts of multiply-adds end.
+MACS = "macs"
 #: What most of them were published for.
 IMAGENET = Shape(3, (224, 224))
 #: What is counted of the operators of every layer-wise space.
@@ -44,12 +48,13 @@ class SpaceError(ValueError):
 
     def __init__(self, findings: Sequence[tuple[str | None, str | None, str]]) -> None:
         self.findings = tuple(findings)
-        super().__init__(
-            "; ".join(
-                ", ".join(part for part in (slot, option) if part) + f": {reason}"
-                for slot, option, reason in self.findings
-            )
-        )
+        told = [
+            ", ".join(part for part in (slot, option) if part) + f": {reason}"
+            for slot, option, reason in self.findings[:MOST_SHOWN]
+        ]
+        if more := len(self.findings) - len(told):
+            told.append(f"and {more:,} more")
+        super().__init__("; ".join(told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class LayerSpace:
     rules: tuple[PairTable, ...] = ()
     counted: tuple[str, ...] = ()
     """Options whose number in a design means something: features of a predictor."""
+    free: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Slots at the end that build and cost nothing: choices of a training."""
     columns: Mapping[str, Columns] = field(default_factory=dict)
     """How tables write the slots, where they have several columns a slot."""
     described: tuple[Feature, ...] = ()
@@ -116,15 +123,19 @@ class LayerSpace:
     @cached_property
     def _tables(self) -> TableSpace:
         slots = tuple(Slot(slot.name, tuple(slot.options)) for slot in self.slots)
+        slots += tuple(Slot(name, options) for name, options in self.free.items())
         metrics = {name: self.sums(count) for name, count in self.counts.items()}
         return TableSpace(
             self.name, slots, metrics, self.counted, self.rules, columns=self.columns,
+            units={name: METRICS[MACS].unit for name in metrics if name.endswith(MACS)},
             described=self.described,
         )  # fmt: skip
 
     def sums(self, cost: Callable[[Operators], int]) -> TableSum:
         """A cost of lists of operators that adds up, as tables over slots and their neighbours."""
-        sizes = [len(slot.options) for slot in self.slots]
+        sizes = [
+            len(options) for options in (*(s.options for s in self.slots), *self.free.values())
+        ]
         unary = tuple(np.zeros(n, dtype=np.int64) for n in sizes)
         pairs: dict[int, npt.NDArray[np.int64]] = {}
         constant, known = 0, _Known(cost)
@@ -183,17 +194,17 @@ class LayerSpace:
     @cached_property
     def _entering(self) -> list[tuple[Shape, ...]]:
         """Slot -> the shape that enters it after each option of the slot before; the tail's last."""
-        shapes: tuple[Shape, ...] = (_leaving(self.stem, self.given),)
+        shapes: tuple[Shape, ...] = (after_all(self.stem, self.given),)
         found = [shapes]
         for slot in self.slots:
-            shapes = tuple(_leaving(blocks, shapes[0]) for blocks in slot.options.values())
+            shapes = tuple(after_all(blocks, shapes[0]) for blocks in slot.options.values())
             found.append(shapes)
         return found
 
     def _misfits(self) -> Iterator[tuple[str | None, str | None, str]]:
         """What does not fit; ends at the first slot after which no shape is known."""
         try:
-            shapes = {_leaving(self.stem, self.given)}
+            shapes = {after_all(self.stem, self.given)}
         except ShapeError as error:
             yield None, None, f"stem: {error}"
             return
@@ -201,7 +212,7 @@ class LayerSpace:
             leaving: dict[str, set[Shape]] = {}
             for option, blocks in slot.options.items():
                 try:
-                    leaving[option] = {_leaving(blocks, shape) for shape in shapes}
+                    leaving[option] = {after_all(blocks, shape) for shape in shapes}
                 except ShapeError as error:
                     yield slot.name, option, str(error)
                     continue
@@ -214,15 +225,9 @@ class LayerSpace:
                 return
         for shape in sorted(shapes, key=str):
             try:
-                _leaving(self.tail, shape)
+                after_all(self.tail, shape)
             except ShapeError as error:
                 yield None, None, f"tail after {shape}: {error}"
-
-
-def _leaving(blocks: Blocks, shape: Shape) -> Shape:
-    for block in blocks:
-        shape = after(block, shape)
-    return shape
 
 
 def _told(shapes: Sequence[Shape]) -> list[tuple[tuple[int, ...] | None, Shape]]:

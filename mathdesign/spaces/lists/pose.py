@@ -17,6 +17,7 @@ from mathdesign.programs.slots import PairTable, SlotObjective, SlotProblem, Tab
 from mathdesign.spaces.blocks.alive import most_alive, stored
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.lists.device_costs import device_sums
+from mathdesign.spaces.lists.layer_volume import volume_of
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
@@ -49,7 +50,7 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     watch("tables", 1, 2)
     devices = read_devices(spec.devices, COARSE)
     free = [slot.name for slot in spec.space.recipe or ()]
-    sums = device_sums(space, devices, spec.removed(space), free)
+    sums = device_sums(space, spec.layers(), devices, spec.removed(space), free)
     metrics = spec.metrics(space) | sums
     memory = memory_of(spec)
     alive: dict[str, tuple[PairTable, ...]] = {}
@@ -60,6 +61,8 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     if spec.objective.entropy:
         assert space.untrained is not None
         objective = space.untrained
+    if spec.objective.volume is not None:
+        objective = _volume_objective(spec, space)
     one_shot = None
     if spec.objective.predictor is not None:
         try:
@@ -110,6 +113,15 @@ def _held(
     free = tuple(np.zeros(len(slot.options), dtype=np.int64) for slot in recipe)
     peak = layers.peak(lambda operators, given: most_alive(operators, given, memory))
     return {WEIGHT_BYTES: replace(sums, unary=(*sums.unary, *free))}, {ACTIVATION_BYTES: peak}
+
+
+def _volume_objective(spec: ListSpec, space: TableSpace) -> SlotObjective:
+    """The log-volume; slots of a recipe count for nothing."""
+    layers = spec.layers()
+    assert layers is not None and spec.objective.volume is not None
+    tables = volume_of(layers, spec.objective.volume.options)
+    others = (np.zeros(len(slot.options)) for slot in space.slots[len(layers.slots) :])
+    return SlotObjective(replace(tables, unary=(*tables.unary, *others)))
 
 
 def _one_shot(spec: ListSpec, space: TableSpace) -> OneShot | None:

@@ -25,6 +25,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Slot, TableSum
 from mathdesign.spaces.blocks.base import LARGEST
 from mathdesign.spaces.blocks.operators import Shape
+from mathdesign.spaces.lists.layer_volume import LayerVolume
 from mathdesign.spaces.lists.layerwise import LayerSpace
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.own_layers import OwnLayers
@@ -35,6 +36,7 @@ from mathdesign.spec.blocks import (
     MemorySpec,
     Name,
     Specification,
+    TrainingSpec,
     Weight,
 )
 from mathdesign.spec.quantities import Amount, Steps
@@ -146,8 +148,11 @@ class ListSpaceSpec(Block):
         "proxyless",
         "proxylessnas",
         "fbnet",
+        "fbnetv3",
         "mnasnet",
         "accel_nasbench",
+        "ofa_mobilenetv3",
+        "efficient_tdnn",
         "slots",
         "layers",
     ]
@@ -177,6 +182,29 @@ class ListSpaceSpec(Block):
     )
 
 
+class LayerVolumeSpec(Block):
+    """The log-volume of the chosen blocks (docs/objective.md)."""
+
+    kernel_size: float = Field(
+        0.5, ge=0, le=100, allow_inf_nan=False, description="Power of a kernel's extent."
+    )
+    squeeze_excitation: float = Field(
+        1.35,
+        gt=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="A block with such a unit counts as so many.",
+    )
+    rise: float = Field(
+        1.0, ge=0, le=100, allow_inf_nan=False, description="Slot s of S counts (s / S)^rise."
+    )
+
+    @property
+    def options(self) -> LayerVolume:
+        """The same, for the program."""
+        return LayerVolume(self.kernel_size, self.squeeze_excitation, self.rise)
+
+
 class PredictorSpec(Block):
     """What is maximised: a trained predictor, or a metric."""
 
@@ -196,6 +224,11 @@ class PredictorSpec(Block):
     metric: str | None = Field(None, description="Maximise this instead.")
     entropy: Literal[True] | None = Field(
         None, description="Maximise the entropy of untrained cells, which needs no measurements."
+    )
+    volume: LayerVolumeSpec | None = Field(
+        None,
+        description="Maximise the log-volume of the blocks of a layer-wise space, which needs no "
+        "measurements.",
     )
     log_values: tuple[Weight, ...] | dict[str, Weight] | None = Field(
         None,
@@ -227,6 +260,9 @@ class ListSpec(Specification):
     budgets: CostBudgets = Field(default_factory=dict)
     memory: MemorySpec | None = Field(
         None, description="Of spaces made of blocks: what the bytes of budgets are."
+    )
+    training: TrainingSpec | None = Field(
+        None, alias="validate", description="A short training run, of designs that read images."
     )
 
     def limits(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mathdesign.spaces.transformer.words import (
     StackSpec,
     TransformerSpec,
 )
+from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 
 
@@ -142,7 +143,8 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
             accepted = (*known, WEIGHT_BYTES)
-            yield path, repr(name), ", ".join(accepted), near_miss(name, accepted)
+            meant = near_miss(name, accepted) or needs_device(path)
+            yield path, repr(name), ", ".join(accepted), meant
         elif name in PEAKS and budget.min is not None:
             yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:

@@ -38,11 +38,13 @@ from mathdesign.spaces.transformer.metrics import (
 from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.network import Transformer
 from mathdesign.spaces.transformer.network_faults import ArchitectureError
+from mathdesign.spaces.transformer.pins import keeps, layer_pins, narrowed
 from mathdesign.spaces.transformer.shape import Image, Layer, Stack
 from mathdesign.spaces.transformer.volume import layer_width, log_depth
 from mathdesign.spaces.transformer.words import REALS, StackSpec, TransformerSpec
 from mathdesign.spaces.watch import Watch, unwatched
 from mathdesign.spec.faults import SpecError
+from mathdesign.spec.pins import words
 
 MOST_FRAMES = 100_000
 #: Choices of widths between two looks at the clock.
@@ -241,6 +243,7 @@ def _closed(softmax: list[Layer], other: list[Layer], run: int) -> tuple[Layer, 
 
 
 def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
+    spec = narrowed(spec)
     space, reasons, count = spec.space, dict[str, None](), 0
     images: list[Image | None] = [None]
     if space.image is not None:
@@ -249,8 +252,11 @@ def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
     alone = spec.objective.metric == "volume"  # the depth that counts is no sum over layers
     runs = [_depth_runs(stack, alone=alone) for stack in space.stacks]
     known = [
-        {width: tuple(_options(spec, stack, width)) for width in stack.width}
-        for stack in space.stacks
+        {
+            width: tuple(o for o in _options(spec, stack, width) if keeps(o.layer, own))
+            for width in stack.width
+        }
+        for stack, own in zip(space.stacks, layer_pins(spec))
     ]
     others = len(images) * math.prod(map(len, runs))
     total = _refuse_many(spec, others, known)
@@ -280,7 +286,8 @@ def _plans(spec: TransformerSpec, watch: Watch) -> Iterator[Plan]:
             yield Plan(shell, kept, depths)
     if not count:
         why = "; ".join(reasons) or "no heads divide any width"
-        raise NoFrame(f"no network can be built: {why}")
+        under = f" with what is pinned ({words(spec.pins)})" if spec.pins else ""
+        raise NoFrame(f"no network can be built{under}: {why}")
 
 
 def _widths(
@@ -371,6 +378,14 @@ def _options(spec: TransformerSpec, stack: StackSpec, width: int) -> Iterator[La
                 own = {option: getattr(stack, option) for option in MIXERS[kind].options}
                 layer = Layer(heads, kv, size, ffn, gated, kind, memory_layers=memory, **own)
                 yield from (LayerOption(layer, n) for n in copies)
+
+
+def layers_of(spec: TransformerSpec) -> list[list[Layer]]:
+    """By stack, every layer that any of its widths allows."""
+    return [
+        [option.layer for width in stack.width for option in _options(spec, stack, width)]
+        for stack in spec.space.stacks
+    ]
 
 
 def ffn_width(width: int, ratio: Fraction) -> int:

@@ -10,6 +10,7 @@ import pytest
 from mathdesign.programs.base import Budget
 from mathdesign.programs.mixes import Frame, Group, MixProblem
 from mathdesign.programs.slots import PairTable, Slot, SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.union import Union
 from mathdesign.solvers.base import UnsupportedProblem
 from mathdesign.solvers.heuristic.draws import draws
 from tests.slot_problems import random_slot_problem
@@ -78,6 +79,20 @@ def test_slots_keep_rules_and_a_band_of_a_budget():
     points = taken(program, 200)
     assert set(points) - {None} == feasible
     assert points == taken(program, 200)
+
+
+def test_unions_draw_from_all_members_that_have_points():
+    few = mixes(Budget("params", upper=60))
+    narrow = MixProblem("narrow", few.metrics, (few.frames[0],), few.budgets)
+    wide = MixProblem("wide", few.metrics, (few.frames[1],), few.budgets)
+    heavy = Frame(np.array([1000]), 0.0, few.frames[0].groups)
+    never = MixProblem("never", few.metrics, (heavy,), few.budgets)
+    members = [({"size": 1}, narrow), ({"size": 2}, never), ({"size": 3}, wide)]
+    union = Union.of("union", members)
+    points = taken(union)
+    assert {point[0] for point in points} == {0, 2} and points == taken(union)
+    assert all(union.feasible(point) for point in points)
+    assert set(taken(Union.of("union", members[1:2]), 3)) == {None}
 
 
 def test_forms_without_draws_are_refused():

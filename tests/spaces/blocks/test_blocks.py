@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from mathdesign.export.blocks import build, source
-from mathdesign.spaces.blocks.network import BlockNetwork, after, block_from
-from mathdesign.spaces.blocks.operators import Shape, ShapeError, Trace
+from mathdesign.spaces.blocks.network import BlockNetwork, after, block_from, traced
+from mathdesign.spaces.blocks.operators import Shape, ShapeError, Trace, macs
 from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
 from mathdesign.spaces.errors import NetworkError
@@ -20,7 +20,8 @@ SAMPLES = {
     "conv": [
         {"width": 8, "kernel": 1},
         {"width": 6, "kernel": 5, "groups": 3, "residual": True, "activation": "gelu"},
-        {"width": 4, "kernel": 3, "stride": 2, "padding": 0, "bias": True, "activation": "identity"},
+        {"width": 4, "kernel": 3, "stride": 2, "padding": 0, "bias": True, "norm": False,
+         "activation": "identity", "dilation": 2},
     ],
     "inverted_residual": [
         {"width": 6, "expansion": 3},
@@ -30,6 +31,23 @@ SAMPLES = {
         {"width": 6, "expansion": 1.5, "squeeze_ratio": 0.34, "squeeze_of": "inner",
          "squeeze_activation": "silu"},
     ],
+    "norm": [{"activation": "silu"}],
+    "cell201": [
+        {"width": 6, "e01": "nor_conv_3x3", "e02": "skip_connect", "e12": "avg_pool_3x3",
+         "e03": "none", "e13": "nor_conv_1x1", "e23": "none"},
+        {"width": 8, "e01": "nor_conv_3x3", "e02": "skip_connect", "e12": "avg_pool_3x3",
+         "e03": "nor_conv_1x1", "e13": "nor_conv_1x1", "e23": "nor_conv_3x3"},
+    ],
+    "residual201": [{"width": 8, "kernel": 5}],
+    "pooled": [{"width": 8, "norm": True, "activation": "relu6"}, {"width": 4, "bias": True}],
+    "res2": [
+        {"width": 6, "inner": 8, "scale": 4, "squeeze": 2, "kernel": 5, "dilation": 2},
+        {"width": 4, "inner": 8, "squeeze": 3, "appends": True},
+    ],
+    "statistics": [{"inner": 4}],
+    "factorised_conv": [{"width": 4, "kernel": 5, "stride": 2, "activation": "tanh"}],
+    "coordinates": [{}, {"along": "width"}],
+    "compression": [{"values": 140, "kernel": 1, "activation": "silu"}],
     "classifier": [{"width": 5}, {"width": 3, "bias": False}],
 }  # fmt: skip
 
@@ -140,3 +158,41 @@ def test_settings_that_do_not_go_together():
     assert str(caught.value).count("one of the two") == 2
     with pytest.raises(ShapeError, match="no whole number"):
         after(kind.block(width=4, expansion=1.1), SQUARE)
+
+
+def test_a_factorised_kernel_has_2k_weights_a_pair_of_channels():
+    """NAAQA's block beside a k x k one, and its coordinate maps: one more channel an axis."""
+    square, parts = conv(64, 5), BLOCKS["factorised_conv"].block(width=64, kernel=5)
+    given = Shape(64, (16, 24))
+    whole, split = traced((square,), given), traced((parts,), given)
+    assert macs(whole) == 25 * 64 * 64 * 16 * 24 and macs(split) == 10 * 64 * 64 * 16 * 24
+    assert after(BLOCKS["coordinates"].block(), given) == Shape(66, (16, 24))
+
+
+def test_compression_gives_about_as_many_values_whatever_the_size():
+    block = BLOCKS["compression"].block()
+    for size, width in (((7, 7), 42), ((4, 6), 85), ((10, 10), 20)):
+        assert after(block, Shape(512, size)) == Shape(width * size[0] * size[1], (1, 1))
+    with pytest.raises(ShapeError, match="positions"):
+        after(block, Shape(8, (96, 96)))
+
+
+def test_networks_that_are_known_by_their_counts():
+    """MobileNetV2 (arXiv 1801.04381) and EfficientNet-B0 (arXiv 1905.11946) at 224 pixels."""
+    given = Shape(3, (224, 224))
+
+    def network(stem, stages, **settings):
+        blocks = [conv(stem, 3, 2)]
+        for e, kernel, stride, depth, width in stages:
+            for k in range(depth):
+                step = stride if k == 0 else 1
+                blocks.append(inverted(width, kernel, step, expansion=e, **settings))
+        return BlockNetwork("n", given, (*blocks, conv(1280), classifier(1000))).counts
+
+    mobile = ((1, 3, 1, 1, 16), (6, 3, 2, 2, 24), (6, 3, 2, 3, 32), (6, 3, 2, 4, 64),
+              (6, 3, 1, 3, 96), (6, 3, 2, 3, 160), (6, 3, 1, 1, 320))  # fmt: skip
+    efficient = ((1, 3, 1, 1, 16), (6, 3, 2, 2, 24), (6, 5, 2, 2, 40), (6, 3, 2, 3, 80),
+                 (6, 5, 1, 3, 112), (6, 5, 2, 4, 192), (6, 3, 1, 1, 320))  # fmt: skip
+    assert network(32, mobile) == {"macs": 300_774_272, "params": 3_504_872}
+    found = network(32, efficient, squeeze_ratio=0.25, activation="silu")
+    assert found["params"] == 5_288_548 and round(found["macs"] / 1e6, 2) == 385.81

@@ -12,6 +12,7 @@ from mathdesign.spaces.convnet.families import BODY_FAMILIES, StageShape
 from mathdesign.spaces.convnet.network import Network
 from mathdesign.spaces.convnet.operators import operators
 from mathdesign.spaces.convnet.space import Space, StageSpace
+from mathdesign.spaces.convnet.symbolic import block_operators
 from mathdesign.validators.convnet.recheck import count
 from tests.strategies import random_space
 
@@ -54,6 +55,9 @@ class Recorder(TorchDispatchMode):
         elif isinstance(part, nn.AvgPool2d):
             _, c, h, w = x.shape
             self.found.append(Operator("pool", c, h, w, c, (2, 2), (2, 2)))
+        elif isinstance(part, nn.MaxPool2d):
+            _, c, h, w = x.shape
+            self.found.append(Operator("pool", c, h, w, c, (3, 3), (2, 2)))
         elif isinstance(part, nn.AdaptiveAvgPool2d):
             self.found.append(plain("global_pool", *x.shape[1:]))
         elif isinstance(part, nn.LayerNorm):
@@ -102,6 +106,30 @@ def test_convnext_as_published_with_patches_and_its_classifier():
     ))  # fmt: skip
     network = Network.from_point(space, (8, 4, 1, 16, 24, 5, 2, 10, 1), "published")
     assert list(operators(network)) == executed(network)
+
+
+@pytest.mark.parametrize("size", [32, 37, 5])
+def test_resnets_stem_and_its_strided_shortcuts(size):
+    """A convolution of stride 2, a maximum of stride 2; 1x1 shortcuts that stride themselves."""
+    after = -(-size // 4)
+    out = -(-after // 2)
+    shape = StageShape(2, after, out, options=frozenset({"strided_shortcut"}))
+    space = Space(3, size, (
+        StageSpace("stem", "stem", "pooled_conv", StageShape(4, size, after),
+                   {"width": (8,), "kernel_size": (7,), "depth": (1,)}),
+        StageSpace("stage1", "body", "basic", shape,
+                   {"width": (16,), "kernel_size": (3,), "depth": (2,)}),
+        StageSpace("classifier", "classifier", "classifier", StageShape(1, out, 1),
+                   {"width": (10,), "depth": (1,)}),
+    ))  # fmt: skip
+    network = Network.from_point(space, (8, 7, 1, 16, 3, 2, 10, 1), "residual")
+    found = list(operators(network))
+    assert found == executed(network)
+    symbolic = [
+        operator.at({"prev": 3, "width": 8, "kernel_size": 7})
+        for operator in block_operators(space.stages[0], first=True)
+    ]
+    assert symbolic == found[: len(symbolic)] and len(symbolic) == 2
 
 
 @pytest.mark.parametrize("seed", range(8))

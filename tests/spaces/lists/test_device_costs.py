@@ -1,5 +1,6 @@
 """Option lists within latencies of tables keyed ``slot:option``: exact, and FBNet's on real devices."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import mathdesign
 from mathdesign.checking import checks
 from mathdesign.devices.header import Header
+from mathdesign.devices.operators import is_key
 from mathdesign.devices.table import write_table
+from mathdesign.kinds import kind_of_spec
 from mathdesign.report.rows import budget_table, figure_rows
 from mathdesign.result import Design
 from mathdesign.spec.faults import SpecError
@@ -94,6 +97,12 @@ def test_options_without_a_cost_are_all_told_before_solving(tmp_path, monkeypatc
     assert mathdesign.design(mathdesign.load(given)).metrics["latency"] == 2000
 
 
+@functools.cache
+def one_device(name):
+    """FBNet within the median of one device: a fit of 2,500 rows."""
+    return fbnet(FBNET, (name,))
+
+
 @pytest.mark.skipif(not FBNET.is_file(), reason="no table of FBNet's latencies here")
 @pytest.mark.parametrize(
     ("devices", "macs"),
@@ -106,8 +115,8 @@ def test_options_without_a_cost_are_all_told_before_solving(tmp_path, monkeypatc
 )
 def test_fbnet_within_the_medians_of_real_devices(tmp_path, monkeypatch, devices, macs):
     monkeypatch.chdir(tmp_path)
-    program = fbnet(FBNET, devices)
-    limits = {budget.metric: budget.upper for budget in program.budgets}
+    program = one_device(devices[0])
+    limits = {name: one_device(name).budgets[-1].upper for name in devices}
     slots = []
     for i, (slot, own) in enumerate(zip(program.slots, program.metrics["macs"].unary)):
         around = program.metrics["macs"].constant if i == 0 else 0
@@ -115,7 +124,7 @@ def test_fbnet_within_the_medians_of_real_devices(tmp_path, monkeypatch, devices
                       "costs": {"macs": (own + around).tolist()}})  # fmt: skip
     budgets = {}
     for name in devices:
-        sums = program.metrics[name]
+        sums = one_device(name).metrics[name]
         least = [int(t.min()) for t in sums.unary]
         costs = {s.name: dict(zip(s.options, (t - low).tolist()))
                  for s, t, low in zip(program.slots, sums.unary, least)}  # fmt: skip
@@ -127,3 +136,88 @@ def test_fbnet_within_the_medians_of_real_devices(tmp_path, monkeypatch, devices
              "objective": {"metric": "macs"}, "budgets": budgets, "solve": {"gap": 0}}  # fmt: skip
     design = mathdesign.design(mathdesign.load(given))
     assert design.metrics["macs"] == macs and design.certificate.status == "optimal"
+
+
+MODEL = """version: 1
+cost_model: latency
+form: roofline
+base: 3 us
+operators:
+  default: {overhead: 5 us, rate: 2 G, bandwidth: 8 GB}
+  depthwise: {overhead: 9 us, rate: 300 M, bandwidth: 8 GB}
+"""
+LAYERED = {
+    "family": "layers", "input": {"channels": 2, "length": 20}, "classes": 3,
+    "stem": [{"block": "conv", "width": 8}],
+    "slots": [
+        {"name": "a", "width": 8, "options": [{"block": "inverted_residual", "expansion": e} for e in (1, 2)]},
+        {"name": "b", "stride": 2, "options": [{"block": "conv", "width": w} for w in (8, 16)]},
+        {"name": "c", "width": 16, "options": [{"block": "inverted_residual", "expansion": e} for e in (1, 3)]},
+    ],
+    "tail": [{"block": "classifier"}],
+}  # fmt: skip
+SMALL = {"size": 32}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [{"family": f, "input": SMALL} for f in ("fbnet", "proxylessnas")] + [LAYERED],
+    ids=lambda space: space["family"],
+)
+def test_the_metric_of_blocks_is_the_sum_over_operators_of_the_network(
+    tmp_path, monkeypatch, space
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(MODEL)
+    given = {
+        "space": space,
+        "objective": {"metric": "macs"},
+        "devices": {"latency": {"model": "m.yaml"}},
+    }
+    spec = mathdesign.load(given)
+    kind = kind_of_spec(spec)
+    posed = kind.pose(spec)
+    (device,) = posed.devices
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        point = [int(rng.integers(len(slot.options))) for slot in posed.program.slots]
+        network = kind.network(posed, point)
+        costs, executed = posed.program.costs(point), kind.operators(network)
+        assert costs["latency"] == device.total(executed)
+        assert costs["macs"] == sum(op.macs for op in executed)
+
+
+def test_an_operator_table_costs_blocks_and_lacks_nothing_that_is_never_taken(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "t.csv", Header("latency", "us"), {"add-1x1x1": (1, None, None)})
+    given = {
+        "space": LAYERED,
+        "objective": {"metric": "macs"},
+        "budgets": {"latency": {"table": "t.csv"}},
+    }
+    with pytest.raises(SpecError, match="operators of the space without a cost") as caught:
+        mathdesign.problem(mathdesign.load(given))
+    assert "conv-2x1x20-8" in str(caught.value)
+
+    def needed(without):
+        monkeypatch.setattr("mathdesign.devices.sources.MOST_LISTED", 10**6)
+        words = {**given, "space": {**LAYERED, "without": without}}
+        with pytest.raises(SpecError) as caught:
+            mathdesign.problem(mathdesign.load(words))
+        return [
+            w for w in str(caught.value).replace(":", " ").replace(";", " ").split() if is_key(w)
+        ]
+
+    every, fewer = needed({}), needed({"b": [mathdesign.problem(mathdesign.load(
+        {"space": LAYERED, "objective": {"metric": "macs"}})).slots[1].options[1]]})  # fmt: skip
+    assert set(fewer) < set(every)
+    rows = {key: (i + 1, None, None) for i, key in enumerate(every)}
+    write_table(tmp_path / "t.csv", Header("latency", "us"), rows)
+    given["budgets"]["latency"]["max"] = "1 s"
+    design = mathdesign.design(mathdesign.load(given))
+    assert design.metrics["latency"] == 1000 * sum(rows[op.key][0] for op in design.operators())
+    assert sum(design.figures["devices"]["latency"]["shares"].values()) == pytest.approx(
+        1, abs=1e-3
+    )

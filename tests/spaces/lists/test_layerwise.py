@@ -1,5 +1,6 @@
 """Layer-wise spaces: costs are sums over operators, options are networks, faults come all at once."""
 
+import math
 import random
 
 import numpy as np
@@ -314,3 +315,119 @@ def test_tables_of_several_columns_a_slot_name_every_wrong_row():
     point = space.points(with_slots(frame[:1], space))
     found = {feature.name: feature.at(point)[0] for feature in features_of(space)}
     assert (found["block2_e"], found["block2_k"], found["block6_l"]) == (4, 3, 1)
+
+
+def test_every_row_of_once_for_all_counts_as_in_its_table():
+    pd = pytest.importorskip("pandas")
+    path = SHARED / "data/fbnet_ofa_latency/ofa_mbv3_accuracy_dynast.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs a table that is not beside the repository")
+    frame = pd.read_csv(path)
+    space = PRESETS["ofa_mobilenetv3"].table_space()
+    points = space.points(with_slots(frame, space))
+    assert len(points) == 2373
+    for metric in ("params", "macs"):
+        assert (space.metrics[metric].at(points) == frame[metric].to_numpy()).all()
+    for rule in space.rules:
+        assert rule.at(points).all()
+    depth = {f.name: f.at(points) for f in features_of(space) if f.name in ("d0", "d4")}
+    assert (depth["d0"] == frame["d0"]).all() and (depth["d4"] == frame["d4"]).all()
+
+
+def test_no_block_follows_one_that_is_not_there():
+    spec = "space: {family: ofa_mobilenetv3}\nobjective: {metric: params}\nbudgets: {macs: 140M}\n"
+    options = mathdesign.design(mathdesign.loads(spec)).network.options
+    for stage in range(5):
+        third, fourth = (options[f"block{4 * stage + k}"] for k in (2, 3))
+        assert not (third == "none" and fourth != "none")
+    least = PRESETS["ofa_mobilenetv3"].table_space().size  # with networks that are none
+    assert least == (9**2 * 10**2) ** 5
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "expected"),
+    [
+        (512, ("k5", "m512_k3", "m512_k3", "m512_k3", "1536"), (5_789_760, 1445.2)),
+        (384, ("k5", "m256_k3", "m256_k3", "m256_k3", "768"), (2_416_416, 570.98)),
+        (256, ("k3", "m256_k3", "m256_k3", "none", "400"), (899_200, 204.07)),
+    ],
+)
+def test_published_time_delay_networks(width, options, expected):
+    space = PRESETS["efficient_tdnn"].space(width=width).table_space()
+    costs = space.costs(space.point(dict(zip((s.name for s in space.slots), options))))
+    digits = len(str(expected[1]).split(".")[1])
+    assert (costs["params"], round(costs["published_macs"] / 1e6, digits)) == expected
+
+
+def test_the_volume_of_a_design_is_that_of_its_tables_and_of_its_formula():
+    """Widths are chosen here, so that terms are tables over neighbours."""
+    spec = mathdesign.loads(OWN.replace("{metric: params}", "{volume: {rise: 0.5}}"))
+    layers, program = spec.layers(), mathdesign.problem(spec)
+    space = layers.table_space()
+    best = max(every_point(space), key=program.value)
+    design = mathdesign.design(spec)
+    assert design.certificate.objective == pytest.approx(program.value(best), rel=1e-12)
+    point = space.point({"s1": "deep", "s2": "wide", "s3": "conv"})
+    by_hand = (
+        (1 / 3) ** 0.5 * math.log(12 + 24 * 5**0.5 + 36 * 5**0.5)
+        + (2 / 3) ** 0.5 * math.log(20 + 20 * 3**0.5)
+        + math.log(20 + 20 * 3**0.5)
+    )
+    assert program.value(point) == pytest.approx(by_hand, rel=1e-12)
+    point = space.point({"s1": "deep", "s2": "conv", "s3": space.slots[2].options[0]})
+    squeezed = math.log(20 + 24 * 3**0.5 * 1.35)
+    assert program.value(point) == pytest.approx(
+        (1 / 3) ** 0.5 * math.log(12 + 60 * 5**0.5)
+        + (2 / 3) ** 0.5 * math.log(12 + 12 * 3**0.5)
+        + squeezed
+    )
+
+
+def test_one_dial_is_enough_for_a_layer_wise_space():
+    spec = mathdesign.quick("fbnet", "3x32x32", {"macs": "8M"}, classes=10)
+    design = mathdesign.design(spec)
+    assert design.metrics["macs"] <= 8e6 and design.network.network.made.channels == 10
+    with pytest.raises(SpecError, match=r"objective\.volume"):
+        mathdesign.loads("space: {family: nats_size}\nobjective: {volume: {}}\n")
+    named = mathdesign.loads(
+        "space: {family: fbnet, recipe: [{name: rate, options: [1, 2]}]}\nobjective: {volume: {}}\n"
+    )
+    assert len(mathdesign.problem(named).slots) == 23
+
+
+FBNETV3 = {
+    "b": ("k3_l2", "k55_e42_l4", "k55_e53_l5", "k53_e53_l5", "k35_e53_l6", "k35_e64_l6", "k5_l1"),
+    "d": ("k3_l2", "k33_e52_l6", "k53_e43_l5", "k33_e53_l5", "k35_e53_l7", "k35_e65_l6", "k5_l1"),
+    "g": ("k3_l3", "k55_e42_l5", "k55_e43_l5", "k53_e53_l5", "k35_e53_l9", "k35_e65_l7", "k5_l2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "size", "as_published", "params", "macs_of_one"),
+    [
+        ("b", 224, True, 8_600_448, 355_514_328),  # FBNetV3-A
+        ("b", 224, False, 8_600_448, 407_508_576),
+        ("b", 248, True, 8_600_448, 460_150_000),
+        ("d", 248, False, 10_308_256, 642_628_864),
+        ("g", 320, False, 16_617_544, 2_125_178_880),
+    ],
+)
+def test_published_fbnetv3s(variant, size, as_published, params, macs_of_one):
+    layers = PRESETS["fbnetv3"].space(
+        Shape(3, (size, size)), variant=variant, padding_as_published=as_published
+    )
+    options = {f"stage{i}": option for i, option in enumerate(FBNETV3[variant], 1)}
+    space = layers.table_space()
+    costs = space.costs(space.point(options))
+    assert (costs["params"], costs["macs"]) == (params, macs_of_one)
+
+
+def test_a_recipe_is_chosen_beside_the_network_and_costs_nothing():
+    plain, recipe = (PRESETS["fbnetv3"].space(recipe=told).table_space() for told in (False, True))
+    added = recipe.slots[len(plain.slots) :]
+    assert "optimizer" in {slot.name for slot in added}
+    point = (0,) * len(recipe.slots)
+    assert recipe.costs(point) == plain.costs(point[: len(plain.slots)])
+    text = "space: {family: fbnetv3, settings: {recipe: true}}\nobjective: {volume: {}}\n"
+    design = mathdesign.design(mathdesign.loads(text + "budgets: {macs: 300M}\n"))
+    assert "ema" in design.network.options and design.network.network is not None

@@ -30,18 +30,20 @@ class ConvBlock(BlockKind):
     settings = (
         WIDTH, KERNEL, STRIDE, ACTIVATION, PADDING,
         Setting("groups", 1, "Groups of channels."),
-        Setting("bias", False, "A bias in place of the norm."),
+        Setting("norm", True, "A norm behind the convolution."),
+        Setting("bias", False, "A bias."),
+        Setting("dilation", 1, "Positions between those that the kernel reads."),
         Setting("residual", False, "Adds its input where shapes agree."),
     )  # fmt: skip
 
     def run(self, block: Block, on: Trace) -> None:
-        """Convolution, norm or bias, sum, activation."""
+        """Convolution, norm, sum, activation."""
         given, start = on.shape, on.now
         on.conv(
             block["width"], block["kernel"], block["stride"], groups=block["groups"],
-            padding=padding_of(block), bias=block["bias"],
+            padding=padding_of(block), bias=block["bias"], dilation=block["dilation"],
         )  # fmt: skip
-        if not block["bias"]:
+        if block["norm"]:
             on.norm()
         if block["residual"] and on.shape == given:
             on.add(start)
@@ -54,7 +56,7 @@ class ConvBlock(BlockKind):
         return {
             "c_in": given.channels, "c_out": block["width"], "kernel_size": block["kernel"],
             "stride": block["stride"], "padding": padding_of(block), "groups": block["groups"],
-            "activation": activation_of(block), "bias": block["bias"],
+            "activation": activation_of(block), "bias": block["bias"], "norm": block["norm"], "dilation": block["dilation"],
             "residual": any(operator.op == "add" for operator in on.operators),
         }  # fmt: skip
 
@@ -67,7 +69,7 @@ class ConvBlock(BlockKind):
         Conv, Norm, _ = layers_of(axes)
 
         class ConvBlock(nn.Module):
-            """Convolution, norm (or bias), activation; its input is added before the activation."""
+            """Convolution, norm, activation; its input is added before the activation."""
 
             def __init__(
                 self,
@@ -79,16 +81,18 @@ class ConvBlock(BlockKind):
                 groups: int = 1,
                 activation: str = "ReLU",
                 bias: bool = False,
+                norm: bool = True,
+                dilation: int = 1,
                 residual: bool = False,
             ) -> None:
                 super().__init__()
                 self.conv = Conv(
-                    c_in, c_out, kernel_size, stride, padding, groups=groups, bias=bias
+                    c_in, c_out, kernel_size, stride, padding, dilation, groups, bias=bias
                 )
-                self.norm = nn.Identity() if bias else Norm(c_out)
+                self.norm = Norm(c_out) if norm else nn.Identity()
                 self.act = getattr(nn, activation)()
                 self.residual = residual
-                if residual and not bias:  # starts as its shortcut (arXiv 1706.02677, 5.1)
+                if residual and norm:  # starts as its shortcut (arXiv 1706.02677, 5.1)
                     nn.init.zeros_(self.norm.weight)  # type: ignore[arg-type]
 
             def forward(self, x: Tensor) -> Tensor:

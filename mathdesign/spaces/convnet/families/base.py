@@ -215,7 +215,7 @@ class UnrolledLayer:
     out (SE units, classifier).
     """
 
-    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool"]
+    op: Literal["conv", "linear", "norm", "scale", "act", "add", "pool", "max"]
     c_in: int
     c_out: int
     area: int

@@ -73,10 +73,7 @@ class Conv(Family):
 
 
 class PooledConv(Family):
-    """The convolution has stride 2, and the maximum again: four pixels a side become one.
-
-    A maximum has no weights and multiplies nothing: no profile counts it.
-    """
+    """The convolution has stride 2, and the maximum again: four pixels a side become one."""
 
     name = "pooled_conv"
     summary = "one convolution of stride 2, then a 3x3 maximum of stride 2: ResNet's stem"
@@ -87,17 +84,26 @@ class PooledConv(Family):
     one_block = True
 
     def symbolic(self, at: Place) -> Iterator[SymbolicLayer]:
-        """Convolution and activation, before the maximum."""
+        """Convolution and activation, then the maximum."""
         width, area = symbol("width"), _between(at.shape)
         yield symbolic_conv(at.c_in, width, area, symbol("kernel_size"))
         yield symbolic_act(width, area)
+        yield SymbolicLayer("max", width, width, at.area)
+
+    def steps(self, at: Place) -> Iterator[Step]:
+        """The convolution, and the maximum of what it wrote."""
+        width = symbol("width")
+        yield Step("convolution", (ENTERS,), "y", width * _between(at.shape))
+        yield Step("maximum", ("y",), "pooled", width * at.area)
 
     def layers(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
     ) -> tuple[tuple[UnrolledLayer, ...], ...]:
-        """Convolution and activation: half the pixels a side, odd sizes rounded up."""
+        """Convolution and activation on half the pixels a side, odd sizes rounded up; the maximum."""
         width, area = choice["width"], ((shape.resolution_in + 1) // 2) ** 2
-        return ((conv(prev, width, area, choice["kernel_size"], main_path=True), act(width, area)),)
+        halved = conv(prev, width, area, choice["kernel_size"], main_path=True)
+        last = UnrolledLayer("max", width, width, shape.area_out)
+        return ((halved, act(width, area), last),)
 
     def block_arguments(
         self, prev: int, choice: Mapping[str, int], shape: StageShape
