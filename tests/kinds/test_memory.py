@@ -3,6 +3,7 @@
 import pytest
 
 import mathdesign
+from mathdesign.evidence.baselines import rivals_of
 from mathdesign.kinds.load import loads
 from mathdesign.report.rows import figure_rows
 from mathdesign.result import Design, DesignError
@@ -117,6 +118,14 @@ def test_a_peak_is_no_objective():
     with pytest.raises(SpecError):
         loads(CHAIN.replace("BUDGETS", "params: 9k").replace("SIZE", "32")
               + "objective: {metric_weights: {activation_bytes: 1}}\n")  # fmt: skip
+
+
+def test_rivals_keep_the_memory_too():
+    design = mathdesign.design(chain("activation_bytes: 32 KiB, macs: 3M"))
+    found = rivals_of(design, ["random:4", "params"])
+    assert found.skipped == () and len(found.candidates) == 6
+    counted = [design.kind.counts(design.specification(), c.network) for c in found.candidates]
+    assert all(costs["activation_bytes"] <= 32 * 1024 for costs in counted)
 
 
 def test_files_with_broken_figures_are_refused():
