@@ -298,6 +298,8 @@ def counted(words: Mapping[str, Any], spec: Any) -> TransformerRecount:
     found = recount(words, at.length, at.batch, at.value_bytes)
     for metric in spec.linear_metrics:
         found.metrics[metric.name] = _linear(words, spec, metric.terms, found)
+    if "weight_bytes" in spec.budgets and "weight_bytes" not in found.metrics:
+        found.metrics["weight_bytes"] = found.metrics["params"] * at.value_bytes
     if "activation_bytes" in spec.budgets:
         found.metrics["activation_bytes"] = _activation_bytes(words, at)
     return found

@@ -160,6 +160,25 @@ class LayerSpace:
         tables = tuple(PairTable(i - 1, i, table) for i, table in pairs.items())
         return TableSum(constant, unary, tables)
 
+    def peak(self, alive: Callable[[Operators, Shape], int]) -> tuple[PairTable, ...]:
+        """What is the greatest over pieces, as tables over slots and their neighbours."""
+        sizes = [len(slot.options) for slot in self.slots]
+        always, tables = 0, dict[tuple[int, int], npt.NDArray[np.int64]]()
+        for piece in self.pieces:
+            value, at = alive(piece.operators, piece.given), piece.slot
+            if at is None:
+                always = max(always, value)
+                continue
+            before = at - 1 if at else min(1, len(sizes) - 1)
+            table = tables.setdefault(
+                (before, at), np.zeros((sizes[before], sizes[at]), dtype=np.int64)
+            )
+            rows = slice(None) if piece.previous is None else list(piece.previous)
+            table[rows, piece.option] = np.maximum(table[rows, piece.option], value)
+        for table in tables.values():
+            np.maximum(table, always, out=table)
+        return tuple(PairTable(*pair, table) for pair, table in tables.items())
+
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """All that can be chosen; the operators of a network are those of its pieces."""

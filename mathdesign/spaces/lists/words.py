@@ -33,6 +33,7 @@ from mathdesign.spec.blocks import (
     Block,
     CostBudgets,
     CostLists,
+    MemorySpec,
     Name,
     Specification,
     TrainingSpec,
@@ -257,6 +258,9 @@ class ListSpec(Specification):
     objective: PredictorSpec = PredictorSpec()
     linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: CostBudgets = Field(default_factory=dict)
+    memory: MemorySpec | None = Field(
+        None, description="Of spaces made of blocks: what the bytes of budgets are."
+    )
     training: TrainingSpec | None = Field(
         None, alias="validate", description="A short training run, of designs that read images."
     )

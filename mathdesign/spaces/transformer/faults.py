@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
 from mathdesign.spaces.transformer.words import (
@@ -162,8 +163,9 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for name, budget in spec.budgets.items():
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
-            meant = near_miss(name, known) or needs_device(path)
-            yield path, repr(name), ", ".join(known), meant
+            accepted = (*known, WEIGHT_BYTES)
+            meant = near_miss(name, accepted) or needs_device(path)
+            yield path, repr(name), ", ".join(accepted), meant
         elif name in PEAKS and budget.min is not None:
             yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:

@@ -19,6 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from mathdesign.devices.sources import COARSE, Device, read_devices
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
@@ -169,6 +170,7 @@ def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTran
             watch("costs of widths", done, len(plans))
         frames.append(_frame(spec, plan, limit, every, costs, known))
     units = {name: metric.unit for name, metric in METRICS.items() if name in names}
+    units |= {WEIGHT_BYTES: "bytes"} if WEIGHT_BYTES in spec.budgets else {}
     units |= {device.name: device.unit for device in devices}
     problem = MixProblem(spec.name, tuple(names), Frames(frames), tuple(rows), units=units)
     return PosedTransformer(spec, problem, plans, devices)
@@ -460,7 +462,7 @@ def _frame(
         groups.append(Group(costs_, values, *plan.depths[i]))
     constants = whole + [
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
-        for m in spec.linear_metrics
+        for m in spec.weighted
     ]
     constants += [_frame_cost(shell, own) for own in devices]
     if limit is not None:
@@ -518,7 +520,7 @@ def _option(
     place = PlacedLayers(shell, stack, option.layer, option.copies, _at(spec))
     row = layer_sums(place)
     known = dict(zip(SUMS, row)) | {name: term(place) for name, term in LAYER_TERMS.items()}
-    row += [_linear(m.terms, known) for m in spec.linear_metrics]
+    row += [_linear(m.terms, known) for m in spec.weighted]
     if spec.objective.metric == "volume":
         return row, _option_volume(spec, plan, stack, option)
     if spec.objective.metric != "entropy":

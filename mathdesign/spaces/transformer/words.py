@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.programs.base import Budget as BudgetRow
 from mathdesign.programs.base import Limit
 from mathdesign.spaces.transformer.metrics import LAYER_TERMS, METRICS, PEAKS, SUMS
@@ -297,7 +298,16 @@ class TransformerSpec(Specification):
 
     def columns(self) -> tuple[str, ...]:
         """Metrics that are sums over layers, the user's own last."""
-        return SUMS + tuple(metric.name for metric in self.linear_metrics)
+        return SUMS + tuple(metric.name for metric in self.weighted)
+
+    @property
+    def weighted(self) -> tuple[LinearMetric, ...]:
+        """The user's own metrics, and the bytes of weights where they are limited."""
+        known = {metric.name for metric in self.linear_metrics}
+        if WEIGHT_BYTES not in self.budgets or WEIGHT_BYTES in known:
+            return self.linear_metrics
+        bytes_of = {"params": float(self.at.value_bytes)}
+        return (*self.linear_metrics, LinearMetric(name=WEIGHT_BYTES, terms=bytes_of))
 
     def budget_rows(self) -> tuple[BudgetRow, ...]:
         """The budgets on sums over layers, as rows of the program."""
