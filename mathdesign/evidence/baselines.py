@@ -237,7 +237,7 @@ def _filled(field: _Field) -> tuple[Any, str]:
     for b in budgets:
         lowers = [low for low in (b.lower, floors.get(b.metric)) if low is not None]
         filled.append(replace(b, lower=max(lowers, default=None)))
-    return program.with_budgets(filled), note
+    return program.with_budgets([*filled, *program.ceilings]), note
 
 
 def _floors(budgets: Sequence[Budget], used: Mapping[str, float]) -> tuple[dict[str, int], str]:

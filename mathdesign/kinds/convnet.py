@@ -16,17 +16,11 @@ from mathdesign.devices.report import (
 from mathdesign.devices.sources import FINE, read_devices
 from mathdesign.export import convnet as export
 from mathdesign.kinds.several import Several
-from mathdesign.memory.figures import (
-    MEMORY,
-    MOST_BUFFERS,
-    memory_figures,
-    memory_from,
-    memory_rows,
-)
+from mathdesign.memory.figures import MEMORY, memory_from, memory_rows
 from mathdesign.metrics.base import CountingProfile
 from mathdesign.programs.base import FloatArray, IntArray, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS, DesignProblem
-from mathdesign.solvers.arena.allocate import allocate
+from mathdesign.solvers.arena.figures import held_figures
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.convnet import by_hand, operators, parts, rows
 from mathdesign.spaces.convnet.facts import scale_names
@@ -79,7 +73,6 @@ class OneChain(Kind[Spec, PosedChain, Network]):
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
-    draws = True
     starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
@@ -223,6 +216,10 @@ class OneChain(Kind[Spec, PosedChain, Network]):
         """See :mod:`mathdesign.spaces.convnet.operators`."""
         return operators.operators(network)
 
+    def drawn(self, network: Network) -> dict[str, Any]:
+        """A bar a block, as its stages say."""
+        return network.to_dict()
+
     def table(self, network: Network) -> TextTable:
         """One row a stage: widths in channels, depth in blocks, resolution in pixels."""
         rows = []
@@ -319,9 +316,7 @@ def _recount(posed: PosedChain, network: Network, objective: float) -> Recount:
     if posed.volume is not None:
         figures[VOLUME] = found.volume
     if found.held is not None and posed.memory is not None:
-        few = len(found.held.buffers) <= MOST_BUFFERS
-        arena = allocate(found.held.buffers) if few else None
-        figures[MEMORY] = memory_figures(found.held, posed.memory, arena)
+        figures[MEMORY] = held_figures(found.held, posed.memory)
     if posed.devices:
         figures[DEVICES] = device_figures(posed.devices, operators.operators(network))
     return Recount(dict(found.metrics), figures, tuple(uses), found.objective)

@@ -16,9 +16,12 @@ from mathdesign.devices.report import DEVICES, device_figures, device_rows, figu
 from mathdesign.devices.report import about as about_device
 from mathdesign.devices.sources import Device
 from mathdesign.export import blocks as export
+from mathdesign.memory.figures import MEMORY, Held, memory_from, memory_rows
+from mathdesign.memory.steps import BYTES
 from mathdesign.programs.base import FloatArray, IntArray, Program
 from mathdesign.programs.slot_space import TableError, TableSpace
 from mathdesign.programs.slots import SlotProblem
+from mathdesign.solvers.arena.figures import held_figures
 from mathdesign.solvers.base import Solution
 from mathdesign.spaces.blocks.executed import network_operators
 from mathdesign.spaces.blocks.network import (
@@ -40,6 +43,7 @@ from mathdesign.spaces.kind import (
     pinned,
     refuse_heavy,
 )
+from mathdesign.spaces.lists.built import CELLS as BUILT_CELLS
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
 from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
@@ -57,6 +61,7 @@ from mathdesign.surrogate.booster import rewritten
 from mathdesign.surrogate.features import matrix
 from mathdesign.surrogate.predictor import read_back
 from mathdesign.validators.devices import device_costs, hold_claims, option_parts, option_total
+from mathdesign.validators.lists.memory import verify_memory
 from mathdesign.validators.lists.module import module_checks
 from mathdesign.validators.lists.recheck import (
     booster_score,
@@ -92,7 +97,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     starts = True
     sizes = ("macs", "params")
     layout = (
-        "format", "name", "options", "network", "metrics", DEVICES, "budgets", "predictor", "certificate",
+        "format", "name", "options", "network", "metrics", MEMORY, DEVICES, "budgets", "predictor", "certificate",
         "request",
     )  # fmt: skip
 
@@ -115,6 +120,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                     "decisions": [slot.name for slot in space.slots],
                     "options": options,
                     "metrics": list(space.metrics),
+                    "settings": _settings(name),
                     "preset": {},
                 }
             )
@@ -158,7 +164,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
         name, options = posed.spec.name, posed.space.words(point)
-        return OptionList(name, options, blocks_of(posed.spec, name, options))
+        blocks = blocks_of(posed.spec, name, options)
+        return OptionList(name, options, blocks, posed.spec.space.family in BUILT_CELLS)
 
     def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
@@ -221,7 +228,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def recheck(self, posed: PosedList, network: OptionList, solution: Solution) -> Recount:
         """Costs and objective computed again from the plain tables and the booster's own text."""
         assert solution.point is not None and solution.objective is not None
-        metrics = _verified(posed, network, posed.program.costs(solution.point))
+        program = posed.program
+        claimed = {**program.costs(solution.point), **program.peaks(solution.point)}
+        metrics, held = _verified(posed, network, claimed)
         by = _rescored(posed, network, metrics, solution.objective)
         uses = tuple(
             BudgetUse(b.metric, metrics[b.metric], b.upper, b.lower) for b in posed.budgets
@@ -231,7 +240,13 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
             figures[DEVICES] = {
                 d.name: _device_figures(posed, d, network, metrics[d.name]) for d in posed.devices
             }
+        if held is not None and posed.memory is not None:
+            figures[MEMORY] = held_figures(held, posed.memory)
         return Recount(metrics, figures, uses, solution.objective)
+
+    def reported(self, posed: PosedList) -> tuple[str, ...]:
+        """Peaks as well."""
+        return (*posed.program.metric_names, *posed.program.peak_names)
 
     def checks(self, posed: PosedList, network: OptionList, claimed: Recount) -> Iterator[Check]:
         """Costs and budgets summed again; the objective asked of what was maximised."""
@@ -333,7 +348,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name, options, and the blocks where there are some."""
         words = {"name": network.name, "options": dict(network.options)}
-        if network.network is None:
+        if network.network is None or network.implied:
             return words
         return {**words, "network": network_words(network.network)}
 
@@ -341,7 +356,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Inverse of :meth:`words_of`."""
         options, name = {str(k): str(v) for k, v in data["options"].items()}, str(data["name"])
         if "network" not in data:  # of a space without blocks, or written before it had some
-            return OptionList(name, options, blocks_asked(data.get("request"), name, options))
+            blocks = blocks_asked(data.get("request"), name, options)
+            return OptionList(name, options, blocks, blocks is not None)
         return OptionList(name, options, network_from(name, data["network"]))
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -360,13 +376,28 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                 if None in (low, high):
                     raise ValueError("predictor.measured: accepted: two numbers")
             check_rows(about)
-        return {"predictor": about} | figures_of(data)
+        held = {MEMORY: memory_from(data[MEMORY])} if MEMORY in data else {}
+        return {"predictor": about} | held | figures_of(data)
 
     def operators(self, network: OptionList, length: int | None = None) -> tuple[Operator, ...]:
         """Those of its blocks, block by block."""
         if network.network is None:
             return super().operators(network, length)
         return network_operators(network.network)
+
+    def drawn(self, network: OptionList) -> dict[str, Any] | None:
+        """A bar a block; the first axis is told."""
+        blocks = network.network
+        if blocks is None:
+            return None
+        stages = []
+        for i, (block, given) in enumerate(blocks.steps, 1):
+            made = after_all((block,), given)
+            role = "classifier" if i == len(blocks.blocks) else "body"
+            words = {"name": f"block {i}", "role": role, "family": block.kind, "depth": 1}
+            stages.append({**words, "width": made.channels, "leaves": made.size[0]})
+        given = blocks.given
+        return {"input": {"channels": given.channels, "size": given.size[0]}, "stages": stages}
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -375,8 +406,9 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def figure_rows(self, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         """The predictor's own error, beside what it predicts."""
         about = figures["predictor"]
+        more = [*memory_rows(figures.get(MEMORY, {})), *device_rows(figures)]
         if not about:
-            return device_rows(figures)
+            return more
         words = (
             f"{about['target']} {about['predicted']:.4f}{_beyond(about)}, error about "
             f"{about['rmse']:.4f} (cross-validated RMSE, tau {about['tau']:.3f}, {about['rows']} "
@@ -385,7 +417,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         rows = [("predictor", words)]
         if about.get("rescored_by") == "":
             rows.append(("re-scored", f"no: {NOT_ASKED}"))
-        return [*rows, *measured_rows(about), *device_rows(figures)]
+        return [*rows, *measured_rows(about), *more]
 
     def in_target(self, posed: PosedList, objective: float) -> tuple[str, float] | None:
         """A predictor's score read back; nothing where logarithms are added to it."""
@@ -414,6 +446,16 @@ def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, in
     return {name: options[name].index(str(value)) for name, value in pins.items()}
 
 
+def _settings(name: str) -> dict[str, str]:
+    """The settings of a layer-wise space in words."""
+    if name not in PRESETS:
+        return {}
+    return {
+        s.name: f"{s.meaning} {s.accepted}; {str(s.default).lower()} where it is not told."
+        for s in PRESETS[name].settings
+    }
+
+
 def _first_line(make: Any) -> str:
     lines = (make.__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "-"
@@ -433,16 +475,24 @@ def _worth(posed: PosedList, point: tuple[int, ...]) -> float:
     return posed.one_shot.value(posed.program, point)
 
 
-def _verified(posed: PosedList, network: OptionList, costs: Mapping[str, int]) -> dict[str, int]:
+def _verified(
+    posed: PosedList, network: OptionList, costs: Mapping[str, int]
+) -> tuple[dict[str, int], Held | None]:
+    """Every cost, and what the network holds where memory is counted."""
     space = posed.space
     claimed = {**costs}
     own = {d.name: _device_cost(posed, d, network) for d in posed.devices}
+    held: Held | None = None
+    if posed.memory is not None and network.network is not None:
+        limits = {b.metric: (b.upper, b.lower) for b in posed.budgets if b.metric in BYTES}
+        counted, held = verify_memory(network.network, posed.memory, claimed, limits)
+        own |= counted
     plain = [b for b in posed.budgets if b.metric not in own]
     found = verify_list(
         space.slots, posed.spec.metrics(space), plain, network.options, claimed, space.rules
     )
     hold_claims(posed.devices, own, claimed)
-    return found | own
+    return found | own, held
 
 
 def _device_cost(posed: PosedList, device: Device, network: OptionList) -> int:

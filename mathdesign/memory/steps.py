@@ -25,6 +25,8 @@ Dtype = Literal["int8", "float16", "float32"]
 VALUE_BYTES: Mapping[Dtype, int] = {"int8": 1, "float16": 2, "float32": 4}
 BIAS_BYTES: Mapping[Dtype, int] = {"int8": 4, "float16": 2, "float32": 4}
 
+ACTIVATION_BYTES, WEIGHT_BYTES = BYTES = ("activation_bytes", "weight_bytes")
+"""The peak and the metric that programs have where memory is asked for."""
 ENTERS = "x"
 """The tensor that a block is given."""
 

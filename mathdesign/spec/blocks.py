@@ -124,7 +124,11 @@ Budget = Annotated[
 
 
 def _limits_in_bytes(value: Any) -> Any:
-    return _limits(_marked(value))
+    sides = _limits(value)
+    if not isinstance(sides, dict):
+        return sides
+    numbers = (str, int, float)
+    return {s: quantities.InBytes(v) if isinstance(v, numbers) else v for s, v in sides.items()}
 
 
 ByteBudget = Annotated[
@@ -183,6 +187,29 @@ class DeviceSpec(Block):
     def source(self) -> str:
         """Which of :data:`COST_FILES` says the costs; empty: they are said here."""
         return next((name for name in COST_FILES if getattr(self, name) is not None), "")
+
+
+def _bytes_or_none(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else quantities.size_bytes(value)
+
+
+FewBytes = Annotated[int, BeforeValidator(_bytes_or_none), WithJsonSchema(TEXT_OR_NUMBER)]
+"""A number of bytes that may be 0."""
+
+
+class MemorySpec(Block):
+    """What the network's memory is counted in (docs/memory.md)."""
+
+    dtype: Literal["int8", "float16", "float32"] = Field(
+        "float32", description="Of activations and weights; biases of int8 take 4 bytes."
+    )
+    in_place_depthwise: bool = Field(
+        False,
+        description="Depthwise convolutions write over their input where nothing else reads it.",
+    )
+    overhead_per_operator: FewBytes = Field(
+        0, description="What the runtime keeps for each operator; told beside the arena."
+    )
 
 
 class SolveSpec(Block):

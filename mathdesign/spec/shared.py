@@ -24,6 +24,14 @@ def shared_faults(spec: Specification, backends: Sequence[str]) -> Iterator[Cros
         yield ("solve", "backend"), repr(name), ", ".join(backends), near_miss(word, plain)
 
 
+def peak_faults(spec: Specification, peaks: Sequence[str]) -> Iterator[CrossFault]:
+    """Lower limits of what is the greatest of many."""
+    for metric, limits in spec.limits().items():
+        if metric in peaks and limits.min is not None:
+            accepted = "max alone: a peak is the greatest of many, no one of which has to be large"
+            yield ("budgets", metric, "min"), "a lower limit", accepted, ""
+
+
 def limit_faults(
     path: tuple[str | int, ...], least: int | None, most: int | None, accepted: str
 ) -> Iterator[CrossFault]:

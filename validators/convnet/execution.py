@@ -21,7 +21,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 #: Modules that make a new tensor; every other one writes over its input.
 MAKERS = (
     nn.Conv1d, nn.Conv2d, nn.Linear, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.LayerNorm,
+    nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.LayerNorm, nn.ChannelShuffle,
 )  # fmt: skip
 SUMS_AND_PRODUCTS = (operator.add, operator.mul, operator.iadd, operator.imul, torch.add, torch.mul)
 

@@ -55,7 +55,11 @@ class Tape:
 
 def held(network: Network, options: MemoryOptions) -> Held:
     """What the network holds while it runs, operator by operator."""
-    tape = taped(network)
+    return held_of(taped(network), options)
+
+
+def held_of(tape: Tape, options: MemoryOptions) -> Held:
+    """The same of operators in order."""
     lives, size = tape.lives, options.value_bytes
     over = dict(_overwritten(tape, lives)) if options.in_place_depthwise else {}
     change = [0] * (len(tape.runs) + 1)

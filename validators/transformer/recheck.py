@@ -298,6 +298,8 @@ def counted(words: Mapping[str, Any], spec: Any) -> TransformerRecount:
     found = recount(words, at.length, at.batch, at.value_bytes)
     for metric in spec.linear_metrics:
         found.metrics[metric.name] = _linear(words, spec, metric.terms, found)
+    if "weight_bytes" in spec.budgets and "weight_bytes" not in found.metrics:
+        found.metrics["weight_bytes"] = found.metrics["params"] * at.value_bytes
     if "activation_bytes" in spec.budgets:
         found.metrics["activation_bytes"] = _activation_bytes(words, at)
     return found
@@ -331,6 +333,10 @@ def verify_transformer(
     goal = spec.objective.metric
     reals = {"entropy": found.entropy, "volume": found.volume}
     value = reals[goal] if goal in reals else float(found.metrics[goal])
+    read = {"resolution": (words.get("image") or {}).get("size"), "context": words.get("context")}
+    for name, size in read.items():
+        if (weight := getattr(spec.objective, name)) and size:
+            value += weight * math.log(size)
     value = -value if spec.objective.minimise else value
     # Beside what is counted: no claim of NaN or infinity is near it.
     if not abs(value - objective) <= TOLERANCE * max(1.0, abs(value)):

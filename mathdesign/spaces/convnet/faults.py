@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.memory.steps import ACTIVATION_BYTES
 from mathdesign.metrics import METRICS
 from mathdesign.spaces.convnet.facts import row_symbols, scale_names, stem_family, stem_stride
 from mathdesign.spaces.convnet.families import FAMILIES, OPTIONS, WORDS, Family, families_with
-from mathdesign.spaces.convnet.program import ACTIVATION_BYTES
 from mathdesign.spaces.convnet.words import MEMORY, EntropySpec, Spec, StageSpec, VolumeSpec
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
-from mathdesign.spec.shared import limit_faults
+from mathdesign.spec.shared import limit_faults, peak_faults
 
 
 def cross_faults(spec: Spec) -> Iterator[CrossFault]:
@@ -22,7 +22,7 @@ def cross_faults(spec: Spec) -> Iterator[CrossFault]:
     yield from _stem_faults(spec)
     yield from _resolution_faults(spec)
     yield from _row_faults(spec)
-    yield from _memory_faults(spec)
+    yield from peak_faults(spec, (ACTIVATION_BYTES,))
     taken = {*METRICS, *MEMORY, "effectiveness", *(row.name for row in spec.rows or ())}
     yield from device_faults(spec.devices, taken)
     objective = spec.objective
@@ -149,14 +149,6 @@ def _resolution_faults(spec: Spec) -> Iterator[CrossFault]:
             path: Path = ("space", "stages", index, "stride")
             yield path, "stride 2 on a map of 1 pixel", "fewer strides or a larger input", ""
         size = -(-size // stage.stride)
-
-
-def _memory_faults(spec: Spec) -> Iterator[CrossFault]:
-    """A lower limit of a peak."""
-    peak = spec.limits().get(ACTIVATION_BYTES)
-    if peak is not None and peak.min is not None:
-        accepted = "max alone: a peak is the greatest of many, no one of which has to be large"
-        yield ("budgets", ACTIVATION_BYTES, "min"), "a lower limit", accepted, ""
 
 
 def _row_faults(spec: Spec) -> Iterator[CrossFault]:

@@ -29,10 +29,10 @@ from mathdesign.spaces.convnet.space import (
     resolutions,
 )
 from mathdesign.spaces.convnet.volume import VolumeOptions
-from mathdesign.spaces.convnet.words import MEMORY, MemorySpec, RowSpec, Spec, StageSpec
+from mathdesign.spaces.convnet.words import MEMORY, RowSpec, Spec, StageSpec
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.watch import Watch, unwatched
-from mathdesign.spec.blocks import Limits
+from mathdesign.spec.blocks import Limits, MemorySpec
 
 
 @dataclass(frozen=True, eq=False)

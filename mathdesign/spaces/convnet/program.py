@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from mathdesign.devices.sources import Device
-from mathdesign.memory.steps import MemoryOptions
+from mathdesign.memory.steps import ACTIVATION_BYTES, BYTES, WEIGHT_BYTES, MemoryOptions
 from mathdesign.metrics import METRICS, CountingProfile, Product
 from mathdesign.metrics.base import Term
 from mathdesign.metrics.weight_bytes import weight_bytes
@@ -33,9 +33,6 @@ from mathdesign.spaces.convnet.space import Space, StageSpace, expanded
 from mathdesign.spaces.convnet.volume import VolumeOptions, volume_terms
 from mathdesign.spaces.convnet.whole import whole
 from mathdesign.spaces.watch import Watch, unwatched
-
-ACTIVATION_BYTES, WEIGHT_BYTES = MEMORY = ("activation_bytes", "weight_bytes")
-"""The peak and the metric that a program has where memory is asked for."""
 
 Variant = Literal["tinynas", "paper", "mae_det"]
 
@@ -99,7 +96,7 @@ def pose(
     every, rules = tuple(budgets), tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting, device_costs(space, devices, rules), memory),
+        stages=_stages(space, counting, device_costs(space, devices, rules, watch), memory),
         objective=objective,
         budgets=(*_inherent(space), *(b for b in every if b.metric != ACTIVATION_BYTES)),
         ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),
@@ -112,7 +109,7 @@ def pose(
         input_channels=space.input_channels,
         units={name: metric.unit for name, metric in METRICS.items()}
         | {device.name: device.unit for device in devices}
-        | (dict.fromkeys(MEMORY, "bytes") if memory else {}),
+        | (dict.fromkeys(BYTES, "bytes") if memory else {}),
     )
 
 

@@ -24,7 +24,6 @@ from mathdesign.spaces.convnet.families import (
 )
 from mathdesign.spec import values
 from mathdesign.spec.blocks import (
-    TEXT_OR_NUMBER,
     Block,
     Budget,
     ByteBudget,
@@ -33,6 +32,7 @@ from mathdesign.spec.blocks import (
     Finite,
     Interval,
     Limits,
+    MemorySpec,
     Name,
     Ratio,
     Ratios,
@@ -40,7 +40,6 @@ from mathdesign.spec.blocks import (
     TrainingSpec,
     Weight,
 )
-from mathdesign.spec.quantities import size_bytes
 
 if TYPE_CHECKING:
     FamilyName: TypeAlias = str
@@ -77,10 +76,6 @@ def extended(base: type[Model], fields: dict[str, Any], order: tuple[str, ...]) 
     return cast("type[Model]", model)
 
 
-OperatorBytes = Annotated[
-    int, BeforeValidator(lambda value: 0 if value == 0 else size_bytes(value)),
-    WithJsonSchema(TEXT_OR_NUMBER),
-]  # fmt: skip
 #: Pixels a side of the largest input.
 LARGEST_SIZE = 8192
 _product_item = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
@@ -312,21 +307,6 @@ else:
         {n: (Budget | None, Field(None, description=m.meaning)) for n, m in METRICS.items()}
         | {n: (ByteBudget | None, Field(None, description=said)) for n, said in MEMORY.items()},
         (*METRICS, *MEMORY, "effectiveness"),
-    )
-
-
-class MemorySpec(Block):
-    """What the network's memory is counted in (docs/memory.md)."""
-
-    dtype: Literal["int8", "float16", "float32"] = Field(
-        "float32", description="Of activations and weights; biases of int8 take 4 bytes."
-    )
-    in_place_depthwise: bool = Field(
-        False,
-        description="Depthwise convolutions write over their input where nothing else reads it.",
-    )
-    overhead_per_operator: OperatorBytes = Field(
-        0, description="What the runtime keeps for each operator; told beside the arena."
     )
 
 

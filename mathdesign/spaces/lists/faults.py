@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.memory.steps import ACTIVATION_BYTES, BYTES, WEIGHT_BYTES, MemoryOptions
 from mathdesign.programs.slot_space import TableSpace
+from mathdesign.spaces.blocks.alive import NotHeld, most_alive
 from mathdesign.spaces.lists.layer_faults import layer_faults
 from mathdesign.spaces.lists.named import PRESETS, SPACES
 from mathdesign.spaces.lists.words import LARGEST_COST, LAYERS, ListSpec, SlotSpec
 from mathdesign.spec.devices import needs_device
 from mathdesign.spec.faults import CrossFault, near_miss
 from mathdesign.spec.quantities import Amount, QuantityError, Steps
+from mathdesign.spec.shared import peak_faults
 
 OBJECTIVES = ("predictor", "metric", "log_values", "entropy", "volume")
 #: The families whose slots stand in the file.
@@ -53,15 +56,40 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     if fitted:
         return
     own = tuple(spec.metrics(space))
+    yield from _memory_faults(spec, own)
+    told = BYTES if spec.layers() is None else (ACTIVATION_BYTES,)
+    if spec.layers() is not None:
+        own += (WEIGHT_BYTES,)
     yield from device_faults(spec.devices, own)
     known = (*own, *(spec.devices or ()))
     wanted = [(("budgets", m), m) for m in spec.budgets]
     if objective.metric is not None:
         wanted.append((("objective", "metric"), objective.metric))
     for path, metric in wanted:
-        if metric not in known:
+        if metric not in known and not (path[0] == "budgets" and metric in told):
             meant = near_miss(metric, known) or needs_device(path)
             yield path, repr(metric), ", ".join(known) or "none", meant
+
+
+def _memory_faults(spec: ListSpec, own: Sequence[str]) -> Iterator[CrossFault]:
+    """Memory of options that nobody can execute, or whose operators nobody knows; lower limits."""
+    layers = spec.layers()
+    asked: list[tuple[str, ...]] = [
+        ("budgets", name) for name in BYTES if name in spec.budgets and name not in own
+    ]
+    asked += [("memory",)] if spec.memory is not None else []
+    if layers is None:
+        for path in asked:
+            accepted = "nothing: no blocks say what the options of this space execute"
+            yield path, f"memory of family {spec.space.family}", accepted, ""
+        return
+    yield from peak_faults(spec, (ACTIVATION_BYTES,))
+    options = MemoryOptions()
+    try:
+        for piece in layers.pieces if asked else ():
+            most_alive(piece.operators, piece.given, options)
+    except NotHeld as error:
+        yield asked[0], str(error), "blocks of known operators", ""
 
 
 def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from mathdesign.devices.sources import COARSE, Device, read_devices
+from mathdesign.memory.steps import ACTIVATION_BYTES, BYTES, WEIGHT_BYTES, MemoryOptions
 from mathdesign.metrics import METRICS
 from mathdesign.programs.base import Budget
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import SlotObjective, SlotProblem, TableSum
+from mathdesign.programs.slots import PairTable, SlotObjective, SlotProblem, TableSum
+from mathdesign.spaces.blocks.alive import most_alive, stored
 from mathdesign.spaces.kind import Posed
 from mathdesign.spaces.lists.device_costs import device_sums
 from mathdesign.spaces.lists.layer_volume import volume_of
 from mathdesign.spaces.lists.one_shot import OneShot
 from mathdesign.spaces.lists.words import ListSpec
 from mathdesign.spaces.watch import Watch, unwatched
+from mathdesign.spec.blocks import MemorySpec
 from mathdesign.spec.faults import SpecError
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.measured import Measured
@@ -37,6 +40,7 @@ class PosedList(Posed[ListSpec]):
     one_shot: OneShot | None = None
     """What was measured, where the predictor's folder holds it."""
     devices: tuple[Device, ...] = ()
+    memory: MemoryOptions | None = None
 
 
 def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
@@ -48,6 +52,11 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     free = [slot.name for slot in spec.space.recipe or ()]
     sums = device_sums(space, spec.layers(), devices, spec.removed(space), free)
     metrics = spec.metrics(space) | sums
+    memory = memory_of(spec)
+    alive: dict[str, tuple[PairTable, ...]] = {}
+    if memory is not None:
+        taken, alive = _held(spec, memory)
+        metrics |= taken
     predictor, objective = None, _metric_objective(space, metrics, spec.objective.metric)
     if spec.objective.entropy:
         assert space.untrained is not None
@@ -72,14 +81,38 @@ def pose(spec: ListSpec, watch: Watch = unwatched) -> PosedList:
     budgets = (*(replace(b, inherent=True) for b in space.always), *spec.requested())
     budgets += tuple(d.budget for d in devices if d.budget is not None)
     known = {name: METRICS[name].unit for name in space.metrics if name in METRICS}
+    units = {**known, **space.units, **{device.name: device.unit for device in devices}}
+    units |= dict.fromkeys(BYTES, "bytes") if memory else {}
+    inherent = tuple(b for b in budgets if b.inherent)
     problem = SlotProblem(
-        spec.name, space.slots, objective, metrics, budgets, space.rules,
-        units={**known, **space.units, **{device.name: device.unit for device in devices}},
-    )  # fmt: skip
+        spec.name, space.slots, objective, metrics, inherent, space.rules, units=units, alive=alive
+    )
+    problem = problem.with_budgets([b for b in budgets if not b.inherent])
     problem = problem.barring(spec.removed(space))
     if one_shot is not None:
         problem = one_shot.posed(problem)
-    return PosedList(spec, problem, space, predictor, budgets, one_shot, devices)
+    return PosedList(spec, problem, space, predictor, budgets, one_shot, devices, memory)
+
+
+def memory_of(spec: ListSpec) -> MemoryOptions | None:
+    """What bytes are, in spaces made of blocks, where they are asked for or limited."""
+    limited = any(name in spec.budgets for name in BYTES)
+    if spec.layers() is None or (spec.memory is None and not limited):
+        return None
+    return MemoryOptions(**dict(spec.memory or MemorySpec()))
+
+
+def _held(
+    spec: ListSpec, memory: MemoryOptions
+) -> tuple[dict[str, TableSum], dict[str, tuple[PairTable, ...]]]:
+    """The bytes of weights, and of what is alive, as tables over slots; a recipe holds nothing."""
+    layers = spec.layers()
+    assert layers is not None
+    sums = layers.sums(lambda operators: stored(operators, memory))
+    recipe = spec.space.recipe or ()
+    free = tuple(np.zeros(len(slot.options), dtype=np.int64) for slot in recipe)
+    peak = layers.peak(lambda operators, given: most_alive(operators, given, memory))
+    return {WEIGHT_BYTES: replace(sums, unary=(*sums.unary, *free))}, {ACTIVATION_BYTES: peak}
 
 
 def _volume_objective(spec: ListSpec, space: TableSpace) -> SlotObjective:

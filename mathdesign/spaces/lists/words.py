@@ -28,11 +28,12 @@ from mathdesign.spaces.blocks.operators import Shape
 from mathdesign.spaces.lists.layer_volume import LayerVolume
 from mathdesign.spaces.lists.layerwise import LayerSpace
 from mathdesign.spaces.lists.named import PRESETS, SPACES
-from mathdesign.spaces.lists.own_layers import OwnLayers
+from mathdesign.spaces.lists.own_layers import OwnLayers, block_schema
 from mathdesign.spec.blocks import (
     Block,
     CostBudgets,
     CostLists,
+    MemorySpec,
     Name,
     Specification,
     TrainingSpec,
@@ -73,7 +74,7 @@ Scalar = Annotated[Any, WithJsonSchema(_WORD_OR_NUMBER)]
 Option = Annotated[
     str | int | float, BeforeValidator(_option), WithJsonSchema(_WORD_OR_NUMBER)
 ]  # fmt: skip
-BlockWords = dict[str, Any]
+BlockWords = Annotated[dict[str, Any], WithJsonSchema(block_schema())]
 """A block and its settings, checked with the space (:mod:`mathdesign.spaces.lists.own_layers`)."""
 PixelSize = Annotated[
     tuple[int, int],
@@ -257,6 +258,9 @@ class ListSpec(Specification):
     objective: PredictorSpec = PredictorSpec()
     linear_metrics: tuple[FittedMetric, ...] | None = Field(None, max_length=16)
     budgets: CostBudgets = Field(default_factory=dict)
+    memory: MemorySpec | None = Field(
+        None, description="Of spaces made of blocks: what the bytes of budgets are."
+    )
     training: TrainingSpec | None = Field(
         None, alias="validate", description="A short training run, of designs that read images."
     )

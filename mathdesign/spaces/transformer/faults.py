@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.spaces.transformer.mixers import MIXERS, OPTIONS, REQUIRED, having
 from mathdesign.spaces.transformer.network_faults import either, nearest_divisors, nearest_multiples
 from mathdesign.spaces.transformer.words import (
@@ -16,6 +17,7 @@ from mathdesign.spaces.transformer.words import (
     TransformerSpec,
 )
 from mathdesign.spec.devices import needs_device
+from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
 
 
@@ -25,7 +27,27 @@ def transformer_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for i, stack in enumerate(spec.space.stacks):
         yield from _stack_faults(("space", "stacks", i), stack, spec, i)
     yield from _metric_faults(spec)
+    yield from _weight_faults(spec)
     yield from device_faults(spec.devices, {*spec.columns(), *PEAKS, *REALS, "effectiveness"})
+
+
+def _weight_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
+    """Weights of what a space does not read, or beside an objective of whole numbers."""
+    vision = "vision" in spec.space.kinds
+    for name, reads in (("resolution", vision), ("context", not vision)):
+        if getattr(spec.objective, name) is None:
+            continue
+        path: Path = ("objective", name)
+        if not reads:
+            other = "context" if name == "resolution" else "resolution"
+            yield path, f"a weight of the {name}", "none: this family reads none", other
+        elif spec.objective.metric not in REALS:
+            yield (
+                path,
+                f"a weight beside metric {spec.objective.metric}",
+                f"beside {' or '.join(REALS)}",
+                "",
+            )
 
 
 def _frame_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
@@ -141,8 +163,9 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for name, budget in spec.budgets.items():
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
-            meant = near_miss(name, known) or needs_device(path)
-            yield path, repr(name), ", ".join(known), meant
+            accepted = (*known, WEIGHT_BYTES)
+            meant = near_miss(name, accepted) or needs_device(path)
+            yield path, repr(name), ", ".join(accepted), meant
         elif name in PEAKS and budget.min is not None:
             yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:

@@ -19,6 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from mathdesign.devices.sources import COARSE, Device, read_devices
+from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.programs.base import Budget, FloatArray, IntArray, refuse_large
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import Frame, Frames, Group, MixProblem
@@ -169,6 +170,7 @@ def to_mix_problem(spec: TransformerSpec, watch: Watch = unwatched) -> PosedTran
             watch("costs of widths", done, len(plans))
         frames.append(_frame(spec, plan, limit, every, costs, known))
     units = {name: metric.unit for name, metric in METRICS.items() if name in names}
+    units |= {WEIGHT_BYTES: "bytes"} if WEIGHT_BYTES in spec.budgets else {}
     units |= {device.name: device.unit for device in devices}
     problem = MixProblem(spec.name, tuple(names), Frames(frames), tuple(rows), units=units)
     return PosedTransformer(spec, problem, plans, devices)
@@ -460,13 +462,13 @@ def _frame(
         groups.append(Group(costs_, values, *plan.depths[i]))
     constants = whole + [
         _linear(m.terms, dict(zip(SUMS, whole)) | {"constant": 1, "width": shell.width})
-        for m in spec.linear_metrics
+        for m in spec.weighted
     ]
     constants += [_frame_cost(shell, own) for own in devices]
     if limit is not None:
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
-    value = _metric_value(spec, constants) + _frame_volume(spec, plan)
+    value = _metric_value(spec, constants) + _frame_volume(spec, plan) + _seen(spec, shell)
     return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
@@ -518,7 +520,7 @@ def _option(
     place = PlacedLayers(shell, stack, option.layer, option.copies, _at(spec))
     row = layer_sums(place)
     known = dict(zip(SUMS, row)) | {name: term(place) for name, term in LAYER_TERMS.items()}
-    row += [_linear(m.terms, known) for m in spec.linear_metrics]
+    row += [_linear(m.terms, known) for m in spec.weighted]
     if spec.objective.metric == "volume":
         return row, _option_volume(spec, plan, stack, option)
     if spec.objective.metric != "entropy":
@@ -555,6 +557,16 @@ def _frame_volume(spec: TransformerSpec, plan: Plan) -> float:
         if words.layers != "shared"
     ]
     return _sign(spec) * math.fsum(terms)
+
+
+def _seen(spec: TransformerSpec, shell: Transformer) -> float:
+    """What the size of the image and the context are worth beside a real metric, if anything."""
+    words, total = spec.objective, 0.0
+    if words.resolution and shell.image is not None:
+        total += words.resolution * math.log(shell.image.size)
+    if words.context and shell.context:
+        total += words.context * math.log(shell.context)
+    return _sign(spec) * total
 
 
 def _sign(spec: TransformerSpec) -> float:

@@ -3,6 +3,7 @@
 import pytest
 
 import mathdesign
+from mathdesign.kinds.load import loads
 from mathdesign.spaces.transformer.metrics import (
     LAYER_TERMS,
     METRICS,
@@ -114,3 +115,27 @@ def test_a_peak_is_kept_by_leaving_options_out(limit):
             stack = Stack(plan.shell.width, (option.layer,) * 2)
             net = Transformer(**{**_fields(plan.shell), "stacks": (stack,)})
             assert METRICS["activation_bytes"].whole(net, At()) <= limit
+
+
+def test_bytes_of_weights_are_a_budget_beside_the_others():
+    text = """
+space:
+  family: decoder_lm
+  vocabulary: 64
+  context: 32
+  stacks: [{width: 16..64/16, depth: 1..4, head_size: 16, ffn_ratio: [2, 4]}]
+at: {value_bytes: 1}
+budgets: {BUDGET}
+solve: {gap: 0}
+"""
+    free = mathdesign.design(loads(text.replace("BUDGET", "params: 60k")))
+    same = mathdesign.design(loads(text.replace("BUDGET", "weight_bytes: 60 kB")))
+    assert same.network.stacks == free.network.stacks
+    assert same.metrics["weight_bytes"] == same.metrics["params"] <= 60_000
+    halves = text.replace("value_bytes: 1", "value_bytes: 2")
+    half = mathdesign.design(loads(halves.replace("BUDGET", "weight_bytes: 60 kB")))
+    assert half.metrics["weight_bytes"] == 2 * half.metrics["params"] <= 60_000
+    with pytest.raises(mathdesign.Infeasible, match="weight_bytes"):
+        mathdesign.design(loads(text.replace("BUDGET", "weight_bytes: 1 kB")))
+    with pytest.raises(SpecError, match="weight_bytes"):
+        loads(text.replace("BUDGET", "weights_bytes: 60 kB"))
