@@ -41,11 +41,11 @@ def each_check(design: Design) -> Iterator[Check]:
         same = spec.content_hash() == certificate.request_sha256
         words = "as certified" if same else "differs from the certificate"
         yield Check("request hash", same, words)
+        valid = certificate.bound is None or certificate.bound >= certificate.objective
+        yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
         if spec.pins:
             broken = broken_pins(kind, spec, design.network)
             yield Check("pins", not broken, "; ".join(broken) or words_of(spec.pins))
-        valid = certificate.bound is None or certificate.bound >= certificate.objective
-        yield Check("bound", valid, f"{'not ' if valid else ''}below the objective")
         yield from kind.checks(kind.pose(spec), design.network, design.recount)
     except SpecError:  # a sound request that cannot be posed here
         raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathdesign.certificate import BudgetUse, Certificate
 from mathdesign.devices.operators import Operator
+from mathdesign.devices.report import device_units
 from mathdesign.extras import how_to_install
 from mathdesign.files import yaml_text
 from mathdesign.kinds import AnyKind, kind_of
@@ -32,6 +33,7 @@ from mathdesign.spec.document import (
     parse,
 )
 from mathdesign.spec.faults import SpecError, quoted
+from mathdesign.spec.quantities import counted
 from mathdesign.spec.recognise import DESIGN, instead
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ class Design:
         """The name given in the request."""
         return str(self.network.name)
 
+    @property
+    def units(self) -> dict[str, str]:
+        """What the integers of metrics are steps of, where that is to be told."""
+        return {**self.kind.units(self.request), **device_units(self.figures)}
+
     def specification(self) -> Specification:
         """The request in words. Raises :class:`DesignError` where it is none."""
         try:
@@ -86,13 +93,16 @@ class Design:
 
     def __repr__(self) -> str:
         proof = self.certificate
-        metrics = [f"{name} {value:,}" for name, value in self.metrics.items() if value]
+        metrics = [f"{name} {self._told(name)}" for name, value in self.metrics.items() if value]
         words = ", ".join([*metrics, f"objective {proof.objective:.6g}", proof.status])
         return f"<Design {self.name}: {words}>"
 
+    def _told(self, metric: str) -> str:
+        return counted(self.metrics[metric], self.units.get(metric, ""))
+
     def _repr_html_(self) -> str:
         table, proof = self.kind.table(self.network), self.certificate
-        rows = [(name, f"{value:,}") for name, value in self.metrics.items()]
+        rows = [(name, self._told(name)) for name in self.metrics]
         bound = "none" if proof.bound is None else f"{proof.bound:.6f}"
         rows += [("objective", f"{proof.objective:.6f}"), ("bound", bound)]
         rows += [("status", proof.status), ("backend", proof.backend)]

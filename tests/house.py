@@ -19,7 +19,7 @@ ROOMS = (
     "files", "extras", "notebook", "programs", "metrics", "memory", "spec", "devices", "solvers",
     "surrogate",
     "certificate", "spaces",
-    "validators", "export", "kinds", "result", "checking", "explain", "alternatives", "api",
+    "validators", "export", "kinds", "result", "checking", "explain", "alternatives", "soft", "api",
     "zoo", "report", "tables", "evidence", "search", "measuring", "bench", "cli",
 )  # fmt: skip
 NAMED = re.compile(r"(mathdesign(?:\.[a-z_0-9]+)+):[A-Za-z_]\w*")

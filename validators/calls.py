@@ -79,6 +79,10 @@ def macs_of(module: nn.Module, inputs: Sequence[Tensor]) -> int:
                 return args[0]
             if name in PAIRED and (same := _broadcast(args)) is not None:
                 return same
+            if name == "mean" and (made := _mean(args, given)) is not None:
+                return made
+            if name == "cat" and (made := _cat(args, given)) is not None:
+                return made
             if name in PRODUCTS:
                 result, macs = PRODUCTS[name](func, args, given)
                 counted["macs"] += macs
@@ -99,6 +103,30 @@ def _broadcast(args: Sequence[Any]) -> Tensor | None:
         return None
     shape = torch.broadcast_shapes(*(t.shape for t in tensors))  # type: ignore[no-untyped-call]
     return next((t for t in tensors if t.shape == shape), None)
+
+
+def _mean(args: Sequence[Any], given: Mapping[str, Any]) -> Tensor | None:
+    """A mean over axes that stay with one position; ``None``: another one."""
+    x, *more = args
+    axes = more[0] if more else given.get("dim")
+    if axes is None or not given.get("keepdim"):
+        return None
+    shape = list(x.shape)
+    for axis in (axes,) if isinstance(axes, int) else axes:
+        shape[axis] = 1
+    return x.new_empty(shape)  # type: ignore[no-any-return]
+
+
+def _cat(args: Sequence[Any], given: Mapping[str, Any]) -> Tensor | None:
+    """Tensors of one number of axes, one after the other along one of them."""
+    tensors, *more = args
+    axis = more[0] if more else given.get("dim", 0)
+    first = tensors[0]
+    if any(t.dim() != first.dim() or t.dtype != first.dtype for t in tensors):
+        return None
+    shape = list(first.shape)
+    shape[axis] = sum(t.shape[axis] for t in tensors)
+    return first.new_empty(shape)  # type: ignore[no-any-return]
 
 
 Product = Callable[[Any, Sequence[Any], Mapping[str, Any]], tuple[Any, int]]

@@ -444,6 +444,28 @@ def latency_measure(
     _end(session, lambda: measuring.measure(session, request))
 
 
+@latency.command("soft")
+def latency_soft(
+    spec: Annotated[Path, typer.Argument(help="A specification with a device.")],
+    target: Annotated[str, typer.Option("--target", help="Of the rule: 25 ms.")],
+    metric: Annotated[str, typer.Option("--metric", help="The device.")] = "latency",
+    below: Annotated[float, typer.Option("--below", help="The exponent up to the target.")] = -0.07,
+    above: Annotated[float, typer.Option("--above", help="The exponent beyond it.")] = -0.07,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """MnasNet's soft rule: the greatest objective * (latency / target)^w, proven, beside the hard budget.
+
+    Example: mathdesign latency soft design.yaml --target "25 ms" --below 0 --above -1
+    """
+    from mathdesign.cli import soft
+
+    session = Session(json, quiet)
+    request = soft.SoftRequest(spec, target, metric, below, above, out)
+    _end(session, lambda: soft.run(session, request))
+
+
 @latency.command("import")
 def latency_import(
     form: Annotated[str, typer.Argument(help="ofa, nnmeter, nni, tfnas, tinynas or aihub.")],

@@ -123,7 +123,7 @@ def _without_devices(data: Any) -> None:
 
     if not isinstance(data, dict):
         return
-    devices, budgets = data.pop("devices", None), data.get("budgets")
+    devices, budgets = data.pop("devices", None), data.get("budgets") or {}
     named = set(devices) if isinstance(devices, dict) else set()
     for name in list(budgets) if isinstance(budgets, dict) else ():
         limit = budgets[name]

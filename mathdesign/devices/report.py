@@ -35,9 +35,8 @@ def _figures(device: Device, operators: Sequence[Operator]) -> dict[str, Any]:
         by_kind[operator.kind] = by_kind.get(operator.kind, 0) + prices.costs[operator]
     if prices.base:
         by_kind["base"] = prices.base
-    return about(device, by_kind, total) | (
-        {"interpolated": len(prices.interpolated)} if prices.interpolated else {}
-    )
+    made = {one.key: list(one.between) for one in prices.interpolated}
+    return about(device, by_kind, total) | ({"interpolated": made} if made else {})
 
 
 def about(device: Device, parts: Mapping[str, int], total: int) -> dict[str, Any]:
@@ -53,6 +52,8 @@ def about(device: Device, parts: Mapping[str, int], total: int) -> dict[str, Any
     }
     if device.words.margin:
         found["margin"] = device.words.margin
+    if notes := list(device.notes()):
+        found["notes"] = notes
     return found
 
 
@@ -66,6 +67,8 @@ def figures_of(data: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{DEVICES}.{name}: accepted: a mapping with shares")
         if own.get("unit") not in UNITS_OF_STEPS:
             raise ValueError(f"{DEVICES}.{name}.unit: accepted: {', '.join(UNITS_OF_STEPS)}")
+        if not isinstance(own.get("interpolated", {}), Mapping):
+            raise ValueError(f"{DEVICES}.{name}.interpolated: accepted: a mapping")
         for part, share in own["shares"].items():
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise ValueError(f"{DEVICES}.{name}.shares.{part}: accepted: a share from 0 to 1")
@@ -83,8 +86,9 @@ def device_rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         notes = [str(own.get("source", ""))]
         if own.get("margin"):
             notes.append(f"limit less a margin of {own['margin']:.4g}")
+        notes += [str(note) for note in own.get("notes", ())]
         if own.get("interpolated"):
-            notes.append(f"{own['interpolated']} costs interpolated")
+            notes.append(f"{len(own['interpolated'])} costs interpolated")
         rows.append((f"{name} by", ", ".join(words) + f" ({'; '.join(n for n in notes if n)})"))
     return rows
 

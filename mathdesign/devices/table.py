@@ -95,8 +95,8 @@ class CostTable:
         """What a reader ought to know of how it was read."""
         if self.rounded:
             yield (
-                f"{self.path}: {self.rounded:,} of {len(self.rows):,} costs rounded up to whole "
-                f"{STEP_UNIT[self.header.quantity]}, at most {float(self.most_rounded):.2g} of one"
+                f"{self.rounded:,} of {len(self.rows):,} costs rounded up to whole "
+                f"{STEP_UNIT[self.header.quantity]}, by a share of {float(self.most_rounded):.2g} at most"
             )
 
 

@@ -73,7 +73,6 @@ class OneChain(Kind[Spec, PosedChain, Network]):
     )  # fmt: skip
     presets = {"SpaceSpec": ("stages",)}
     sizes = ("macs", "params")
-    draws = True
     starts = True
 
     def faults(self, spec: Spec) -> Iterator[CrossFault]:
@@ -216,6 +215,10 @@ class OneChain(Kind[Spec, PosedChain, Network]):
     def operators(self, network: Network, length: int | None = None) -> tuple[Operator, ...]:
         """See :mod:`mathdesign.spaces.convnet.operators`."""
         return operators.operators(network)
+
+    def drawn(self, network: Network) -> dict[str, Any]:
+        """A bar a block, as its stages say."""
+        return network.to_dict()
 
     def table(self, network: Network) -> TextTable:
         """One row a stage: widths in channels, depth in blocks, resolution in pixels."""

@@ -43,6 +43,7 @@ from mathdesign.spaces.kind import (
     pinned,
     refuse_heavy,
 )
+from mathdesign.spaces.lists.built import CELLS as BUILT_CELLS
 from mathdesign.spaces.lists.built import COUNTED_OTHERWISE, blocks_asked, blocks_of
 from mathdesign.spaces.lists.device_costs import by_options
 from mathdesign.spaces.lists.faults import CELLS, OWN, list_faults
@@ -119,6 +120,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
                     "decisions": [slot.name for slot in space.slots],
                     "options": options,
                     "metrics": list(space.metrics),
+                    "settings": _settings(name),
                     "preset": {},
                 }
             )
@@ -162,7 +164,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def network(self, posed: PosedList, point: Sequence[int]) -> OptionList:
         """The chosen options, and their blocks."""
         name, options = posed.spec.name, posed.space.words(point)
-        return OptionList(name, options, blocks_of(posed.spec, name, options))
+        blocks = blocks_of(posed.spec, name, options)
+        return OptionList(name, options, blocks, posed.spec.space.family in BUILT_CELLS)
 
     def starting_point(self, posed: PosedList, network: Any) -> tuple[int, ...] | None:
         """The same options, where the space has them."""
@@ -345,7 +348,7 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
     def words_of(self, network: OptionList) -> dict[str, Any]:
         """Name, options, and the blocks where there are some."""
         words = {"name": network.name, "options": dict(network.options)}
-        if network.network is None:
+        if network.network is None or network.implied:
             return words
         return {**words, "network": network_words(network.network)}
 
@@ -353,7 +356,8 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         """Inverse of :meth:`words_of`."""
         options, name = {str(k): str(v) for k, v in data["options"].items()}, str(data["name"])
         if "network" not in data:  # of a space without blocks, or written before it had some
-            return OptionList(name, options, blocks_asked(data.get("request"), name, options))
+            blocks = blocks_asked(data.get("request"), name, options)
+            return OptionList(name, options, blocks, blocks is not None)
         return OptionList(name, options, network_from(name, data["network"]))
 
     def figures_from(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -380,6 +384,20 @@ class Lists(Kind[ListSpec, PosedList, OptionList]):
         if network.network is None:
             return super().operators(network, length)
         return network_operators(network.network)
+
+    def drawn(self, network: OptionList) -> dict[str, Any] | None:
+        """A bar a block; the first axis is told."""
+        blocks = network.network
+        if blocks is None:
+            return None
+        stages = []
+        for i, (block, given) in enumerate(blocks.steps, 1):
+            made = after_all((block,), given)
+            role = "classifier" if i == len(blocks.blocks) else "body"
+            words = {"name": f"block {i}", "role": role, "family": block.kind, "depth": 1}
+            stages.append({**words, "width": made.channels, "leaves": made.size[0]})
+        given = blocks.given
+        return {"input": {"channels": given.channels, "size": given.size[0]}, "stages": stages}
 
     def table(self, network: OptionList) -> TextTable:
         """One row a slot."""
@@ -426,6 +444,16 @@ def _positions(space: TableSpace, pins: Mapping[str, int | str]) -> dict[str, in
     """Slot -> position of the option that is pinned."""
     options = {slot.name: slot.options for slot in space.slots}
     return {name: options[name].index(str(value)) for name, value in pins.items()}
+
+
+def _settings(name: str) -> dict[str, str]:
+    """The settings of a layer-wise space in words."""
+    if name not in PRESETS:
+        return {}
+    return {
+        s.name: f"{s.meaning} {s.accepted}; {str(s.default).lower()} where it is not told."
+        for s in PRESETS[name].settings
+    }
 
 
 def _first_line(make: Any) -> str:

@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 
 from mathdesign.kinds import KINDS, AnyKind, families, kind_of
 from mathdesign.solvers.portfolio import AUTO
-from mathdesign.spec.blocks import COST_FILES, Specification
+from mathdesign.spec.blocks import COST_FILES, DeviceSpec, Specification
 from mathdesign.spec.devices import gather, needs_device
 from mathdesign.spec.document import LARGEST_FILE_BYTES, Document, data_faults, parse
 from mathdesign.spec.faults import CrossFault, Fault, SpecError, near_miss, quoted
@@ -31,6 +31,11 @@ from mathdesign.spec.shared import shared_faults
 STDIN = "-"
 #: The file by which a predictor's folder is known; longer paths than this are none.
 PREDICTOR, LONGEST_PATH = "predictor.json", 4096
+
+#: Blocks of budgets with keys of their own, where a device may stand by its name as well: what it is
+#: counted by, or a limit with a unit of time or energy.
+DEVICES_AMONG = ("BudgetsSpec",)
+MEASURED_LIMIT = {"type": "string", "pattern": r"^[0-9].*(s|J|min|h)$"}
 
 PATTERNS: dict[tuple[str | int, ...], str] = {
     ("name",): "1 to 64 letters, digits, `.`, `_`, `-`, the first a letter or digit",
@@ -135,6 +140,11 @@ def json_schema() -> dict[str, Any]:
         for model, supplied in kind.presets.items():
             required = [field for field in defs[model]["required"] if field not in supplied]
             defs[model]["required"] = required
+    for model in DEVICES_AMONG:
+        if model in defs:
+            defs[model]["additionalProperties"] = {
+                "anyOf": [{"$ref": f"#/$defs/{DeviceSpec.__name__}"}, MEASURED_LIMIT]
+            }
     branches = [
         {
             "if": _named({"enum": [*kind.families]}),

@@ -19,6 +19,7 @@ from mathdesign.devices.report import (
 from mathdesign.devices.sources import COARSE, read_devices
 from mathdesign.export.transformer import module
 from mathdesign.export.transformer.hugging_face import DoesNotFit, config_text
+from mathdesign.kinds.several import Several
 from mathdesign.programs.base import IntArray, Limit, rounded_up
 from mathdesign.programs.chain import EFFECTIVENESS
 from mathdesign.programs.mixes import MixProblem
@@ -34,6 +35,7 @@ from mathdesign.spaces.kind import (
     ReadsText,
     Recount,
     TextTable,
+    pinned,
     refuse_heavy,
 )
 from mathdesign.spaces.transformer import by_hand, operators, pins, rows
@@ -65,7 +67,7 @@ GENERATE_TEXT = ("decoder_lm", "prefix_lm")
 FIGURES = ("entropy", "effectiveness")
 
 
-class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
+class OneTransformer(Kind[TransformerSpec, PosedTransformer, Transformer]):
     """Stacks of layers of one width; entropy, or a metric, is maximised or minimised."""
 
     name = "transformers"
@@ -81,7 +83,9 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def faults(self, spec: TransformerSpec) -> Iterator[CrossFault]:
         """See :mod:`mathdesign.spaces.transformer.faults`."""
-        return transformer_faults(spec)
+        return iter(
+            dict.fromkeys(f for _, own in pins.members(spec) for f in transformer_faults(own))
+        )
 
     def described(self) -> list[dict[str, Any]]:
         """The families with their published spaces and networks."""
@@ -121,7 +125,8 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
 
     def choices(self, spec: TransformerSpec) -> Choices:
         """See :mod:`mathdesign.spaces.transformer.pins`."""
-        return pins.choices(spec, layers_of(spec))
+        _, first = pins.members(spec)[0]
+        return pins.choices(spec, layers_of(first))
 
     def held(self, network: Transformer) -> dict[str, str]:
         """The same of a network; what its layers do not agree on is left out."""
@@ -331,3 +336,23 @@ class Transformers(Kind[TransformerSpec, PosedTransformer, Transformer]):
         if network.kind not in GENERATE_TEXT:
             return None
         return ReadsText(network.vocabulary, network.context)
+
+
+class Transformers(Several[TransformerSpec, PosedTransformer, Transformer], OneTransformer):
+    """Transformers, and the context among what is decided."""
+
+    def members(self, spec: TransformerSpec) -> Sequence[tuple[Mapping[str, int], TransformerSpec]]:
+        """One a context."""
+        return pins.members(spec)
+
+    def labels(self, network: Transformer) -> Mapping[str, int]:
+        """Its context."""
+        return {pins.CONTEXT: network.context}
+
+    def pose(self, spec: TransformerSpec, watch: Watch = unwatched) -> PosedTransformer:
+        """The members together; what is pinned of layers, stacks and images is pinned in each."""
+        posed = super().pose(spec, watch)
+        context = (spec.pins or {}).get(pins.CONTEXT)
+        if context is None or len(spec.space.contexts) == 1:
+            return posed
+        return pinned(posed, {pins.CONTEXT: int(context)})

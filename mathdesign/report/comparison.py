@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from mathdesign.result import Design
+from mathdesign.spec.quantities import counted
 
 #: Figures that mean something only beside the same objective.
 OF_OBJECTIVE = frozenset({"objective", "bound", "entropy", "depth_penalty", "volume"})
@@ -75,7 +76,7 @@ def _short(words: Any) -> str:
 
 def _figures(first: Design, second: Design) -> list[Line]:
     a, b = _numbers(first), _numbers(second)
-    alike = not objectives_differ(first, second)
+    alike, units = not objectives_differ(first, second), (_units(first), _units(second))
     lines = []
     for name in dict.fromkeys([*a, *b]):
         left, right = a.get(name), b.get(name)
@@ -86,8 +87,15 @@ def _figures(first: Design, second: Design) -> list[Line]:
             change = "another objective"
         elif numbers and left:
             change = f"{_relative(left, right):+.2%}" if right != left else ""
-        lines.append(Line("figures", name, _text(left), _text(right), change))
+        before, after = (_text(v, own.get(name, "")) for v, own in zip((left, right), units))
+        lines.append(Line("figures", name, before, after, change))
     return lines
+
+
+def _units(design: Design) -> dict[str, str]:
+    """What integers are steps of, limits among them."""
+    own = design.units
+    return own | {f"{metric} limit": unit for metric, unit in own.items()}
 
 
 def _relative(left: Any, right: Any) -> float:
@@ -111,11 +119,11 @@ def _numbers(design: Design) -> dict[str, Any]:
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, unit: str = "") -> str:
     if value is None:
         return "-"
     if isinstance(value, int):
-        return f"{value:,}"
+        return counted(value, unit)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from mathdesign.spaces.convnet.families import FAMILIES
 
 #: Entries of a stage that have a place of their own; what is left are its other decisions.
-PLACED = frozenset({"name", "role", "family", "stride", "width", "depth"})
+PLACED = frozenset({"name", "role", "family", "stride", "width", "depth", "leaves"})
 #: The stylesheet has this many colours for families; the first is for stems and heads.
 COLOURS = 8
 #: A stage shows no more bars than this, whatever a file says its depth is.
@@ -63,6 +63,8 @@ def colour_of(family: str) -> int:
 def stages_of(network: Mapping[str, Any]) -> tuple[StageView, ...]:
     """The stages of a network as ``Network.to_dict`` writes it; ``()`` where it has none.
 
+    ``leaves`` is a resolution that does not follow from a stride.
+
     Trusts nothing but types: entries that are not as expected are left out, never an error, for
     a page must open whatever one of its rows says.
     """
@@ -77,6 +79,7 @@ def stages_of(network: Mapping[str, Any]) -> tuple[StageView, ...]:
         stride = max(1, _count(entry.get("stride")))
         pooled = entry.get("role") == "classifier"
         after = min(resolution, 1) if pooled else -(-resolution // stride)
+        after = _count(entry.get("leaves")) or after
         view = StageView(
             name=str(entry.get("name", "")),
             role=str(entry.get("role", "body")),

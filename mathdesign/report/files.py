@@ -25,7 +25,7 @@ def files_of(design: Design, training: Trained | None = None) -> Mapping[str, st
         files["model.py"] = design.source()
     except CannotBuild:
         return files
-    if design.kind.draws:
+    if design.kind.drawn(design.network) is not None:
         files[PAGE] = page(design, training)
     return {**files, **design.kind.more_files(design.network)}
 
@@ -49,7 +49,7 @@ def write_training(design: Design, folder: Path, training: Trained) -> list[Path
     written = [write_atomic(folder / TRAINING, text)]
     if training.curve:
         written.insert(0, write_atomic(folder / CURVE, training.curve))
-    if design.kind.draws and (folder / PAGE).is_file():
+    if design.kind.drawn(design.network) is not None and (folder / PAGE).is_file():
         written.append(write_atomic(folder / PAGE, page(design, training)))
     return note_ours(written)
 

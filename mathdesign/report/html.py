@@ -47,7 +47,7 @@ def page(design: Design, training: Trained | None = None) -> str:
     architecture = design.kind.table(design.network)
     sections = [
         f"<h1>{escape(design.name)}</h1>",
-        drawing(stages_of(design.network.to_dict())),
+        drawing(stages_of(design.kind.drawn(design.network) or {})),
         "<h2>Architecture</h2>",
         html_table(architecture.header, architecture.rows),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mathdesign.certificate import BudgetUse
-from mathdesign.devices.report import device_units
 from mathdesign.result import Design
 from mathdesign.solvers.base import gap_text
 from mathdesign.spec.quantities import counted
@@ -17,7 +16,7 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
 
     Where a counting profile leaves something out, what is built stands beside what is counted.
     """
-    units = units_of(design)
+    units = design.units
     rows: list[tuple[str, ...]] = []
     for use in design.budgets:
         unit = units.get(use.metric, "")
@@ -29,11 +28,6 @@ def budget_table(design: Design) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     shown = [number(built.get(use.metric, use.used)) for use in design.budgets]
     header = (*BUDGET_HEADER[:2], AS_BUILT, *BUDGET_HEADER[2:])
     return header, [(*row[:2], cell, *row[2:]) for row, cell in zip(rows, shown)]
-
-
-def units_of(design: Design) -> dict[str, str]:
-    """What the integers of metrics are steps of, where that is to be told."""
-    return {**design.kind.units(design.request), **device_units(design.figures)}
 
 
 def otherwise_built(design: Design) -> dict[str, int]:
@@ -49,7 +43,7 @@ def figure_rows(design: Design) -> list[tuple[str, str]]:
     certificate, kind = design.certificate, design.kind
     limited = {use.metric for use in design.budgets}
     of = kind.proven_of(design.figures)
-    built, units = otherwise_built(design), units_of(design)
+    built, units = otherwise_built(design), design.units
     rows = [
         (
             m,

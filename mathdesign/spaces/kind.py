@@ -192,8 +192,6 @@ class Kind(abc.ABC, Generic[S, P, N]):
     """Where a specification says what images are read."""
     sizes: tuple[str, ...] = ()
     """Metrics of which an upper limit alone makes a network of some size."""
-    draws: bool = False
-    """Whether a drawing to scale of its networks exists, and with it a page."""
 
     # ---- words -----------------------------------------------------------------------------------
 
@@ -389,6 +387,10 @@ class Kind(abc.ABC, Generic[S, P, N]):
         raise NoOperators(f"designs of {', '.join(self.families)} have no operators")
 
     # ---- presentation ----------------------------------------------------------------------------
+
+    def drawn(self, network: N) -> Mapping[str, Any] | None:
+        """What :func:`mathdesign.report.drawing.stages_of` draws to scale; ``None``: no page."""
+        return None
 
     @abc.abstractmethod
     def table(self, network: N) -> TextTable:

@@ -1,5 +1,8 @@
 """Networks of the layer-wise spaces FBNet, ProxylessNAS and MnasNet: which option each slot takes.
 
+EfficientNet-B0 (Tan and Le, arXiv 1905.11946, table 1) was sought in MnasNet's space; its Lite0 (the
+authors' code) has no squeeze-and-excitation, and ReLU6 in place of SiLU.
+
 Block lists are facts of the papers and of their authors' published code, said in our own words.
 """
 
@@ -50,10 +53,23 @@ MNASNETS = {
                    Figure("params", "4,383,312", "torchvision's documentation"),
                    Figure("macs", "0.31 G", "torchvision's documentation")),
 }  # fmt: skip
+EFFICIENTNET = "arXiv 1905.11946, table 1"
+LITE = "its authors' page"
+MORE = "what that page counts beside convolutions is not said"
+B0 = (("sep", 3, 1, 16), ("mb6", 3, 2, 24), ("mb6", 5, 2, 40), ("mb6", 3, 3, 80),
+      ("mb6", 5, 3, 112), ("mb6", 5, 4, 192), ("mb6", 3, 1, 320))  # fmt: skip
+#: Activation, squeeze-and-excitation, figures.
+EFFICIENTNETS = {
+    "efficientnet_b0": ("silu", 1, (
+        Figure("params", "5,288,548", "torchvision's documentation"),
+        Figure("params", "5.3 M", "table 2"), Figure("macs", "0.39 B", "table 2"))),
+    "efficientnet_lite0": ("relu6", 0, (
+        Figure("params", "4.7 M", LITE), Figure("macs", "407 M", LITE, differs=MORE))),
+}  # fmt: skip
 
 
 def members() -> Iterator[Member]:
-    """Three, four and two."""
+    """Three, four, two and two."""
     yield from _fbnets()
     for name, (variant, layers, params) in PROXYLESSNAS.items():
         slots = [f"stage{s}_{c + 1}" for s, cells in enumerate(CELLS, 1) for c in range(cells)]
@@ -62,18 +78,22 @@ def members() -> Iterator[Member]:
         figures = (Figure("params", params, "its authors' code"),)
         yield _member(name, "ProxylessNAS", PROXYLESS, request, slots, options, figures)
     for name, (stages, *said) in MNASNETS.items():
-        slots = [f"stage{i}" for i in range(1, len(stages) + 1)]
-        options = [f"{op}_k{k}_se{se}_skip1_l{n}_w{width}" for op, k, se, n, width in stages]
-        request = _request("mnasnet")
-        yield _member(
-            name,
-            "MnasNet",
-            f"{MNASNET}, figure 7" if name == "mnasnet_a1" else MNASNET,
-            request,
-            slots,
-            options,
-            tuple(said),
-        )
+        source = f"{MNASNET}, figure 7" if name == "mnasnet_a1" else MNASNET
+        yield _staged(name, "MnasNet", source, stages, tuple(said))
+    for name, (activation, se, printed) in EFFICIENTNETS.items():
+        found = [(op, k, se, n, width) for op, k, n, width in B0]
+        yield _staged(name, "EfficientNet", EFFICIENTNET, found, printed, activation=activation)
+
+
+def _staged(
+    name: str, group: str, source: str, stages: Sequence[tuple[str, int, int, int, int]],
+    figures: tuple[Figure, ...], **settings: str,
+) -> Member:  # fmt: skip
+    """A point of MnasNet's space."""
+    slots = [f"stage{i}" for i in range(1, len(stages) + 1)]
+    options = [f"{op}_k{k}_se{se}_skip1_l{n}_w{width}" for op, k, se, n, width in stages]
+    request = _request("mnasnet", **({"settings": settings} if settings else {}))
+    return _member(name, group, source, request, slots, options, figures)
 
 
 def _fbnets() -> Iterator[Member]:

@@ -7,7 +7,6 @@ from functools import cache
 from mathdesign.spec.faults import did_you_mean
 from mathdesign.zoo import (
     convnext,
-    efficientnet,
     fbnetv3,
     layerwise,
     mobile,
@@ -21,7 +20,7 @@ from mathdesign.zoo.member import Member
 
 #: Each has a function ``members``. To add a group, add its module and its word here.
 GROUPS = (
-    residual, regnet, convnext, mobile, layerwise, efficientnet, fbnetv3, tinynas, speech,
+    residual, regnet, convnext, mobile, layerwise, fbnetv3, tinynas, speech,
     transformers,
 )  # fmt: skip
 #: Before the name of a member where a design file is asked for: ``zoo:resnet18``.

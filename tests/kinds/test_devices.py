@@ -10,11 +10,12 @@ import yaml
 import mathdesign
 from mathdesign.checking import each_check
 from mathdesign.devices.header import Header
-from mathdesign.devices.operators import is_key
+from mathdesign.devices.operators import is_key, parse_key
 from mathdesign.devices.table import write_table
 from mathdesign.explain import reaches_of
 from mathdesign.kinds import kind_of_spec
 from mathdesign.programs.base import LARGEST_METRIC
+from mathdesign.report.comparison import comparison
 from mathdesign.result import Design
 from mathdesign.spec.faults import SpecError
 from tests.points import every_point
@@ -305,3 +306,45 @@ def test_the_resolution_is_a_choice_under_a_latency():
     together = best([8, 12, 16])
     assert together.certificate.objective == max(values) and len(values) < 3
     assert together.figures["devices"]["latency"]["unit"] == "0.000000000001 ms"
+
+
+def test_costs_between_measured_ones_are_told_with_what_they_lie_between():
+    table = random_table(CHAIN, np.random.default_rng(1))
+    lines = Path(table["table"]).read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("conv-8x8x8-16,")]
+    assert len(kept) == len(lines) - 1
+    kept += ["conv-8x8x8-12,1,,", "conv-8x8x8-20,2,,"]
+    Path("gaps.csv").write_text("\n".join(kept) + "\n")
+    with pytest.raises(SpecError, match=r"1 operators of the space .*conv-8x8x8-16: not measured"):
+        mathdesign.problem(specified(CHAIN, devices={"latency": {"table": "gaps.csv"}}))
+    words = {"table": "gaps.csv", "interpolate": True, "max": "1 s"}
+    found = []
+    for limit in ("1 s", "0.6 ms", "0.5 ms", "0.4 ms", "0.3 ms"):
+        try:
+            design = mathdesign.design(
+                specified(CHAIN, budgets={"latency": {**words, "max": limit}})
+            )
+        except mathdesign.Infeasible:
+            break
+        found.append(design.figures["devices"]["latency"].get("interpolated", {}))
+        assert Design.from_yaml(design.to_yaml()) == design
+    between = {"conv-8x8x8-16": ["conv-8x8x8-12", "conv-8x8x8-20"]}
+    assert all(one in ({}, between) for one in found)
+    posed = kind_of_spec(specified(CHAIN, devices={"latency": words})).pose(
+        specified(CHAIN, devices={"latency": words})
+    )
+    (device,) = posed.devices
+    made = device.prices([parse_key("conv-8x8x8-16")])
+    assert [list(one.between) for one in made.interpolated] == list(between.values())
+    assert list(made.costs.values()) == [1_500 * 10**6]  # 1.5 us in femtoseconds
+
+
+def test_two_designs_side_by_side_are_told_in_milliseconds():
+    words = {"model": "roofline.yaml"}
+    first, second = (
+        mathdesign.design(specified(MIX, budgets={"latency": {**words, "max": limit}}))
+        for limit in ("0.25 ms", "3 ms")
+    )
+    told = {line.what: line for line in comparison(first, second)}
+    assert told["latency"].first.endswith(" ms") and told["latency"].second.endswith(" ms")
+    assert (told["latency limit"].first, told["latency limit"].second) == ("0.25 ms", "3 ms")

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import mathdesign
 from mathdesign.api import Infeasible
-from mathdesign.checking import broken_pins, checks, each_check
+from mathdesign.checking import broken_pins, each_check
 from mathdesign.cli.main import app
 from mathdesign.kinds import KINDS, families, kind_of_spec
 from mathdesign.result import Design
@@ -134,7 +134,7 @@ def test_a_network_that_does_not_hold_a_pin_is_found_out(tmp_path):
     design = mathdesign.design(pinned(CHAIN, stage2__width=16))
     assert broken_pins(design.kind, design.specification(), design.network) == []
     assert Design.load(design.save(tmp_path / "design.yaml")) == design
-    (found,) = [check for check in checks(design) if check.check == "pins"]
+    found = next(check for check in each_check(design) if check.check == "pins")
     assert found.ok and found.found == "stage2.width 16"
     other = mathdesign.design(pinned(CHAIN, stage2__width=24))
     forged = dataclasses.replace(design, network=other.network)

@@ -48,3 +48,18 @@ def test_presets_are_words_of_the_schema(name, check):
 def test_without_a_family_the_first_kind_is_meant(check):
     errors = [e.message for e in check.iter_errors({"space": {}})]
     assert errors and all("family" in message for message in errors)
+
+
+def test_devices_stand_among_budgets_and_misspelt_metrics_do_not(check):
+    def valid(**budgets):
+        space = {"family": "basic"}
+        return check.is_valid(
+            {"space": space, "devices": {"phone": {"table": "t.csv"}}, "budgets": budgets}
+        )
+
+    assert valid(macs="300M", phone="20 ms", latency={"max": "25 ms", "table": "pixel.csv"})
+    assert valid(energy={"max": "3 mJ", "per_mac": "4.6 pJ", "per_byte": "20 pJ"})
+    assert not valid(mac="300M") and not valid(mac=300) and not valid(latency={"tabel": "t.csv"})
+    assert not check.is_valid(
+        {"space": {"family": "basic"}, "devices": {"phone": {"tabel": "t.csv"}}}
+    )

@@ -182,3 +182,37 @@ def test_every_family_of_chains_has_it(family, more):
     both, alone = mathdesign.design(spec(**words)), best_alone(**words)
     assert both.certificate.objective == pytest.approx(alone.certificate.objective, rel=1e-9)
     assert both.metrics["macs"] <= 900_000
+
+
+DEVICE = "latency: {{max: {latency} us, overhead: 1 us, per_mac: 1 ns}}, activation_bytes: {bytes}"
+
+
+def test_budgets_of_devices_hold_in_every_member_and_looser_is_never_worse():
+    objective, found = "{volume: {resolution: 3}}", []
+    for latency, most in ((500, 60_000), (900, 60_000), (900, 120_000), (2000, 120_000)):
+        budgets = DEVICE.format(latency=latency, bytes=most)
+        design = mathdesign.design(spec(objective=objective, budgets=budgets))
+        alone = best_alone(objective=objective, budgets=budgets)
+        assert design.certificate.objective == pytest.approx(alone.certificate.objective, rel=1e-9)
+        assert all(use.slack >= 0 for use in design.budgets) and len(design.budgets) == 2
+        found.append(design.certificate.objective)
+    assert found == sorted(found) and found[-1] > found[0]
+
+
+def test_a_weight_makes_larger_inputs_worth_their_cost():
+    """Without one the default objective takes the smallest input there is."""
+    sizes = [
+        mathdesign.design(spec(objective=f"{{volume: {{resolution: {w}}}}}")).network.input_size
+        for w in (0, 3, 40)
+    ]
+    assert sizes == sorted(sizes) and sizes[0] == 16 and sizes[-1] > 16
+    assert mathdesign.design(spec()).network.input_size == 16
+
+
+def test_a_table_of_one_size_is_no_table_of_several():
+    from mathdesign.programs.slot_space import TableError
+
+    kind = kind_of_spec(spec())
+    with pytest.raises(TableError, match="a choice of resolution; accepted: one value"):
+        kind.row_points(kind.pose(spec()), {"stages[0].depth": [(1,)]})
+    assert kind.parts(kind.pose(spec()), None) == {}

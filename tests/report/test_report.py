@@ -79,8 +79,9 @@ def test_numbers_are_written_for_reading():
 def test_the_files_of_a_design_and_only_those_it_has(design, tmp_path):
     files = files_of(design)
     assert next(iter(files)) == "design.yaml"
-    assert ("model.py" in files) == (design.kind.name != "lists")
-    assert ("report.html" in files) == design.kind.draws
+    builds = design.kind.name != "lists" or design.network.network is not None
+    assert ("model.py" in files) == builds
+    assert ("report.html" in files) == (design.kind.drawn(design.network) is not None)
     written = write_design(design, tmp_path / "deep" / "er")
     assert [path.name for path in written] == list(files)
     assert Design.load(written[0]) == design

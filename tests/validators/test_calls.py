@@ -34,7 +34,10 @@ class Attends(nn.Module):
         y += self.deep(y)
         z = self.line(y.flatten(2)).transpose(1, 2)
         z = self.query(z) + self.table(torch.zeros(1, dtype=torch.long, device=x.device))
-        z = nn.functional.scaled_dot_product_attention(z, z, z)
+        a, b = z.chunk(2, -1)
+        z = torch.cat((a - b, b), dim=-1)
+        z = nn.functional.scaled_dot_product_attention(z, z, torch.cat((z, z), -1))
+        z = z[..., :16] - z.mean(-1, keepdim=True)
         return (z @ z.transpose(1, 2)).softmax(-1) + 1
 
 

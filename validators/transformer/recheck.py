@@ -333,6 +333,10 @@ def verify_transformer(
     goal = spec.objective.metric
     reals = {"entropy": found.entropy, "volume": found.volume}
     value = reals[goal] if goal in reals else float(found.metrics[goal])
+    read = {"resolution": (words.get("image") or {}).get("size"), "context": words.get("context")}
+    for name, size in read.items():
+        if (weight := getattr(spec.objective, name)) and size:
+            value += weight * math.log(size)
     value = -value if spec.objective.minimise else value
     # Beside what is counted: no claim of NaN or infinity is near it.
     if not abs(value - objective) <= TOLERANCE * max(1.0, abs(value)):

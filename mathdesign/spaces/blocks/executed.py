@@ -19,7 +19,7 @@ from mathdesign.spaces.blocks.operators import Operator, Shape, Size
 #: What an activation or a norm is folded into.
 FOLDING = ("conv", "linear", "add", "multiply", "norm", "pool", "mean")
 #: Kinds that are another view of the same numbers, or none.
-VIEWS = ("flatten", "slice", "zero", "coordinates")
+VIEWS = ("flatten", "slice", "zero", "coordinates", "identity")
 #: Kinds that read their values one by one.
 ONE_BY_ONE = {"softmax": "act", "shuffle": "shuffle"}
 

@@ -28,6 +28,7 @@ from mathdesign.programs.base import BoolArray, IntArray
 from mathdesign.programs.stages import DEPTH, PREV, WIDTH, PairRule, Repeat, Tabled
 from mathdesign.spaces.convnet.space import Space, StageSpace
 from mathdesign.spaces.convnet.symbolic import SymbolicOperator, block_operators
+from mathdesign.spaces.watch import Watch, unwatched
 
 #: Tables of more entries than this, all together, are refused.
 MOST_ENTRIES = 3_000_000
@@ -45,14 +46,20 @@ class StageCosts:
 
 
 def device_costs(
-    space: Space, devices: Sequence[Device], rules: Sequence[PairRule]
+    space: Space,
+    devices: Sequence[Device],
+    rules: Sequence[PairRule],
+    watch: Watch = unwatched,
 ) -> list[dict[str, StageCosts]]:
-    """By stage and device. Raises ``SpecError`` with all operators that have no cost."""
+    """By stage and device. Raises ``SpecError`` with all operators that have no cost.
+
+    ``watch`` is asked before the operators of each stage are listed.
+    """
     grids = [_Grid(space, s, rules) for s in range(len(space.stages))]
     counted = [list(_counted(stage)) for stage in space.stages]
     found: list[dict[str, StageCosts]] = [{} for _ in space.stages]
     for device in devices:
-        for s, costs in enumerate(_of_device(device, grids, counted)):
+        for s, costs in enumerate(_of_device(device, grids, counted, watch)):
             found[s][device.name] = costs
     return found
 
@@ -74,13 +81,16 @@ def _counted(stage: StageSpace) -> Iterator[Counted]:
 
 
 def _of_device(
-    device: Device, grids: Sequence[_Grid], counted: Sequence[Sequence[Counted]]
+    device: Device,
+    grids: Sequence[_Grid],
+    counted: Sequence[Sequence[Counted]],
+    watch: Watch,
 ) -> list[StageCosts]:
     rates = _sums(device, counted)
     if rates is not None:
         found = [_as_sums(device, grid, own, rates) for grid, own in zip(grids, counted)]
     else:
-        found = _as_tables(device, grids, counted)
+        found = _as_tables(device, grids, counted, watch)
     base = device.prices(()).base
     if base:
         found[0].terms.append((Repeat.FIRST, Product(base)))
@@ -201,6 +211,33 @@ class _Grid:
         ((name, power),) = product.powers
         return {int(product.coefficient * v**power) for v in self.domain(name)}
 
+    def sum(self, operator: SymbolicOperator, parts: Sequence[Product]) -> IntArray | None:
+        """A sum of products by the choices of an operator; ``None``: 64 bits may not hold it."""
+        sources, derived = self.sources(operator), self.derived()
+        axes = {}
+        for i, source in enumerate(sources):
+            shape = [1] * len(sources)
+            shape[i] = -1
+            domain = self.domain(source)
+            axes[source] = np.array(domain, dtype=np.int64).reshape(shape)
+            for name, (origin, of) in derived.items():
+                if origin == source:
+                    own = np.array([of[v] for v in domain], dtype=np.int64)
+                    axes[name] = own.reshape(shape)
+        largest = 0
+        total = np.zeros(tuple(len(self.domain(s)) for s in sources), dtype=np.int64)
+        for part in parts:
+            top = part.coefficient.numerator
+            value = np.full((1,) * len(sources), top, dtype=np.int64) if top < 2**62 else None
+            for name, power in part.powers:
+                top *= int(axes[name].max()) ** power
+                value = None if value is None or top >= 2**62 else value * axes[name] ** power
+            if value is None:
+                return None
+            largest += top
+            total = total + value // part.coefficient.denominator
+        return total if largest < 2**62 else None
+
     def allowed(self, sources: Sources) -> BoolArray:
         """Which combinations of values can occur in a design, as far as pairs of them tell."""
         shape = tuple(len(self.domain(source)) for source in sources)
@@ -234,31 +271,84 @@ class _Grid:
 
 
 def _as_tables(
-    device: Device, grids: Sequence[_Grid], counted: Sequence[Sequence[Counted]]
+    device: Device,
+    grids: Sequence[_Grid],
+    counted: Sequence[Sequence[Counted]],
+    watch: Watch,
 ) -> list[StageCosts]:
+    _refuse_many(device, grids, counted)
+    found, cells = [], []
     needed: dict[Operator, None] = {}
-    entries = 0
-    for grid, own in zip(grids, counted):
-        for _, operator in own:
-            entries += math.prod(len(grid.domain(s)) for s in grid.sources(operator))
+    for s, (grid, own) in enumerate(zip(grids, counted)):
+        watch("costs on devices: stages", s, len(grids))
+        arrays = [_by_formula(device, grid, operator) for _, operator in own]
+        listed = [
+            _cells(grid, operator) if array is None else []
+            for (_, operator), array in zip(own, arrays)
+        ]
+        for at in listed:
+            needed |= dict.fromkeys(op for op in at if op is not None)
+        cells.append((arrays, listed))
+    prices = costs_of(device, needed)
+    for grid, own, (arrays, listed) in zip(grids, counted, cells):
+        costs = StageCosts()
+        known = [
+            _array(grid, operator, at, prices.costs) if array is None else array
+            for (_, operator), array, at in zip(own, arrays, listed)
+        ]
+        _fill(device.name, grid, costs, own, known)
+        found.append(costs)
+    return found
+
+
+def _refuse_many(
+    device: Device, grids: Sequence[_Grid], counted: Sequence[Sequence[Counted]]
+) -> None:
+    """Raise ``ValueError`` before tables are made that nobody would wait for."""
+    entries = sum(
+        math.prod(len(grid.domain(s)) for s in grid.sources(operator))
+        for grid, own in zip(grids, counted)
+        for _, operator in own
+    )
     if entries > MOST_ENTRIES:
         raise ValueError(
             f"{device.name}: tables of {entries:,} combinations of choices, accepted: "
             f"{MOST_ENTRIES:,}; coarsen the choices, or use a model of the form additive"
         )
-    cells = [[_cells(grid, operator) for _, operator in own] for grid, own in zip(grids, counted)]
-    for stage_cells in cells:
-        for at in stage_cells:
-            needed |= dict.fromkeys(op for op in at if op is not None)
-    prices = costs_of(device, needed)
-    costs = []
-    for grid, own, stage_cells in zip(grids, counted, cells):
-        found = StageCosts()
-        arrays = [_array(grid, operator, at, prices.costs)
-                  for (_, operator), at in zip(own, stage_cells)]  # fmt: skip
-        _fill(device.name, grid, found, own, arrays)
-        costs.append(found)
-    return costs
+
+
+def _by_formula(device: Device, grid: _Grid, operator: SymbolicOperator) -> IntArray | None:
+    """Costs by choices of a model with whole rates, all at once; ``None``: one by one instead.
+
+    Where a kind depends on the numbers of channels, or a sum may leave 64 bits.
+    """
+    model, kinds = device.source, _kinds(operator)
+    rates = model.whole_rates(device.step) if type(model) is CostModel else None
+    if (
+        rates is None
+        or len(kinds) > 1
+        or (kinds == ("depthwise",) and 1 in grid.values(operator.c_in))
+    ):
+        return None
+    own = rates.get(kinds[0], rates.get(DEFAULT))
+    if own is None:
+        return None
+    assert type(model) is CostModel
+    overhead, per_mac, per_byte = own
+    batch, size = model.header.batch, model.header.value_bytes
+    macs = [] if operator.macs is None else [operator.macs * (per_mac * batch)]
+    moved = [value * (per_byte * batch * size) for value in operator.values]
+    if operator.weights is not None:
+        moved.append(operator.weights * (per_byte * size))
+    compute, moving = grid.sum(operator, macs), grid.sum(operator, moved)
+    if compute is None or moving is None:
+        return None
+    both = np.maximum(compute, moving) if model.form == "roofline" else compute + moving
+    values = overhead + both
+    if operator.kept_width:
+        same = np.equal.outer(np.array(grid.domain(PREV)), np.array(grid.domain(WIDTH)))
+        values = np.where(same, values, 0)  # sources are prev and width, in this order
+    return np.where(grid.allowed(grid.sources(operator)), values, values.max(initial=0))
 
 
 def _add_tables(device: Device, grid: _Grid, found: StageCosts, counted: Sequence[Counted]) -> None:

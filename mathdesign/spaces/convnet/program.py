@@ -96,7 +96,7 @@ def pose(
     every, rules = tuple(budgets), tuple(_rules(space, watch))
     return DesignProblem(
         name=name,
-        stages=_stages(space, counting, device_costs(space, devices, rules), memory),
+        stages=_stages(space, counting, device_costs(space, devices, rules, watch), memory),
         objective=objective,
         budgets=(*_inherent(space), *(b for b in every if b.metric != ACTIVATION_BYTES)),
         ceilings=tuple(b for b in every if b.metric == ACTIVATION_BYTES),

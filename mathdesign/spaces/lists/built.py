@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mathdesign.spaces.blocks.base import Value
 from mathdesign.spaces.blocks.network import BlockNetwork
 from mathdesign.spaces.blocks.operators import Shape
 from mathdesign.spaces.blocks.registry import BLOCKS
@@ -51,8 +52,21 @@ def sizes_of_nats(name: str, options: Mapping[str, str]) -> BlockNetwork:
     return BlockNetwork(name, Shape(3, (32, 32)), (*blocks, *tail))
 
 
+def cells_of_101(name: str, options: Mapping[str, str]) -> BlockNetwork:
+    """The network of a cell of NAS-Bench-101: three of it at each of three widths."""
+    settings: dict[str, Value] = {
+        slot: option == "1" if slot.startswith("e") else option for slot, option in options.items()
+    }
+    blocks = [conv(128, 3)]
+    for stage in range(3):
+        if stage:
+            blocks.append(BLOCKS["pool"].block(kernel=2, stride=2))
+        blocks += [BLOCKS["cell101"].block(width=128 * 2**stage, **settings)] * 3
+    return BlockNetwork(name, Shape(3, (32, 32)), (*blocks, classifier(10)))
+
+
 CELLS: Mapping[str, Callable[[str, Mapping[str, str]], BlockNetwork]] = {
-    "nasbench201": cells_of_201, "nats_size": sizes_of_nats,
+    "nasbench101": cells_of_101, "nasbench201": cells_of_201, "nats_size": sizes_of_nats,
 }  # fmt: skip
 """Spaces whose costs stand in tables of their own, and whose designs are built all the same."""
 

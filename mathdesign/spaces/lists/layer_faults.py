@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mathdesign.spaces.lists.layerwise import SpaceError
 from mathdesign.spaces.lists.named import PRESETS
+from mathdesign.spaces.lists.own_layers import TOO_COSTLY
 from mathdesign.spaces.lists.words import LAYERS, ListSpec
 from mathdesign.spec.faults import CrossFault, near_miss
 
@@ -30,7 +31,11 @@ def layer_faults(spec: ListSpec) -> Iterator[CrossFault]:
         yield from spec.own_layers().faults
         return
     try:
-        spec.layers()
+        layers = spec.layers()
+        assert layers is not None
+        layers.table_space()
+    except OverflowError:
+        yield ("space",), TOO_COSTLY, "a smaller input", ""
     except SpaceError as error:
         for slot, option, reason in error.findings:
             where = " of ".join(part for part in (option, slot) if part)

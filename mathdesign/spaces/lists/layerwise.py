@@ -36,6 +36,10 @@ Blocks = tuple[Block, ...]
 MACS = "macs"
 #: What most of them were published for.
 IMAGENET = Shape(3, (224, 224))
+#: Where a table could leave the integers of a machine.
+LARGEST_SUM = 2**62
+#: Tables over two slots hold no more, and no more options are tried on what enters them.
+MOST_ENTRIES, MOST_WALKS = 4_000_000, 500_000
 #: What is counted of the operators of every layer-wise space.
 COUNTS: Mapping[str, Callable[[Operators], int]] = {"macs": macs, "params": params}
 
@@ -138,9 +142,12 @@ class LayerSpace:
         ]
         unary = tuple(np.zeros(n, dtype=np.int64) for n in sizes)
         pairs: dict[int, npt.NDArray[np.int64]] = {}
-        constant, known = 0, _Known(cost)
+        constant, total, known = 0, 0, _Known(cost)
         for piece in self.pieces:
             value = known.of(piece.blocks, piece.given)
+            total += abs(value) * len(piece.previous or (0,))
+            if total > LARGEST_SUM:
+                raise OverflowError("costs above 2^62")
             at = piece.slot
             if at is None:
                 constant += value
@@ -208,7 +215,14 @@ class LayerSpace:
         except ShapeError as error:
             yield None, None, f"stem: {error}"
             return
+        before, entries, walks = 0, 0, 0
         for slot in self.slots:
+            entries += len(slot.options) * (before if len(shapes) > 1 else 0)
+            walks += len(slot.options) * len(shapes)
+            if entries > MOST_ENTRIES or walks > MOST_WALKS:
+                found = f"{entries:,} entries of tables over neighbours, {walks:,} shapes"
+                yield slot.name, None, f"{found}; accepted: {MOST_ENTRIES:,} and {MOST_WALKS:,}"
+                return
             leaving: dict[str, set[Shape]] = {}
             for option, blocks in slot.options.items():
                 try:
@@ -223,6 +237,7 @@ class LayerSpace:
             shapes = set().union(*leaving.values())
             if not shapes:
                 return
+            before = len(slot.options)
         for shape in sorted(shapes, key=str):
             try:
                 after_all(self.tail, shape)

@@ -4,7 +4,8 @@ Seven stages. In ``mnasnet`` an option of a stage says its operation (``conv``; 
 1x1; ``mb3``, ``mb6``: inverted residuals), kernel, squeeze-and-excitation (a quarter of what enters a
 block), whether inputs are added, layers (one fewer to one more than MobileNetV2) and width (0.75, 1 or
 1.25 times MobileNetV2's, rounded to 8, and those of the published MnasNet-A1 and B1): costs of a stage
-depend on the width before it, so they are tables over two stages.
+depend on the width before it, so they are tables over two stages. EfficientNet-B0 was sought in the same
+space (arXiv 1905.11946, section 4) and is a point of it, with ``activation: silu``.
 
 ``accel_nasbench`` (Ahmad et al. 2024, arXiv 2404.08005) keeps widths fixed and chooses expansion,
 kernel, layers and squeeze-and-excitation: 36 options a stage. Its published multiply-adds, metric
@@ -21,7 +22,7 @@ import numpy as np
 
 from mathdesign.programs.slot_space import Columns
 from mathdesign.programs.slots import Feature
-from mathdesign.spaces.blocks.base import Block
+from mathdesign.spaces.blocks.base import ACTIVATIONS, Block, Setting, Value
 from mathdesign.spaces.blocks.operators import Shape, macs, macs_with, params
 from mathdesign.spaces.blocks.shorthand import classifier, conv, inverted
 from mathdesign.spaces.lists.layerwise import Blocks, LayerSlot, LayerSpace, Preset
@@ -46,13 +47,16 @@ def stage(first: Block, rest: Block, layers: int) -> Blocks:
     return (first, *(rest,) * (layers - 1))
 
 
-def _mnasnet(given: Shape, classes: int) -> LayerSpace:
-    slots = tuple(LayerSlot(f"stage{i}", dict(_options(i - 1))) for i in range(1, len(BASE) + 1))
-    return LayerSpace("mnasnet", given, (conv(STEM, 3, 2),), slots, _tail(classes))
+def _mnasnet(given: Shape, classes: int, activation: str) -> LayerSpace:
+    slots = tuple(
+        LayerSlot(f"stage{i}", dict(_options(i - 1, activation))) for i in range(1, len(BASE) + 1)
+    )
+    stem = (conv(STEM, 3, 2, activation=activation),)
+    return LayerSpace("mnasnet", given, stem, slots, _tail(classes, activation))
 
 
-def _tail(classes: int) -> Blocks:
-    return (conv(HEAD), classifier(classes))
+def _tail(classes: int, activation: str = "relu") -> Blocks:
+    return (conv(HEAD, activation=activation), classifier(classes))
 
 
 def widths_of(at: int) -> tuple[int, ...]:
@@ -62,7 +66,7 @@ def widths_of(at: int) -> tuple[int, ...]:
     return tuple(sorted(scaled | set(PUBLISHED[at])))
 
 
-def _options(at: int) -> Iterator[tuple[str, Blocks]]:
+def _options(at: int, activation: str) -> Iterator[tuple[str, Blocks]]:
     _, layers, stride = BASE[at]
     depths = [n for n in (layers - 1, layers, layers + 1) if n > 0]
     for operation, kernel, se, skip in itertools.product(OPERATIONS, KERNELS, (0, 1), (0, 1)):
@@ -70,16 +74,22 @@ def _options(at: int) -> Iterator[tuple[str, Blocks]]:
             continue
         for depth, width in itertools.product(depths, widths_of(at)):
             name = f"{operation}_k{kernel}_se{se}_skip{skip}_l{depth}_w{width}"
-            first, rest = (_block(operation, kernel, se, skip, width, s) for s in (stride, 1))
+            made = operation, kernel, se, skip, width
+            first, rest = (_block(*made, s, activation) for s in (stride, 1))
             yield name, stage(first, rest, depth)
 
 
-def _block(operation: str, kernel: int, se: int, skip: int, width: int, stride: int) -> Block:
+def _block(
+    operation: str, kernel: int, se: int, skip: int, width: int, stride: int,
+    activation: str = "relu",
+) -> Block:  # fmt: skip
+    act: dict[str, Value] = {"activation": activation, "residual": bool(skip)}
     if operation == "conv":
-        return conv(width, kernel, stride, residual=bool(skip))
+        return conv(width, kernel, stride, **act)
     expansion = 1 if operation == "sep" else int(operation[-1])
-    squeeze = {"squeeze_ratio": SE_RATIO} if se else {}
-    return inverted(width, kernel, stride, expansion=expansion, residual=bool(skip), **squeeze)
+    if se:
+        act |= {"squeeze_ratio": SE_RATIO, "squeeze_activation": activation}
+    return inverted(width, kernel, stride, expansion=expansion, **act)
 
 
 def _accel(given: Shape, classes: int) -> LayerSpace:
@@ -117,6 +127,7 @@ def _said(slots: Sequence[LayerSlot]) -> Iterator[Feature]:
 MNASNET = Preset(
     "mnasnet", "MnasNet: seven stages of one operation, kernel, width and depth each", _mnasnet,
     small=Shape(3, (32, 32)),
+    settings=(Setting("activation", "relu", "silu in EfficientNet.", choices=tuple(ACTIVATIONS)),),
 )  # fmt: skip
 ACCEL = Preset(
     "accel_nasbench", "Accel-NASBench: MnasNet's stages of fixed widths, 36 options each", _accel,

@@ -15,3 +15,5 @@ class OptionList:
     name: str
     options: Mapping[str, str]
     network: BlockNetwork | None = None
+    implied: bool = False
+    """Whether the options alone say the blocks, so that files need not (cells, and files of before)."""

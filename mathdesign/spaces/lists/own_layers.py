@@ -36,6 +36,7 @@ SKIP = "skip"
 #: Words of an option beside those of its block.
 NAME, LAYERS, SEVERAL = "name", "layers", "blocks"
 MOST_LAYERS = 64
+TOO_COSTLY = "costs above 2^62"
 CLASSIFIER = "classifier"
 
 Path = tuple[str | int, ...]
@@ -61,9 +62,13 @@ class OwnLayers:
         if self.faults:
             return
         try:
-            self.space = LayerSpace("layers", given, tuple(first), tuple(own), tuple(last))
+            space = LayerSpace("layers", given, tuple(first), tuple(own), tuple(last))
+            space.table_space()
+            self.space = space
         except SpaceError as error:
             self.faults += _placed(error, slots)
+        except OverflowError:
+            self.faults.append((("space",), TOO_COSTLY, "smaller blocks, or a smaller input", ""))
 
     def _slot(self, slot: Any, path: Path) -> LayerSlot:
         shared = {"width": slot.width, "stride": slot.stride}
@@ -79,6 +84,8 @@ class OwnLayers:
                 continue
             else:
                 label, blocks = label_of(words), tuple(self._row(words, place, shared))
+                if not isinstance(words.get(NAME, ""), str | int):
+                    self.faults.append(((*place, NAME), repr(words[NAME]), "a name", ""))
             if label in options:
                 accepted = f"each option once; `{NAME}:` tells them apart"
                 self.faults.append((place, f"{label} twice", accepted, ""))
@@ -116,7 +123,8 @@ class OwnLayers:
             layers = 1
         own = {k: v for k, v in words.items() if k not in (NAME, LAYERS)}
         name = own.get("block")
-        known = {s.name for s in BLOCKS[name].settings} if name in BLOCKS else set()
+        kind = BLOCKS.get(name) if isinstance(name, str) else None
+        known = set() if kind is None else {s.name for s in kind.settings}
         for word, value in shared.items():
             if word in known and value is not None:
                 own.setdefault(word, value)
@@ -133,6 +141,23 @@ class OwnLayers:
             again = block_from(more)
             assert isinstance(again, Block)
             yield from (again,) * (layers - 1)
+
+
+def block_schema() -> dict[str, Any]:
+    """The words of an option for editors: those of any block, and those of options."""
+    settings: dict[str, Any] = {}
+    for kind in BLOCKS.values():
+        for setting in kind.settings:
+            settings.setdefault(setting.name, setting.schema())
+    told = {
+        "block": {"enum": list(BLOCKS), "description": "The kind of block."},
+        NAME: {"type": ["string", "integer"], "description": "What the option is called."},
+        LAYERS: {"type": "integer", "minimum": 1, "maximum": MOST_LAYERS,
+                 "description": "So many of it; those after the first have stride 1."},
+        SEVERAL: {"type": "array", "items": {"type": "object"},
+                  "description": "Blocks in a row, in place of one."},
+    }  # fmt: skip
+    return {"type": "object", "properties": {**told, **settings}, "additionalProperties": False}
 
 
 def label_of(words: Words) -> str:

@@ -28,7 +28,7 @@ from mathdesign.spaces.blocks.operators import Shape
 from mathdesign.spaces.lists.layer_volume import LayerVolume
 from mathdesign.spaces.lists.layerwise import LayerSpace
 from mathdesign.spaces.lists.named import PRESETS, SPACES
-from mathdesign.spaces.lists.own_layers import OwnLayers
+from mathdesign.spaces.lists.own_layers import OwnLayers, block_schema
 from mathdesign.spec.blocks import (
     Block,
     CostBudgets,
@@ -74,7 +74,7 @@ Scalar = Annotated[Any, WithJsonSchema(_WORD_OR_NUMBER)]
 Option = Annotated[
     str | int | float, BeforeValidator(_option), WithJsonSchema(_WORD_OR_NUMBER)
 ]  # fmt: skip
-BlockWords = dict[str, Any]
+BlockWords = Annotated[dict[str, Any], WithJsonSchema(block_schema())]
 """A block and its settings, checked with the space (:mod:`mathdesign.spaces.lists.own_layers`)."""
 PixelSize = Annotated[
     tuple[int, int],

@@ -17,6 +17,7 @@ from mathdesign.spaces.transformer.words import (
     TransformerSpec,
 )
 from mathdesign.spec.devices import needs_device
+from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
 
 
@@ -26,7 +27,27 @@ def transformer_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
     for i, stack in enumerate(spec.space.stacks):
         yield from _stack_faults(("space", "stacks", i), stack, spec, i)
     yield from _metric_faults(spec)
+    yield from _weight_faults(spec)
     yield from device_faults(spec.devices, {*spec.columns(), *PEAKS, *REALS, "effectiveness"})
+
+
+def _weight_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
+    """Weights of what a space does not read, or beside an objective of whole numbers."""
+    vision = "vision" in spec.space.kinds
+    for name, reads in (("resolution", vision), ("context", not vision)):
+        if getattr(spec.objective, name) is None:
+            continue
+        path: Path = ("objective", name)
+        if not reads:
+            other = "context" if name == "resolution" else "resolution"
+            yield path, f"a weight of the {name}", "none: this family reads none", other
+        elif spec.objective.metric not in REALS:
+            yield (
+                path,
+                f"a weight beside metric {spec.objective.metric}",
+                f"beside {' or '.join(REALS)}",
+                "",
+            )
 
 
 def _frame_faults(spec: TransformerSpec) -> Iterator[CrossFault]:

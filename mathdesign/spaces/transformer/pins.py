@@ -1,7 +1,8 @@
 """Pins of a transformer: ``stack1.width``, ``stack1.ffn``, ``resolution``, ... in the words of its space.
 
 A pin on what a stack decides once (width, depth) or on the image narrows those words; one on what
-each layer decides leaves every layer of the stack the options that hold it.
+each layer decides leaves every layer of the stack the options that hold it. The context changes
+every cost: it makes members of a union (:mod:`mathdesign.kinds.several`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,26 @@ OF_STACK, OF_LAYER = ("width", "depth"), ("heads", "kv_heads", "head_size", "ffn
 OF_IMAGE = {"resolution": "size", "patch": "patch"}
 
 
+#: What the longest sequence is called where it is decided.
+CONTEXT = "context"
+
+
+def members(spec: TransformerSpec) -> list[tuple[dict[str, int], TransformerSpec]]:
+    """One specification for each context, with its label; the specification itself for one."""
+    contexts = spec.space.contexts
+    if len(contexts) == 1:
+        return [({}, spec)]
+    own = (spec.space.model_copy(update={"contexts": (n,)}) for n in contexts)
+    return [
+        ({CONTEXT: n}, spec.model_copy(update={"space": space})) for n, space in zip(contexts, own)
+    ]
+
+
 def choices(spec: TransformerSpec, layers: Sequence[Sequence[Layer]]) -> Choices:
     """What may be pinned; ``layers``: by stack, every layer that it may take."""
     found: dict[str, tuple[str, ...]] = {}
+    if spec.space.image is None:
+        found[CONTEXT] = tuple(map(str, spec.space.contexts))
     if spec.space.image is not None:
         for name, word in OF_IMAGE.items():
             found[name] = tuple(map(str, getattr(spec.space.image, word)))
@@ -37,7 +55,7 @@ def choices(spec: TransformerSpec, layers: Sequence[Sequence[Layer]]) -> Choices
 
 def held(network: Transformer) -> dict[str, str]:
     """What a network holds of each; a stack whose layers differ holds nothing there."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = {CONTEXT: str(network.context)} if network.image is None else {}
     if network.image is not None:
         found = {name: str(getattr(network.image, word)) for name, word in OF_IMAGE.items()}
     for i, stack in enumerate(network.stacks):

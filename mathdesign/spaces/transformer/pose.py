@@ -468,7 +468,7 @@ def _frame(
     if limit is not None:
         constants.append(-limit.numerator * scale)
     constants += [0] * len(every)
-    value = _metric_value(spec, constants) + _frame_volume(spec, plan)
+    value = _metric_value(spec, constants) + _frame_volume(spec, plan) + _seen(spec, shell)
     return Frame(_int64(spec, [constants])[0], value, tuple(groups))
 
 
@@ -557,6 +557,16 @@ def _frame_volume(spec: TransformerSpec, plan: Plan) -> float:
         if words.layers != "shared"
     ]
     return _sign(spec) * math.fsum(terms)
+
+
+def _seen(spec: TransformerSpec, shell: Transformer) -> float:
+    """What the size of the image and the context are worth beside a real metric, if anything."""
+    words, total = spec.objective, 0.0
+    if words.resolution and shell.image is not None:
+        total += words.resolution * math.log(shell.image.size)
+    if words.context and shell.context:
+        total += words.context * math.log(shell.context)
+    return _sign(spec) * total
 
 
 def _sign(spec: TransformerSpec) -> float:

@@ -20,7 +20,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from mathdesign.memory.steps import WEIGHT_BYTES
 from mathdesign.programs.base import Budget as BudgetRow
@@ -30,6 +37,7 @@ from mathdesign.spaces.transformer.mixers import MIXERS
 from mathdesign.spaces.transformer.norms import SCHEMES
 from mathdesign.spaces.transformer.presets import SPACES, expanded
 from mathdesign.spaces.transformer.shape import GENERATES, VISION, Kind, Norm, Positions, Style
+from mathdesign.spec import values
 from mathdesign.spec.blocks import (
     Block,
     Budgets,
@@ -55,6 +63,33 @@ TERMS = ("constant", "width", *SUMS, *LAYER_TERMS)
 LARGEST_DENOMINATOR = 10**6
 #: Depth / width above which a network counts as too thin unless told otherwise (decision 0030).
 DEFAULT_EFFECTIVENESS = Fraction(1, 16)
+
+
+#: Tokens of the longest context.
+LARGEST_CONTEXT = 2**22
+
+
+def _in_tokens(value: Any) -> tuple[int, ...]:
+    """One context, 0 where nothing is read in tokens, or a choice of several."""
+    found: set[int] = set()
+    for part in value if isinstance(value, list | tuple) else [value]:
+        whole = isinstance(part, int) and not isinstance(part, bool)
+        found.update((part,) if whole else values.choices(part))
+    if not found or max(found) > LARGEST_CONTEXT:
+        raise ValueError(f"less than or equal to {LARGEST_CONTEXT}")
+    if min(found) < (len(found) > 1):
+        raise ValueError(f"greater than or equal to {int(len(found) > 1)}")
+    return tuple(sorted(found))
+
+
+Contexts = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_in_tokens),
+    PlainSerializer(values.compact),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array"}]}
+    ),
+]
 
 
 def _listed(value: Any) -> Any:
@@ -113,7 +148,10 @@ class TransformerSpaceSpec(Block):
 
     family: Kind
     vocabulary: int = Field(0, ge=0, le=2**22, strict=True, description="Tokens; bytes: 256.")
-    context: int = Field(0, ge=0, le=2**22, strict=True, description="Longest sequence, tokens.")
+    contexts: Contexts = Field(
+        (0,), alias="context",
+        description="Longest sequence, tokens; several: the context is a choice.",
+    )  # fmt: skip
     classes: int = Field(0, ge=0, le=2**20, strict=True)
     image: ImageChoices | None = None
     positions: Positions | None = Field(None, description="Default: rotary for decoders.")
@@ -137,6 +175,12 @@ class TransformerSpaceSpec(Block):
     def _preset(cls, data: Any) -> Any:
         """A published space's words where a preset is named and nothing else is said."""
         return expanded(data)
+
+    @property
+    def context(self) -> int:
+        """The context of a space that has one. Raises ``ValueError`` where it is a choice of several."""
+        (tokens,) = self.contexts
+        return tokens
 
     @property
     def frame(self) -> dict[str, Any]:
@@ -183,6 +227,9 @@ class AtSpec(Block):
     value_bytes: int = Field(2, ge=1, le=8, strict=True, description="Bytes of a number.")
 
 
+Weighed = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None
+
+
 class TransformerObjective(Block):
     """What is maximised."""
 
@@ -192,6 +239,8 @@ class TransformerObjective(Block):
         "choose among kinds of attention, which the volume does not tell apart.",
     )
     minimise: bool = Field(False, description="The least instead of the greatest.")
+    resolution: Weighed = Field(None, description="Weight of ln(image size) beside a real metric.")
+    context: Weighed = Field(None, description="Weight of ln(context) beside a real metric.")
 
 
 class LinearMetric(Block):

@@ -36,8 +36,9 @@ def taken(program, count=40):
 @pytest.mark.parametrize(
     "program",
     [mixes(Budget("params", upper=60, lower=55)), mixes(Budget("params", upper=30)),
-     two_stage_problem(budgets=(Budget("params", 30_000, 27_000),))],
-    ids=["narrow band", "one side", "chain"],
+     two_stage_problem(budgets=(Budget("params", 30_000, 27_000),)),
+     Union.of("union", [({"k": k}, mixes(Budget("params", upper=30))) for k in range(2)])],
+    ids=["narrow band", "one side", "chain", "union"],
 )  # fmt: skip
 def test_points_keep_every_budget_and_follow_from_the_seed(program):
     points = [point for point in taken(program) if point is not None]

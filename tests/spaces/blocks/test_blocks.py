@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 
 from mathdesign.export.blocks import build, source
+from mathdesign.spaces.blocks.executed import block_operators
+from mathdesign.spaces.blocks.kinds.cell101 import OPERATIONS
 from mathdesign.spaces.blocks.network import BlockNetwork, after, block_from, traced
 from mathdesign.spaces.blocks.operators import Shape, ShapeError, Trace, macs
 from mathdesign.spaces.blocks.registry import BLOCKS
@@ -13,6 +15,7 @@ from mathdesign.spaces.errors import NetworkError
 from mathdesign.validators.convnet.recount import RecountError
 from mathdesign.validators.lists.module import check_blocks, module_checks
 
+MATRICES = ("conv", "depthwise", "grouped_conv", "linear")
 SQUARE, WIDE, SEQUENCE = Shape(6, (9, 9)), Shape(6, (8, 13)), Shape(6, (17,))
 
 #: Kind -> blocks that take six channels, with every setting somewhere.
@@ -38,6 +41,14 @@ SAMPLES = {
         {"width": 8, "e01": "nor_conv_3x3", "e02": "skip_connect", "e12": "avg_pool_3x3",
          "e03": "nor_conv_1x1", "e13": "nor_conv_1x1", "e23": "nor_conv_3x3"},
     ],
+    "cell101": [
+        {"width": 12, **{f"e{i}{j}": True for j in range(7) for i in range(j)},
+         **dict(zip(("op1", "op2", "op3", "op4", "op5"), [*OPERATIONS[1:], *OPERATIONS[1:3]]))},
+        {"width": 7, "e01": True, "e02": True, "e23": True, "e16": True, "e36": True,
+         "op1": "maxpool3x3", "op2": "conv3x3-bn-relu", "op3": "conv1x1-bn-relu"},
+        {"width": 4, "e06": True},
+    ],
+    "pool": [{"kernel": 3, "stride": 2, "form": "avg"}, {}],
     "residual201": [{"width": 8, "kernel": 5}],
     "pooled": [{"width": 8, "norm": True, "activation": "relu6"}, {"width": 4, "bias": True}],
     "res2": [
@@ -196,3 +207,13 @@ def test_networks_that_are_known_by_their_counts():
     assert network(32, mobile) == {"macs": 300_774_272, "params": 3_504_872}
     found = network(32, efficient, squeeze_ratio=0.25, activation="silu")
     assert found["params"] == 5_288_548 and round(found["macs"] / 1e6, 2) == 385.81
+
+
+@pytest.mark.parametrize(("kind", "words"), samples())
+def test_every_block_is_priced_by_what_a_runtime_executes(kind, words):
+    """Multiply-adds are those of the convolutions and linear layers, folded or not."""
+    block = BLOCKS[kind].block(**words)
+    for given in (SQUARE, WIDE, SEQUENCE):
+        if len(given.size) in BLOCKS[kind].axes:
+            found = [o for o in block_operators(block, given) if o.kind in MATRICES]
+            assert sum(o.macs for o in found) == macs(traced((block,), given))

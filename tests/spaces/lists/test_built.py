@@ -6,15 +6,18 @@ import pytest
 
 import mathdesign
 from mathdesign.export.blocks import build
+from mathdesign.report.drawing import stages_of
+from mathdesign.report.files import files_of
 from mathdesign.result import Design
 from mathdesign.spaces.blocks.network import BlockNetwork
 from mathdesign.spaces.blocks.operators import Shape
 from mathdesign.spaces.blocks.registry import BLOCKS
 from mathdesign.spaces.blocks.shorthand import classifier
-from mathdesign.spaces.lists.built import cells_of_201, sizes_of_nats
+from mathdesign.spaces.lists.built import cells_of_101, cells_of_201, sizes_of_nats
 from mathdesign.spaces.lists.named import nasbench201, nats_size
+from mathdesign.spaces.lists.nasbench101 import words_of
 from mathdesign.validators.lists.module import check_blocks, idle_names, module_checks
-from tests.places import ROOT
+from tests.places import ROOT, SHARED
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -64,3 +67,43 @@ def test_what_is_counted_otherwise_stands_beside_what_is_built():
     built = design.kind.as_built(design.network)
     assert built["macs"] < design.metrics["macs"] and built["params"] == design.metrics["params"]
     assert not design.kind.counts_as_built(design.request)
+
+
+OF_101 = {"C3": "conv3x3-bn-relu", "C1": "conv1x1-bn-relu", "MP": "maxpool3x3"}
+
+
+def test_every_tabulated_cell_of_four_vertices_has_its_weights():
+    """EC-NAS-Bench trained all 91 of them; NAS-Bench-101's own example cell has 2,694,282 weights."""
+    edges = ((0, 1), (0, 2), (0, 3), (0, 5), (1, 6), (2, 6), (3, 4), (4, 6), (5, 6))
+    matrix = [[int((i, j) in edges) for j in range(7)] for i in range(7)]
+    operations = [OF_101[o] for o in ("C1", "C3", "C3", "C3", "MP")]
+    assert cells_of_101("n", words_of(matrix, operations)).counts["params"] == 2_694_282
+    path = SHARED / "data/nasbench101_subsets/ecnas_4v.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs a table that is not beside the repository")
+    pd = pytest.importorskip("pandas")
+    frame = pd.read_csv(path, dtype={"adjacency": str}).drop_duplicates("hash")
+    assert len(frame) == 91
+    for row in frame.itertuples():
+        operations = [OF_101[o] for o in row.ops.split("-")[1:-1]]
+        n = len(operations) + 2
+        bits = [int(bit) for bit in row.adjacency]
+        matrix = [bits[n * i : n * i + n] for i in range(n)]
+        network = cells_of_101("n", words_of(matrix, operations))
+        assert network.counts["params"] == row.params, row
+
+
+def test_a_vertex_without_an_operation_has_no_edge():
+    with pytest.raises(ValueError, match="op1: found none and its edges"):
+        BLOCKS["cell101"].block(width=4, e01=True, e06=True)
+    with pytest.raises(ValueError, match="no edge to the output"):
+        BLOCKS["cell101"].block(width=4)
+
+
+def test_the_page_of_a_network_of_blocks_draws_each_with_its_size():
+    design = Design.load(ROOT / "tests/saved/list.yaml")
+    stages = stages_of(design.kind.drawn(design.network))
+    blocks = design.network.network.blocks
+    assert [stage.family for stage in stages] == [block.kind for block in blocks]
+    assert [stage.resolution_out for stage in stages] == [32, 32, 16, 16, 8, 8, 8, 1]
+    assert "report.html" in files_of(design)

@@ -397,6 +397,9 @@ def test_one_dial_is_enough_for_a_layer_wise_space():
 
 FBNETV3 = {
     "b": ("k3_l2", "k55_e42_l4", "k55_e53_l5", "k53_e53_l5", "k35_e53_l6", "k35_e64_l6", "k5_l1"),
+    "c": ("k3_l2", "k53_e53_l5", "k55_e52_l5", "k53_e43_l5", "k35_e43_l6", "k55_e55_l6", "k5_l1"),
+    "e": ("k3_l3", "k55_e42_l5", "k55_e43_l5", "k53_e53_l5", "k35_e53_l8", "k35_e65_l6", "k5_l1"),
+    "f": ("k3_l3", "k55_e42_l5", "k55_e43_l5", "k53_e53_l5", "k35_e53_l9", "k35_e65_l7", "k5_l1"),
     "d": ("k3_l2", "k33_e52_l6", "k53_e43_l5", "k33_e53_l5", "k35_e53_l7", "k35_e65_l6", "k5_l1"),
     "g": ("k3_l3", "k55_e42_l5", "k55_e43_l5", "k53_e53_l5", "k35_e53_l9", "k35_e65_l7", "k5_l2"),
 }
@@ -408,7 +411,11 @@ FBNETV3 = {
         ("b", 224, True, 8_600_448, 355_514_328),  # FBNetV3-A
         ("b", 224, False, 8_600_448, 407_508_576),
         ("b", 248, True, 8_600_448, 460_150_000),
+        ("c", 248, True, 9_975_784, 555_578_368),
+        ("d", 248, True, 10_308_256, 642_628_864),
         ("d", 248, False, 10_308_256, 642_628_864),
+        ("e", 264, True, 10_774_856, 759_952_160),
+        ("f", 272, True, 13_898_120, 1_178_860_656),
         ("g", 320, False, 16_617_544, 2_125_178_880),
     ],
 )
@@ -431,3 +438,31 @@ def test_a_recipe_is_chosen_beside_the_network_and_costs_nothing():
     text = "space: {family: fbnetv3, settings: {recipe: true}}\nobjective: {volume: {}}\n"
     design = mathdesign.design(mathdesign.loads(text + "budgets: {macs: 300M}\n"))
     assert "ema" in design.network.options and design.network.network is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("{block: conv}, {block: conv, width: 20, name: wide}", "{block: [conv]}", "['conv']"),
+        ("kernel: 5, expansion: 3", "kernel: {a: 1}, expansion: .nan", "{'a': 1}"),
+        ("size: [12, 16]", "size: [12, 16, 3]", "[12, 16, 3]"),
+        ("size: [12, 16]", "size: 0", "0"),
+        ("width: 12\n", "width: 1000000\n", "costs above 2^62"),
+        ("name: deep", "name: [deep]", "['deep']"),
+    ],
+)  # fmt: skip
+def test_what_a_hostile_file_may_hold(old, new, found):
+    assert old in OWN
+    text = OWN.replace(old, new)
+    if "costs" in found:
+        text = text.replace("[12, 16]", "8192").replace("width: 20", "width: 1000000")
+    with pytest.raises(SpecError) as caught:
+        mathdesign.loads(text)
+    assert any(found in fault.found for fault in caught.value.faults), caught.value
+
+
+def test_tables_over_neighbours_that_no_memory_holds_are_refused():
+    wide = {f"w{n}": (conv(n),) for n in range(1, 2501)}
+    slots = tuple(LayerSlot(name, wide) for name in "ab")
+    with pytest.raises(SpaceError, match="b: 6,250,000 entries"):
+        LayerSpace("s", Shape(3, (1, 1)), (), slots, (classifier(2),))
