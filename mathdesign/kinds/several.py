@@ -37,6 +37,11 @@ class PosedUnion(Posed[Any]):
     program: Union
     parts: tuple[Any, ...]
 
+    @property
+    def devices(self) -> tuple[Any, ...]:
+        """Whose costs are metrics of every member."""
+        return tuple(getattr(self.parts[0], "devices", ()))
+
     def at(self, point: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
         """The member of a point as it was posed, and the point there."""
         return self.parts[int(point[0])], tuple(point[1:])
