@@ -168,14 +168,14 @@ def given(spec: Specification, network: NamedNetwork | None = None) -> Design:
             )
         network = kind.network(posed, program.only())
     point = kind.starting_point(posed, network)
-    # A point of as many numbers may be another network.
-    if point is None or (built := kind.network(posed, point)) != network:
+    own = None if point is None else kind.network(posed, point)
+    if point is None or own != network:  # a point of as many numbers may be another network
         raise ValueError(f"{spec.name}: not a network of its space")
     value = program.value(point)
     solution = Solution(NOBODY, Status.FEASIBLE, Termination.COMPLETED, point, value)
-    found = kind.recheck(posed, built, solution)
+    found = kind.recheck(posed, own, solution)
     certificate = Certificate.of_given(spec, found.objective)
-    return Design.of(built, found, certificate, spec.to_dict())
+    return Design.of(own, found, certificate, spec.to_dict())
 
 
 def solve_options(words: SolveSpec, hooks: Hooks) -> SolveOptions:
