@@ -8,8 +8,8 @@ from typing import Any
 from mathdesign.kinds import AnyKind
 from mathdesign.result import Design
 from mathdesign.spaces.kind import CannotBuild, Check
-from mathdesign.spec.blocks import Specification
-from mathdesign.spec.faults import SpecError
+from mathdesign.spec.blocks import COST_FILES, Specification
+from mathdesign.spec.faults import Fault, SpecError
 from mathdesign.spec.pins import words as words_of
 from mathdesign.validators.errors import RecheckError
 
@@ -28,9 +28,15 @@ def checks(design: Design) -> list[Check]:
     """Each check with its verdict: the request, the bound, then what the kind checks.
 
     Raises ``ImportError`` where a package is missing that a check needs, ``SpecError`` where what the
-    request names is not here (a predictor's folder): nothing can be said of the design then.
+    request names is not here (a predictor's folder, a device's table): nothing can be said of the design then.
     """
     return list(each_check(design))
+
+
+def _of_a_file(fault: Fault) -> bool:
+    """Whether a fault is about a file of costs that the request names, not about its words."""
+    head, _, word = fault.path.rpartition(".")
+    return head.startswith("devices.") and word in COST_FILES
 
 
 def each_check(design: Design) -> Iterator[Check]:
@@ -50,4 +56,6 @@ def each_check(design: Design) -> Iterator[Check]:
     except SpecError:  # a sound request that cannot be posed here
         raise
     except (RecheckError, ValueError, CannotBuild) as error:
+        if isinstance(cause := error.__cause__, SpecError) and all(map(_of_a_file, cause.faults)):
+            raise cause from None
         yield Check("recheck", False, " ".join(str(error).split()))

@@ -89,7 +89,7 @@ class Design:
         try:
             return validated(Document("request", dict(self.request)))
         except SpecError as error:
-            raise DesignError("; ".join(str(error).splitlines())) from None
+            raise DesignError("; ".join(str(error).splitlines())) from error
 
     def __repr__(self) -> str:
         proof = self.certificate

@@ -272,7 +272,7 @@ def test_words_that_mean_nothing(words, said):
 
 def test_a_limit_below_the_fastest_network_is_told_what_is_reachable():
     words = {"max": "1 us", "model": "roofline.yaml"}
-    for space in (CHAIN, MIX):
+    for space in (CHAIN, MIX, BLOCKS):
         with pytest.raises(mathdesign.Infeasible) as caught:
             mathdesign.design(specified(space, budgets={"latency": words}))
         said = str(caught.value)
@@ -294,6 +294,9 @@ def test_a_design_whose_costs_have_changed_does_not_pass():
     Path("additive.yaml").write_text(MODEL.format(form="additive") + "factor: 1.25\n")
     failed = [check for check in each_check(design) if not check.ok]
     assert failed and "latency" in failed[0].found
+    Path("additive.yaml").unlink()
+    with pytest.raises(SpecError, match="No such file"):  # nothing can be said of it then
+        list(each_check(design))
     wrong = design.to_dict()
     wrong["devices"]["latency"]["unit"] = "fortnight"
     with pytest.raises(ValueError, match=r"devices\.latency\.unit"):
