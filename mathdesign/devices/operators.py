@@ -1,5 +1,8 @@
 r"""Operators: what a runtime executes as one thing, by kind and shape.
 
+The unit that is timed and priced. Which tensors an operator reads, and how long those live, is said by
+the steps of :mod:`mathdesign.memory.steps`.
+
 A batch norm and an activation are folded into what stands before them, as inference runtimes fold them.
 An operator reads ``c_in`` channels of ``height x width`` positions (a sequence: height 1) and gives
 ``c_out`` channels. Its *key* is one word that is parsed back to the same operator:

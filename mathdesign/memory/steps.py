@@ -1,7 +1,9 @@
 """What is alive while the operators of a block run, in symbols: from the block's graph to its peaks.
 
-An operator is what a runtime executes after folding: a convolution or linear layer with its norm,
-its activation and its padding, a pooling, a sum, a product, a layer norm. It reads tensors and writes one.
+A step is an operator as memory sees it. An operator is what a runtime executes after folding: a
+convolution or linear layer with its norm, its activation and its padding, a pooling, a sum, a product, a
+layer norm. It reads tensors and writes one; what it costs on a device by its kind and shape is another
+question (:mod:`mathdesign.devices.operators`).
 A tensor is alive from the operator that writes it to the last one that reads it, both included; so
 at an operator there are its inputs, its output, and what waits for a later one (a shortcut's input).
 
