@@ -35,7 +35,7 @@ from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Feature, SlotProblem
 from mathdesign.search.loop import SearchOptions, search
 from mathdesign.spaces.lists.named import SPACES
-from mathdesign.surrogate.features import features_of, matrix
+from mathdesign.surrogate.features import features_of
 from mathdesign.surrogate.fit import fitted, sample_of
 from mathdesign.surrogate.latency import LatencyFit, fit_latency, option_columns, option_costs
 from mathdesign.surrogate.reading import with_slots
@@ -56,7 +56,7 @@ FOLDS, RIDGE = 5, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One device, budget (ns) and seed: denoised accuracies in points, seconds of the design.
+    """One device, budget (ns) and seed: denoised accuracies in points, processor seconds of the design.
 
     ``second`` is how far the design lies behind the best row by the second judge; ``labelled``
     the best by label of the rows that the predictor was fitted on.
@@ -100,6 +100,15 @@ def repeatable(points: IntArray, times: FloatArray) -> float:
     apart = float(((times - mean[inverse]) ** 2).sum())
     free = int((count - 1).sum())
     return 1 - apart / free / float(times.var()) if free else float("nan")
+
+
+def seen_by(space: TableSpace, features: Sequence[Feature]) -> list[FloatArray]:
+    """Features as a table a slot, shape ``(options, features)``: a design's are the sum of its rows."""
+    tables = [np.zeros((len(slot.options), len(features))) for slot in space.slots]
+    for k, feature in enumerate(features):
+        for slot, table in zip(feature.slots, feature.tables):
+            tables[slot][:, k] = table
+    return tables
 
 
 class Pairs:
@@ -150,8 +159,8 @@ class Study:
         self.space = SPACES[FAMILY]()
         self.points = self.space.points(with_slots(table, self.space))
         self.labels = table[TARGET].to_numpy()
-        self.features = features_of(self.space)
-        self.judge = Judge(matrix(self.features, self.points), self.labels)
+        self.seen = seen_by(self.space, features_of(self.space))
+        self.judge = Judge(self._features(self.points), self.labels)
         self.second = Pairs(self.space.described, self.points, self.labels)
         self.times: dict[str, FloatArray] = {}
         self.known = {tuple(map(int, p)): k for k, p in enumerate(self.points)}
@@ -169,12 +178,21 @@ class Study:
         print(f"{name:<7} {column:<16} {fit.rows:>5} rows: R2 held out {fit.r2:.5f} (equal designs measured "
               f"twice leave {repeatable(points, times[seen]):.5f}), median error {fit.error:.2%}")  # fmt: skip
 
-    def denoised(self, point: Sequence[int]) -> tuple[float, float]:
-        """Of one design, by both judges: of a row, by models that did not see it."""
-        if (row := self.known.get(tuple(point))) is not None:
-            return float(self.judge.rows[row]), float(self.second.rows[row])
-        at = np.array([point])
-        return float(self.judge.at(matrix(self.features, at))[0]), float(self.second.at(at)[0])
+    def _features(self, points: IntArray) -> FloatArray:
+        found: FloatArray = sum(table[points[:, i]] for i, table in enumerate(self.seen))
+        return found
+
+    def denoised(self, point: Sequence[int]) -> float:
+        """Of one design: of a row, by trees that did not see it."""
+        row = self.known.get(tuple(point))
+        at = self._features(np.array([point]))
+        return float(self.judge.at(at)[0] if row is None else self.judge.rows[row])
+
+    def by_pairs(self, point: Sequence[int]) -> float:
+        """The same by the second judge."""
+        row = self.known.get(tuple(point))
+        found = self.second.at(np.array([point]))[0] if row is None else self.second.rows[row]
+        return float(found)
 
     def learn(self, seed: int, labels: int) -> IntArray:
         """Fit a predictor on random rows and write its folder; the rows."""
@@ -197,19 +215,18 @@ class Study:
 
     def _row(self, device: str, limit: int, seed: int, fitted_on: IntArray) -> Row:
         spec = mathdesign.loads(_words(self.folder, device, limit, seed))
-        start = time.perf_counter()
+        start = time.process_time()
         design = mathdesign.design(spec)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         point = self.space.point(design.network.options)
         within = np.flatnonzero(self.times[device] <= limit)
-        first, second = self.denoised(point)
         ours = np.intersect1d(within, fitted_on)
         labelled = self.judge.rows[ours[np.argmax(self.labels[ours])]] if len(ours) else np.nan
         problem = mathdesign.problem(spec)
         assert isinstance(problem, SlotProblem)
         return Row(
-            device, limit, seed, float(self.judge.rows[within].max()), first,
-            float(self.second.rows[within].max()) - second, float(labelled),
+            device, limit, seed, float(self.judge.rows[within].max()), self.denoised(point),
+            float(self.second.rows[within].max()) - self.by_pairs(point), float(labelled),
             {m: self._rival(problem, m, seed, len(fitted_on)) for m in METHODS}, seconds,
             design.certificate.status == "optimal",
         )  # fmt: skip
@@ -217,9 +234,7 @@ class Study:
     def _rival(self, problem: SlotProblem, method: str, seed: int, queries: int) -> float:
         """The best of its queries, by the judge that answered them."""
         options = SearchOptions(queries, seed=seed)
-        found = search(
-            problem, self.space, lambda p: self.denoised(p)[0], options, method=method
-        )  # fmt: skip
+        found = search(problem, self.space, self.denoised, options, method=method)
         best = options.best(found)
         return float("nan") if best is None or best.value is None else best.value
 
@@ -239,7 +254,7 @@ solve: {{gap: 0, time_limit: 120 s}}
 def shown(found: Sequence[Row]) -> list[str]:
     """The table: a line a device and budget, means over seeds, and what they come to."""
     head = (f"{'device':<7} {'budget ms':>9} {'best row':>8} {'design':>7} {'behind':>7} {'worst':>6} "
-            f"{'2nd':>6} {'labelled':>8} {'random':>7} {'evolution':>9} {'s':>6}")  # fmt: skip
+            f"{'2nd':>6} {'labelled':>8} {'random':>7} {'evolution':>9} {'cpu s':>6}")  # fmt: skip
     lines, every = [head], []
     for key in dict.fromkeys((r.device, r.limit) for r in found):
         rows = [r for r in found if (r.device, r.limit) == key]
@@ -275,6 +290,7 @@ def main() -> None:
     words = parser.parse_args()
     if not words.table.is_file():
         sys.exit(f"SKIPPED: no table at {words.table}; --table FILE says where it is")
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         study = Study(pd.read_csv(words.table), Path(folder).relative_to(Path.cwd()))
         for judge, rows in (("denoised", study.judge.rows), ("second", study.second.rows)):
@@ -283,6 +299,7 @@ def main() -> None:
         found: list[Row] = []
         for seed in range(words.seeds):
             found += study.rows(seed, study.learn(seed, words.labels))
+            print(f"seed {seed}: {time.perf_counter() - start:.0f} s in all", flush=True)
     print("", *shown(found), sep="\n")
 
 

@@ -1,6 +1,7 @@
 """The study of three devices: costs are written as they were fitted, ceilings and counts are right."""
 
 import runpy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,17 @@ from mathdesign.devices.prices import option_costs
 from mathdesign.devices.table import read_table
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.programs.slots import Feature, Slot
+from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.latency import fit_latency, option_columns
 from tests.places import ROOT
 
 STUDY = SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "accel_devices.py")))
 SPACE = TableSpace("two", (Slot("a", ("x", "y")), Slot("b", ("u", "v", "w"))))
 POINTS = np.array([(i, j) for i in range(2) for j in range(3)] * 5)
+SAID = (
+    Feature("a", (0,), (np.array([1.0, 2.0]),)),
+    Feature("b", (1,), (np.array([3.0, 5.0, 7.0]),)),
+)
 TIMES = np.array([1000.0, 1400.0])[POINTS[:, 0]] + np.array([0.0, 50.0, 300.0])[POINTS[:, 1]]
 
 
@@ -38,18 +44,21 @@ def test_what_equal_designs_leave_is_the_variance_within_them():
     assert np.isnan(STUDY.repeatable(points[1:], times[1:]))
 
 
+def test_features_of_a_design_are_the_sum_of_its_options():
+    features = features_of(replace(SPACE, counted=("u",), described=SAID))
+    tables = STUDY.seen_by(SPACE, features)
+    summed = sum(table[POINTS[:, i]] for i, table in enumerate(tables))
+    assert np.array_equal(summed, matrix(features, POINTS))
+
+
 def test_the_second_judge_knows_pairs_and_not_the_row_that_it_judges():
-    said = (
-        Feature("a", (0,), (np.array([1.0, 2.0]),)),
-        Feature("b", (1,), (np.array([3.0, 5.0, 7.0]),)),
-    )
     labels = (POINTS[:, 0] * POINTS[:, 1]).astype(float)
     many = np.tile(POINTS, (40, 1))
-    judge = STUDY.Pairs(said, many, np.tile(labels, 40))
+    judge = STUDY.Pairs(SAID, many, np.tile(labels, 40))
     assert judge.at(POINTS) == pytest.approx(labels, abs=0.1)
     changed = np.tile(labels, 40)
     changed[0] += 100
-    assert STUDY.Pairs(said, many, changed).rows[0] == judge.rows[0]
+    assert STUDY.Pairs(SAID, many, changed).rows[0] == judge.rows[0]
 
 
 def test_designs_within_half_a_point_are_counted_over_seeds_and_alone():
