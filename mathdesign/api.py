@@ -168,14 +168,14 @@ def given(spec: Specification, network: NamedNetwork | None = None) -> Design:
             )
         network = kind.network(posed, program.only())
     point = kind.starting_point(posed, network)
-    # A point of as many numbers may be another network.
-    if point is None or kind.words_of(kind.network(posed, point)) != kind.words_of(network):
+    own = None if point is None else kind.network(posed, point)
+    if point is None or own != network:  # a point of as many numbers may be another network
         raise ValueError(f"{spec.name}: not a network of its space")
     value = program.value(point)
     solution = Solution(NOBODY, Status.FEASIBLE, Termination.COMPLETED, point, value)
-    found = kind.recheck(posed, network, solution)
+    found = kind.recheck(posed, own, solution)
     certificate = Certificate.of_given(spec, found.objective)
-    return Design.of(network, found, certificate, spec.to_dict())
+    return Design.of(own, found, certificate, spec.to_dict())
 
 
 def solve_options(words: SolveSpec, hooks: Hooks) -> SolveOptions:

@@ -12,18 +12,16 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
+if TYPE_CHECKING:  # torch takes a second to load, and not every check needs it
+    from torch import Tensor, fx, nn
 
-#: Modules that make a new tensor; every other one writes over its input.
+#: Modules of torch that make a new tensor; every other one writes over its input.
 MAKERS = (
-    nn.Conv1d, nn.Conv2d, nn.Linear, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.LayerNorm, nn.ChannelShuffle,
+    "Conv1d", "Conv2d", "Linear", "AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d", "MaxPool2d", "LayerNorm", "ChannelShuffle",
 )  # fmt: skip
-SUMS_AND_PRODUCTS = (operator.add, operator.mul, operator.iadd, operator.imul, torch.add, torch.mul)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,8 @@ def moments(
         if _is_tensor(node):
             home[node] = node if node.op == "placeholder" or _makes(graph, node) else read[0]
             last[home[node]] = i
-    found, made = [], list[fx.Node]()
+    found: list[Moment] = []
+    made: list[fx.Node] = []
     for i, node in enumerate(nodes):
         if home.get(node) is not node:
             continue
@@ -73,6 +72,10 @@ def peak_values(
 
 
 def _traced(module: nn.Module, shape: tuple[int, ...]) -> tuple[fx.GraphModule, list[fx.Node]]:
+    import torch
+    from torch import fx
+    from torch.fx.passes.shape_prop import ShapeProp
+
     graph = fx.symbolic_trace(module.eval()).to("meta")
     ShapeProp(graph).propagate(torch.empty(1, *shape, device="meta"))
     return graph, list(graph.graph.nodes)
@@ -86,14 +89,21 @@ def _is_tensor(node: fx.Node) -> bool:
 
 def _makes(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Whether a node needs memory of its own."""
+    import torch
+    from torch import nn
+
     if node.op == "call_module":
-        return isinstance(graph.get_submodule(str(node.target)), MAKERS)
-    if node.op == "call_function" and node.target in SUMS_AND_PRODUCTS:
+        makers = tuple(getattr(nn, name) for name in MAKERS)
+        return isinstance(graph.get_submodule(str(node.target)), makers)
+    both = (operator.add, operator.mul, operator.iadd, operator.imul, torch.add, torch.mul)
+    if node.op == "call_function" and node.target in both:
         return all(n.op != "get_attr" for n in node.all_input_nodes)
     return False
 
 
 def _is_depthwise(graph: fx.GraphModule, node: fx.Node) -> bool:
+    from torch import nn
+
     if node.op != "call_module":
         return False
     made: Any = graph.get_submodule(str(node.target))
@@ -114,6 +124,8 @@ def weights_of(module: nn.Module) -> Iterator[tuple[Tensor, bool]]:
 
     Batch norms become a bias of the layer before them, layer scales go into it; neither is stored.
     """
+    from torch import nn
+
     for part in module.modules():
         if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear):
             yield part.weight, True

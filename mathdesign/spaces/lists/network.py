@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mathdesign.spaces.blocks.network import BlockNetwork
 
@@ -15,5 +15,5 @@ class OptionList:
     name: str
     options: Mapping[str, str]
     network: BlockNetwork | None = None
-    implied: bool = False
+    implied: bool = field(default=False, compare=False)
     """Whether the options alone say the blocks, so that files need not (cells, and files of before)."""

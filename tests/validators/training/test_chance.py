@@ -112,7 +112,8 @@ def test_a_language_model_without_context_is_warned_of():
 def test_the_warning_is_on_the_terminal_and_in_the_file(tmp_path, capsys, monkeypatch, quiet):
     class Idle:
         name = "idle"
-        kind = SimpleNamespace(draws=False)
+        kind = SimpleNamespace(drawn=lambda network: None)
+        network = None
         build = Guesses
 
     words = training.TrainingSpec(data="digits", size=8, epochs=1)

@@ -51,7 +51,17 @@ def test_a_classifier_is_called_so_where_it_is_printed():
 
 def test_the_schema_lists_every_key_and_says_whose_it_is():
     properties = json_schema()["$defs"]["StageSpec"]["properties"]
-    order = ["family", "stride", "width", *WORDS, "kernel_size", "depth", "shortcut", *OPTIONS]
+    order = [
+        "family",
+        "stride",
+        "width",
+        "times",
+        *WORDS,
+        "kernel_size",
+        "depth",
+        "shortcut",
+        *OPTIONS,
+    ]
     assert list(properties) == list(StageSpec.model_fields) == order
     for name in (*WORDS, *OPTIONS):
         assert all(family in properties[name]["description"] for family in families_with(name))
