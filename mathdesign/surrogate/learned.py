@@ -3,8 +3,8 @@
 A predictor is a function of options, kept as numbers by position. Numbers fit any space of the same
 shape: fitted with options ``[id, conv]`` and used on ``[conv, id]`` they name the worst design best.
 So the space is stored with the model, and a space that differs is refused by what differs. Features
-are stored too, as the additive costs that they sum: a cost that is edited later changes budgets, and
-not what the trees were grown on.
+are stored too, as the additive costs that they sum and what options say besides their names: a cost
+that is edited later changes budgets, and not what the trees were grown on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from mathdesign.surrogate.features import features_of
 MOST_TOLD = 5
 LARGEST_COST = 2**62
 AGAIN = "fit it again on this space"
+Described = tuple[str, tuple[int, ...], tuple[tuple[float, ...], ...]]
+"""A feature: its name, its slots, and for each a number an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,14 @@ class LearnedSpace:
     """The part of a space that a predictor depends on, as plain values that compare.
 
     ``costs`` are the metrics that are additive over slots, one table of integers a slot: with
-    ``counted`` they are features (:mod:`.features`).
+    ``counted`` and ``described`` (name, slots, one table a slot) they are features (:mod:`.features`).
     """
 
     name: str
     slots: tuple[Slot, ...]
     counted: tuple[str, ...] = ()
     costs: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = ()
+    described: tuple[Described, ...] = ()
 
     @classmethod
     def of(cls, space: TableSpace) -> LearnedSpace:
@@ -47,7 +50,11 @@ class LearnedSpace:
             for name, sums in space.metrics.items()
             if not sums.pairs
         )
-        return cls(space.name, space.slots, space.counted, costs)
+        described = tuple(
+            (f.name, f.slots, tuple(tuple(map(float, table)) for table in f.tables))
+            for f in space.described
+        )
+        return cls(space.name, space.slots, space.counted, costs, described)
 
     def features(self) -> tuple[Feature, ...]:
         """What the predictor sees of a design, as when it was fitted."""
@@ -55,7 +62,13 @@ class LearnedSpace:
             name: TableSum(0, tuple(np.array(table, dtype=np.int64) for table in tables))
             for name, tables in self.costs
         }
-        return features_of(TableSpace(self.name, self.slots, metrics, self.counted))
+        described = tuple(
+            Feature(name, slots, tuple(map(np.array, tables)))
+            for name, slots, tables in self.described
+        )
+        return features_of(
+            TableSpace(self.name, self.slots, metrics, self.counted, described=described)
+        )
 
     def differences(self, space: TableSpace) -> list[str]:
         """How ``space`` differs in what a point means: each slot and option by name; empty: not."""
@@ -66,7 +79,11 @@ class LearnedSpace:
         return found if more <= 0 else [*found[:MOST_TOLD], f"{more} more differences"]
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is written."""
+        """As it is written; ``described`` where there is any."""
+        described = [
+            {"name": name, "slots": list(slots), "tables": [list(table) for table in tables]}
+            for name, slots, tables in self.described
+        ]
         return {
             "name": self.name,
             "slots": [
@@ -76,6 +93,7 @@ class LearnedSpace:
             ],
             "counted": list(self.counted),
             "costs": {name: [list(table) for table in tables] for name, tables in self.costs},
+            **({"described": described} if described else {}),
         }  # fmt: skip
 
     @classmethod
@@ -93,7 +111,11 @@ class LearnedSpace:
             (str(metric), _tables(str(metric), tables, slots))
             for metric, tables in data["costs"].items()
         )
-        return cls(_text("name", data["name"]), slots, counted, costs)
+        described = tuple(
+            _described(f"space.described[{k}]", feature, slots)
+            for k, feature in enumerate(_list("described", data.get("described", [])))
+        )
+        return cls(_text("name", data["name"]), slots, counted, costs, described)
 
 
 def _differences(mine: Sequence[Slot], theirs: Sequence[Slot]) -> Iterator[str]:
@@ -143,16 +165,36 @@ def _slot(k: int, data: Any) -> Slot:
     values = data["values"]
     if values is None:
         return Slot(_text(where, data["name"]), tuple(options))
+    numbers = _numbers(f"{where}.values", values)
+    return Slot(_text(where, data["name"]), tuple(options), numbers)
+
+
+def _numbers(where: str, data: Any) -> tuple[float, ...]:
     numbers = []
-    for value in _list(f"{where}.values", values):
+    for value in _list(where, data):
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise ValueError(f"{where}.values: found {value!r}, accepted: a finite number")
+            raise ValueError(f"{where}: found {value!r}, accepted: a finite number")
         numbers.append(float(value))
-    return Slot(_text(where, data["name"]), tuple(options), tuple(numbers))
+    return tuple(numbers)
+
+
+def _described(where: str, data: Any, slots: Sequence[Slot]) -> Described:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{where}: accepted: a mapping of name, slots and tables")
+    at = _list(f"{where}.slots", data["slots"])
+    for k in at:
+        if isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < len(slots):
+            raise ValueError(f"{where}.slots: found {k!r}, accepted: 0 to {len(slots) - 1}")
+    tables = tuple(
+        _numbers(f"{where}.tables", table) for table in _list(f"{where}.tables", data["tables"])
+    )
+    if [len(table) for table in tables] != [len(slots[k].options) for k in at]:
+        raise ValueError(f"{where}.tables: accepted: one table a slot, one number an option")
+    return _text(where, data["name"]), tuple(at), tables
 
 
 def _tables(metric: str, tables: Any, slots: Sequence[Slot]) -> tuple[tuple[int, ...], ...]:

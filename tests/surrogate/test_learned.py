@@ -9,7 +9,7 @@ import pytest
 
 import mathdesign
 from mathdesign.programs.slot_space import TableSpace
-from mathdesign.programs.slots import Slot, TableSum
+from mathdesign.programs.slots import Feature, Slot, TableSum
 from mathdesign.surrogate.booster import ModelError
 from mathdesign.surrogate.features import features_of, matrix
 from mathdesign.surrogate.learned import LearnedSpace
@@ -41,6 +41,44 @@ def test_what_is_stored_comes_back(predictor, tmp_path):
     found = Predictor.load(tmp_path)
     assert found == predictor and found.digest() == predictor.digest()
     assert found.space.differences(SPACE) == []
+
+
+def test_trees_that_split_on_what_options_say_are_read_again(tmp_path):
+    """Spaces that describe their options (kernel, layers) had predictors that nothing could read."""
+    said = Feature("kernel", (0, 1), (np.array([3.0, 5.0]), np.array([0.0, 2.0])))
+    space = replace(SPACE, described=(said,))
+    predictor = trees(space)
+    predictor.save(tmp_path)
+    found = Predictor.load(tmp_path)
+    assert found == predictor and found.digest() == predictor.digest()
+    points = np.array([(i, j) for i in range(2) for j in range(2)])
+    ensemble = found.ensembles()[0]
+    assert "kernel" in [feature.name for feature in ensemble.features]
+    booster = lightgbm.Booster(model_str=found.members[0])
+    truth = booster.predict(matrix(features_of(space), points))
+    assert found.objective(space).at(points) == pytest.approx(truth)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"slots": [0, 2]}, "0 to 1"),
+        ({"slots": [0, True]}, "found True"),
+        ({"tables": [[3.0, 5.0], [0.0]]}, "one number an option"),
+        ({"tables": [[3.0, float("nan")], [0.0, 2.0]]}, "finite"),
+        ({"name": 3}, "accepted: text"),
+    ],
+)
+def test_stored_descriptions_that_are_damaged_are_refused(change, words):
+    said = Feature("kernel", (0, 1), (np.array([3.0, 5.0]), np.array([0.0, 2.0])))
+    data = LearnedSpace.of(replace(SPACE, described=(said,))).to_dict()
+    data["described"][0] |= change
+    with pytest.raises(ValueError, match=words):
+        LearnedSpace.read(data)
+
+
+def test_what_describes_nothing_is_written_as_before():
+    assert set(LearnedSpace.of(SPACE).to_dict()) == {"name", "slots", "counted", "costs"}
 
 
 @pytest.mark.parametrize("predictor", [tables(), trees()], ids=["tables", "trees"])
