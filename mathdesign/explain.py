@@ -181,6 +181,8 @@ def explain(
     }
     if any(reach.impossible for reach in alone.values()):
         return Explanation((), True, words(pins or {}))
+    if lifted.held is not None:
+        program = lifted.held()
     point, proven = _nearest(program, alone, replace(options, gap=1e-3))
     measured = program.measured(point) if point is not None else {}
     reaches = [
@@ -191,7 +193,10 @@ def explain(
         for limit, reach in alone.items()
     ]  # fmt: skip
     for limit, least in lifted.needs:
-        reaches.append(BudgetReach(limit.metric, limit.side, limit.bound, least, None))
+        # What the joint design keeps of such a limit is known where it was held to the least.
+        kept = point is not None and limit.metric in lifted.holds and least > limit.bound
+        together = least if kept else None
+        reaches.append(BudgetReach(limit.metric, limit.side, limit.bound, least, together))
     return Explanation(tuple(reaches), proven, words(pins or {}))
 
 

@@ -44,9 +44,9 @@ class SoftRule:
 
     def __post_init__(self) -> None:
         if self.target <= 0:
-            raise NoSoftRule("target: accepted: more than 0")
+            raise NoSoftRule("a target above 0")
         if not all(-100 <= w <= 0 for w in (self.below, self.above)):
-            raise NoSoftRule("exponents: accepted: from -100 to 0, dearer is not better")
+            raise NoSoftRule("exponents from -100 to 0: dearer is not better")
 
     def factor(self, cost: int) -> float:
         """The logarithm of what a cost multiplies an objective with."""

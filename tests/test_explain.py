@@ -68,10 +68,40 @@ def test_a_limit_on_a_real_number_is_told_with_distances_too():
     assert found is not None and found[-1].metric == "effectiveness"
 
 
-def test_a_peak_that_no_network_keeps_proposes_nothing_that_fails():
-    text = document("decoder_lm", budgets="params: 20k, activation_bytes: 10")
+MIXES = """
+space:
+  family: decoder_lm
+  vocabulary: 50
+  context: {context}
+  stacks: [{{width: [16, 32], heads: 2, ffn_ratio: 2, depth: 1..3}}]
+objective: {{metric: volume}}
+budgets: {{{budgets}}}
+"""
+
+
+@pytest.mark.parametrize("context", ["16", "[8, 16]"])
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        "activation_bytes: 10, params: 20k",
+        "activation_bytes: {tight}, params: {{min: 5M}}",
+        "activation_bytes: 10, params: {{min: 5M}}",
+    ],
+)
+def test_a_cure_beside_a_peak_works(context, budgets):
+    """What is proposed keeps the limit on the peak, which shapes the options of a mix."""
+    free = MIXES.format(context=context, budgets="activation_bytes: 10")
+    with pytest.raises(Infeasible) as caught:
+        mathdesign.design(mathdesign.loads(free))
+    (reach,) = caught.value.explanation.budgets
+    text = MIXES.format(context=context, budgets=budgets.format(tight=int(reach.alone) + 5))
     with pytest.raises(Infeasible) as caught:
         mathdesign.design(mathdesign.loads(text))
     told = caught.value.explanation
-    assert {b.metric for b in told.budgets if b.impossible_alone} == {"activation_bytes"}
-    assert not told.cure and "this works" not in str(caught.value)
+    assert told.cure and "this works" in str(caught.value)
+    spec = mathdesign.loads(text)
+    cured = {**spec.to_dict()["budgets"]}
+    for limit in told.cure:
+        cured[limit.metric] = {limit.side: int(limit.bound)}
+    design = mathdesign.design(mathdesign.load({**spec.to_dict(), "budgets": cured}))
+    assert design.metrics["params"] > 0

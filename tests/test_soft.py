@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import mathdesign
 from mathdesign.cli.main import app
 from mathdesign.programs.slots import Slot, SlotObjective, SlotProblem, TableSum
 from mathdesign.soft import NoSoftRule, SoftRule, soft_optimum
@@ -104,3 +105,31 @@ def test_the_command_tells_both_and_what_is_wrong(tmp_path, monkeypatch):
     ):  # fmt: skip
         refused = run(*more)
         assert refused.exit_code == 2 and words in refused.output, refused.output
+
+
+@pytest.mark.parametrize(
+    ("space", "objective"),
+    [
+        ("{family: basic, input: {channels: 1, size: [8, 12]}, classes: 3, stem: {width: 8}, "
+         "stages: [{width: [8, 16], depth: 1..2}]}", "{volume: {}}"),
+        ("{family: decoder_lm, vocabulary: 50, context: [8, 16], stacks: [{width: [16, 32], "
+         "heads: 2, ffn_ratio: 2, depth: 1..2}]}", "{metric: volume}"),
+    ],
+)  # fmt: skip
+def test_the_rule_over_a_union_is_that_of_enumeration(tmp_path, monkeypatch, space, objective):
+    """A device of a space whose resolution or context is a choice is one of its members'."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(MODEL)
+    text = f"space: {space}\nobjective: {objective}\nbudgets: {{latency: {{model: m.yaml}}}}\n"
+    (tmp_path / "s.yaml").write_text(text + "solve: {gap: 1e-6}\n")
+    words = ["latency", "soft", "s.yaml", "--target", "0.08 ms", "--below", "0", "--above", "-3"]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    problem = mathdesign.problem(mathdesign.load("s.yaml"))
+    step = Fraction(1, 10**9) if "decoder" in space else Fraction(1, 10**15)
+    rule = SoftRule(Fraction(8, 10**5) / step, 0, -3)
+    best = max(
+        rule.worth(problem.value(p), problem.costs(p)["latency"]) for p in every_point(problem)
+        if problem.feasible(p)
+    )  # fmt: skip
+    assert json.loads(done.stdout)["value"] == pytest.approx(best, rel=1e-5)

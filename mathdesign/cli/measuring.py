@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mathdesign.cli.fit import BadRequest
 from mathdesign.cli.session import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_ROWS, Session
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mathdesign.measuring.judging import Judgement
     from mathdesign.measuring.runtimes import Runtime
     from mathdesign.spaces.kind import Posed
+
+T = TypeVar("T")
 
 #: Files of ``latency check``.
 CHECK, PLOT = "check.csv", "check.png"
@@ -239,14 +241,14 @@ def _fit_table(
 ) -> int:  # fmt: skip
     """A model at ``out``; where that ends in ``.csv``, the table itself, corrected."""
     from mathdesign.devices.model import write_model
-    from mathdesign.devices.table import read_table, write_table
+    from mathdesign.devices.table import write_table
     from mathdesign.measuring.fitting import CannotFit, corrected, corrected_table
     from mathdesign.spec.faults import SpecError
 
     is_table = out.suffix.lower() == ".csv"
     try:
         _check_fit(path, out, form, networks)
-        table = read_table(path)
+        table = operators_of(path)
         if table.header.quantity != "latency":
             raise BadRequest(f"{path}: a table of energy; accepted: a table of latency")
         found = None if networks is None else _corrected(session, networks, document)
@@ -334,10 +336,14 @@ def seconds_of(table: CostTable) -> dict[Operator, float]:
     return {operator: seconds for operator, seconds in found.items() if seconds > 0}
 
 
+def _few_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_CSV_BYTES)
+
+
 def read_check(path: Path) -> tuple[list[float], list[float]]:
     """Predicted and measured seconds of a file of ``latency check``. Raises :class:`BadRequest`."""
-    with path.open("rb") as file:
-        data = file.read(LARGEST_CSV_BYTES)
+    data = _read(_few_bytes, path)
     rows = list(csv.DictReader(data.decode("utf-8-sig", "replace").splitlines()))
     faults: list[str] = []
     pairs: list[tuple[float, float]] = []
@@ -402,7 +408,6 @@ def check(session: Session, request: CheckRequest) -> int:
 
 def _judged(session: Session, request: CheckRequest) -> tuple[Judgement, str]:
     """Raises whatever :func:`check` tells."""
-    from mathdesign.devices.table import read_table
     from mathdesign.devices.timing import Protocol
     from mathdesign.measuring.calls import Bench, surroundings
     from mathdesign.measuring.judging import judge
@@ -415,7 +420,7 @@ def _judged(session: Session, request: CheckRequest) -> tuple[Judgement, str]:
     rounds = Protocol(rounds=ROUNDS)
     first = next(iter(networks.values()))
     bench = Bench(runtime, surroundings(kind, first), request.how.batch, rounds)
-    table = seconds_of(read_table(request.table)) if request.table is not None else None
+    table = seconds_of(operators_of(request.table)) if request.table is not None else None
     session.say(f"{len(networks)} networks, {ROUNDS} rounds; {source.header.about()}")
     found = judge(bench, kind, networks, source, interpolate=request.interpolate, table=table)
     note = "" if found.drift is None else f"; operators of the table now {found.drift:+.1%}"
@@ -423,11 +428,28 @@ def _judged(session: Session, request: CheckRequest) -> tuple[Judgement, str]:
 
 
 def read_costs(path: Path) -> Source:
-    """A table where the name ends in ``.csv``, else a model. Raises :class:`SpecError`, ``OSError``."""
+    """A table where the name ends in ``.csv``, else a model.
+
+    Raises :class:`SpecError`, and :class:`BadRequest` where the file cannot be read.
+    """
     from mathdesign.devices.model import read_model
+
+    return operators_of(path) if path.suffix.lower() == ".csv" else _read(read_model, path)
+
+
+def operators_of(path: Path) -> CostTable:
+    """A table of operators. Raises as :func:`read_costs`."""
     from mathdesign.devices.table import read_table
 
-    return read_table(path) if path.suffix.lower() == ".csv" else read_model(path)
+    return _read(read_table, path)
+
+
+def _read(reader: Callable[[Path], T], path: Path) -> T:
+    """What a reader makes of a file that was named on the command line."""
+    try:
+        return reader(path)
+    except OSError as error:
+        raise BadRequest(f"{path}: {error.strerror or error}; accepted: a file to read") from None
 
 
 def _networks(kind: AnyKind, posed: Posed[Any], request: CheckRequest) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,19 @@ def _row(found: Member, design: Design) -> tuple[str, ...]:
     return found.name, words["family"], *counts, words["reads"], found.source
 
 
+def _said(value: Any) -> str:
+    """A word of a request, or the settings of a space, as a user writes them."""
+    if not isinstance(value, Mapping):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    words = value.get("settings", value)
+    return ", ".join(f"{name}: {_said(word)}" for name, word in words.items())
+
+
 def _figures(found: Member, design: Design) -> list[dict[str, Any]]:
     return [
         {
             "metric": c.figure.metric,
-            "by": c.figure.source + "".join(f", {v}" for v in c.figure.under.values()),
+            "by": c.figure.source + "".join(f", {_said(v)}" for v in c.figure.under.values()),
             "said": c.figure.said,
             "counted": c.counted,
             "agrees": c.agrees,

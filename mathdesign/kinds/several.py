@@ -37,6 +37,11 @@ class PosedUnion(Posed[Any]):
     program: Union
     parts: tuple[Any, ...]
 
+    @property
+    def devices(self) -> tuple[Any, ...]:
+        """Whose costs are metrics of every member."""
+        return tuple(getattr(self.parts[0], "devices", ()))
+
     def at(self, point: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
         """The member of a point as it was posed, and the point there."""
         return self.parts[int(point[0])], tuple(point[1:])
@@ -122,7 +127,20 @@ class Several(Kind[S, P, N]):
         for one in found:
             for limit, least in one.needs:
                 needs[limit] = min(least, needs.get(limit, least))
-        return Lifted(program, tuple(needs.items()))
+        holds = tuple(dict.fromkeys(metric for one in found for metric in one.holds))
+
+        def held() -> Union:
+            """Of the members that keep each such limit, or reach the least that any does."""
+            able = [
+                replace(m, program=one.held())
+                for m, one in zip(members, found)
+                if one.held is not None
+                and all(own <= max(x.bound, needs[x]) for x, own in one.needs if x.metric in holds)
+            ]
+            return replace(program, members=tuple(able)) if able else program
+
+        held_there = held if holds else None
+        return Lifted(program, tuple(needs.items()), holds, held_there)
 
     def reported(self, posed: P) -> tuple[str, ...]:
         """As of the first member: all have the same."""

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from mathdesign.certificate import BudgetUse, finite_numbers
@@ -54,6 +55,7 @@ from mathdesign.spaces.transformer.shape import KINDS
 from mathdesign.spaces.transformer.words import PEAKS, StackSpec, TransformerSpec
 from mathdesign.spaces.transformer.zoo import published
 from mathdesign.spaces.watch import Watch, unwatched
+from mathdesign.spec.blocks import Limits
 from mathdesign.spec.faults import CrossFault, posing
 from mathdesign.spec.pins import Choices
 from mathdesign.validators.devices import device_costs, verify_devices
@@ -146,17 +148,26 @@ class OneTransformer(Kind[TransformerSpec, PosedTransformer, Transformer]):
         So is the limit on depth / width where no network of the space keeps it.
         """
         spec, needs = posed.spec, list[tuple[Limit, int | float]]()
+        limits: dict[str, Limits] = {}
         if peaks := spec.peak_limits():
-            free = {name: limits for name, limits in spec.budgets.items() if name not in PEAKS}
-            posed = pose(spec.model_copy(update={"budgets": free}))
+            posed = _under(spec, {})
             least = least_peak(posed)
             needs += [(limit, least) for limit in peaks]
+            limits = {p.metric: Limits(max=max(int(p.bound), least)) for p in peaks}
         program, asked = posed.program, spec.effectiveness_limit()
-        if asked is not None and (thinnest := least_effectiveness(posed)) > asked:
-            needs.append((Limit(EFFECTIVENESS, "max", float(asked)), float(thinnest)))
+        thinnest = Fraction(0) if asked is None else least_effectiveness(posed)
+        too_deep = asked is not None and thinnest > asked
+
+        def loosened(program: MixProblem) -> MixProblem:
+            if not too_deep:
+                return program
             kept = tuple(b for b in program.budgets if b.metric != EFFECTIVENESS)
-            program = replace(program, budgets=kept)
-        return Lifted(program, tuple(needs))
+            return replace(program, budgets=kept)
+
+        if asked is not None and too_deep:
+            needs.append((Limit(EFFECTIVENESS, "max", float(asked)), float(thinnest)))
+        held = (lambda: loosened(_under(spec, limits).program)) if limits else None
+        return Lifted(loosened(program), tuple(needs), tuple(limits), held)
 
     def reported(self, posed: PosedTransformer) -> tuple[str, ...]:
         """Without the rows that are rules of the space."""
@@ -356,3 +367,9 @@ class Transformers(Several[TransformerSpec, PosedTransformer, Transformer], OneT
         if context is None or len(spec.space.contexts) == 1:
             return posed
         return pinned(posed, {pins.CONTEXT: int(context)})
+
+
+def _under(spec: TransformerSpec, peaks: Mapping[str, Limits]) -> PosedTransformer:
+    """The space with these limits on peaks in place of its own."""
+    free = {name: limits for name, limits in spec.budgets.items() if name not in PEAKS}
+    return pose(spec.model_copy(update={"budgets": {**free, **peaks}}))

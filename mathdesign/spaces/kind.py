@@ -165,11 +165,15 @@ class Ladder(Generic[N]):
 class Lifted:
     """A program without the limits that shaped its choices, and those limits.
 
-    ``needs``: each such limit with the least value that any network of the space has.
+    ``needs``: each such limit with the least value that any network of the space has. ``held``
+    gives the program under those of them that can shape it again, each at its bound or, where that
+    is below the least, at the least; ``holds`` names their metrics.
     """
 
     program: Program
     needs: tuple[tuple[Limit, int | float], ...] = field(default=())
+    holds: tuple[str, ...] = ()
+    held: Callable[[], Program] | None = None
 
 
 class Kind(abc.ABC, Generic[S, P, N]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from html import escape
 from typing import Annotated, Any, Literal
@@ -99,8 +100,26 @@ def _in_units(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        metric: _marked(limit) if in_bytes(metric) else limit for metric, limit in value.items()
+        metric: _marked(limit, quantities.InBytes) if in_bytes(metric) else limit
+        for metric, limit in value.items()
     }
+
+
+def _whole_in_units(value: Any) -> Any:
+    """The same of whole numbers, where a time or an energy can only be a device's."""
+    if not isinstance(value, dict):
+        return value
+    marked = {m: _marked(x, _of_device) if m in USUAL else x for m, x in value.items()}
+    return _in_units(marked)
+
+
+def _of_device(limit: str) -> quantities.OfDevice:
+    return quantities.OfDevice(limit, EXAMPLE)
+
+
+#: Metrics that need a device, wherever no costs of the user's own have their names; how one is named.
+USUAL = ("latency", "energy")
+EXAMPLE = "{max: ..., table: FILE}, or `model: FILE`"
 
 
 def in_bytes(metric: object) -> bool:
@@ -108,12 +127,12 @@ def in_bytes(metric: object) -> bool:
     return isinstance(metric, str) and metric.endswith("_bytes")
 
 
-def _marked(limit: Any) -> Any:
+def _marked(limit: Any, mark: Callable[[str], Any]) -> Any:
     if isinstance(limit, dict):
-        return {side: _marked(bound) for side, bound in limit.items()}
+        return {side: _marked(bound, mark) for side, bound in limit.items()}
     if isinstance(limit, list | tuple):
-        return [_marked(part) for part in limit]
-    return quantities.InBytes(limit) if isinstance(limit, str) else limit
+        return [_marked(part, mark) for part in limit]
+    return mark(limit) if isinstance(limit, str) else limit
 
 
 Budget = Annotated[
@@ -141,7 +160,7 @@ ByteBudget = Annotated[
 
 Budgets = Annotated[
     dict[str, Budget],
-    BeforeValidator(_in_units),
+    BeforeValidator(_whole_in_units),
 ]
 """Limits by metric; those of metrics in bytes take units of bytes."""
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from mathdesign.spec.blocks import COST_FILES
+from mathdesign.spec.blocks import COST_FILES, EXAMPLE, USUAL
 from mathdesign.spec.document import Document
 
 #: Words that say costs in the specification itself, and all that say where costs come from.
@@ -25,9 +25,6 @@ INLINE = ("overhead", "per_mac", "per_byte")
 SOURCES = (*COST_FILES, *INLINE)
 #: Any of these in a budget makes it a device's.
 MARKS = (*SOURCES, "interpolate", "margin", "dtype")
-#: Metrics that need a device, wherever no costs of the user's own have their names.
-USUAL = ("latency", "energy")
-EXAMPLE = "{max: ..., table: FILE}, or `model: FILE`"
 
 
 def is_inside(path: str) -> bool:

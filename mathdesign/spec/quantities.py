@@ -119,6 +119,17 @@ class InBytes:
         return repr(self.written)
 
 
+@dataclass(frozen=True, slots=True)
+class OfDevice:
+    """A limit without a device on what only one can count; ``meant`` says how one is named."""
+
+    written: Any
+    meant: str
+
+    def __repr__(self) -> str:
+        return repr(self.written)
+
+
 def exact(value: Any, units: Units, accepted: str) -> Fraction:
     """A number that is not negative, in the base unit of ``units``; at most :data:`LARGEST`."""
     found = _read(value, units)
@@ -132,6 +143,11 @@ def count(value: Any) -> int:
 
     Of a metric in bytes (:class:`InBytes`): ``256 KiB``, ``8 GB``.
     """
+    if isinstance(value, OfDevice):
+        try:
+            return count(value.written)
+        except QuantityError as error:
+            raise QuantityError(str(error), value.meant) from None
     if isinstance(value, InBytes):
         return _whole(value.written, BYTES, "a whole number of bytes such as 256 KiB, 8 GB or 4096")
     return _whole(value, COUNTS, "a whole number such as 4000, 600k, 11.69M, 1.82G or 1.5B")

@@ -108,6 +108,10 @@ TABLE = "# mathdesign latency table 1\n# unit: us\noperator,latency\n"
         (("check", "--space", "space.yaml", "--costs", "nan.csv", "--out", "c"), "first line"),
         (("check", "--space", "space.yaml", "--costs", "ok.csv", "--out", "c", "--design", "bad.yaml"),
          "bad.yaml"),
+        (("fit", "--table", "gone.csv", "--out", "m.yaml"), "gone.csv: No such file"),
+        (("fit", "--table", "ok.csv", "--out", "m.yaml", "--networks", "gone.csv"), "gone.csv: No such"),
+        (("check", "--space", "space.yaml", "--costs", "gone.yaml", "--out", "c"), "gone.yaml: No such"),
+        (("check", "--space", "space.yaml", "--costs", "gone.csv", "--out", "c"), "gone.csv: No such"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named_and_nothing_is_written(here, words, told):

@@ -50,6 +50,7 @@ LIST = {
     "objective": {"metric": "gain"},
 }  # fmt: skip
 SPACES = {"chain": CHAIN, "mix": MIX, "list": LIST}
+BLOCKS = {"space": {"family": "fbnet"}, "objective": {"volume": {}}}
 
 
 def specified(space, **more):
@@ -227,10 +228,28 @@ budgets: {board: 5 ms, latency: {max: 25 ms, table: pixel.csv}}
         assert words in said, words
 
 
+def test_a_latency_of_blocks_without_a_device():
+    """And a wrong name beside it: what is accepted is all that is counted."""
+    with pytest.raises(SpecError, match=r"did you mean \{max: \.\.\., table: FILE\}"):
+        specified(BLOCKS, budgets={"latency": "25 ms"})
+    with pytest.raises(SpecError, match="accepted: macs, params, weight_bytes, activation_bytes"):
+        specified(BLOCKS, budgets={"kv_cache_bytes": "10 kB"})
+
+
+@pytest.mark.parametrize("kind", ["chain", "mix", "blocks"])
+def test_a_lower_limit_of_a_peak_is_refused_in_the_same_words(kind):
+    with pytest.raises(SpecError, match="found a lower limit; accepted: max alone"):
+        specified({**SPACES, "blocks": BLOCKS}[kind], budgets={"activation_bytes": {"min": 1000}})
+
+
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_latency_without_a_device_is_told_what_is_meant(kind):
     with pytest.raises(SpecError, match=r"did you mean \{max: \.\.\., table: FILE\}"):
         specified(SPACES[kind], budgets={"latency": 25})
+    with pytest.raises(SpecError, match=r"did you mean \{max: \.\.\., table: FILE\}"):
+        specified(SPACES[kind], budgets={"latency": "25 ms"})
+    with pytest.raises(SpecError, match=r"did you mean \{max: \.\.\., table: FILE\}"):
+        specified(SPACES[kind], budgets={"energy": {"max": "3 mJ"}})
 
 
 @pytest.mark.parametrize(

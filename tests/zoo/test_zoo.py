@@ -349,3 +349,17 @@ def test_the_page_lists_every_member_with_its_counts():
         family = design.request["space"]["family"]
         counts = (f"{design.metrics[metric]:,}" for metric in ("params", "macs"))
         assert rows[name] == (family, *counts), name
+
+
+def test_a_figure_counted_otherwise_says_so_in_words_of_a_file():
+    shown = invoke("zoo", "show", "fbnet_a")
+    assert "arXiv 1812.03443, head: 1504, keep_expansion: true" in " ".join(shown.output.split())
+
+
+def test_a_member_of_blocks_says_its_blocks_in_its_file():
+    """Whether a file leaves blocks out is a way of writing, no part of what a network is."""
+    design = designed("fbnet_a")
+    assert "blocks" in design.to_dict()["network"]
+    implied = dataclasses.replace(design.network, implied=True)
+    assert implied == design.network
+    assert "network" not in design.kind.words_of(implied)

@@ -68,7 +68,8 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
     for path, metric in wanted:
         if metric not in known and not (path[0] == "budgets" and metric in told):
             meant = near_miss(metric, known) or needs_device(path)
-            yield path, repr(metric), ", ".join(known) or "none", meant
+            counted = (*known, *(told if path[0] == "budgets" and spec.layers() else ()))
+            yield path, repr(metric), ", ".join(counted) or "none", meant
 
 
 def _memory_faults(spec: ListSpec, own: Sequence[str]) -> Iterator[CrossFault]:
@@ -116,7 +117,8 @@ def _cost_faults(spec: ListSpec) -> Iterator[CrossFault]:
         if not slots and any(
             s and (s.unit or s.value.denominator > 1) for s in (limits.min, limits.max)
         ):
-            yield ("budgets", metric), str(limits.max or limits.min), "a whole number", ""
+            own = ("budgets", metric)
+            yield own, str(limits.max or limits.min), "a whole number", needs_device(own)
 
 
 def _unlike(costs: Sequence[Amount]) -> list[Amount]:

@@ -19,6 +19,7 @@ from mathdesign.spaces.transformer.words import (
 from mathdesign.spec.devices import needs_device
 from mathdesign.spec.document import Path
 from mathdesign.spec.faults import CrossFault, near_miss
+from mathdesign.spec.shared import peak_faults
 
 
 def transformer_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
@@ -160,16 +161,15 @@ def _metric_faults(spec: TransformerSpec) -> Iterator[CrossFault]:
                     ", ".join(TERMS),
                     near_miss(term, TERMS),
                 )
-    for name, budget in spec.budgets.items():
+    for name in spec.budgets:
         path: tuple[str | int, ...] = ("budgets", name)
         if name not in known:
             accepted = (*known, WEIGHT_BYTES)
             meant = near_miss(name, accepted) or needs_device(path)
             yield path, repr(name), ", ".join(accepted), meant
-        elif name in PEAKS and budget.min is not None:
-            yield (*path, "min"), str(budget.min), "an upper limit only", ""
         elif name == "token_macs" and "generates" not in spec.space.kinds:
             yield path, name, "nothing: this family generates no tokens", ""
+    yield from peak_faults(spec, PEAKS)
     objectives = (*OBJECTIVES, *(m.name for m in spec.linear_metrics))
     if spec.objective.metric not in objectives:
         near = near_miss(spec.objective.metric, objectives)
