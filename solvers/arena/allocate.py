@@ -15,6 +15,7 @@ import numpy as np
 
 from mathdesign.memory.arena import Arena, Buffer
 from mathdesign.programs.base import IntArray
+from mathdesign.solvers.arena import packing
 from mathdesign.solvers.arena.kernels import placing
 
 #: Nodes of one search before the next order is tried, and of the last one.
@@ -124,6 +125,8 @@ def _within(moments: _Moments, arena: int, orders: int) -> IntArray | None:
             found = _searched(moments, arena, order, search, nodes)
             if found is not None:
                 return found
+    if packing.installed():
+        return packing.packed(moments.first, moments.end, moments.size, arena)
     return None
 
 

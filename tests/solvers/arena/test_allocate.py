@@ -7,6 +7,7 @@ import pytest
 
 from mathdesign.memory.arena import Arena, Buffer, overlapping
 from mathdesign.solvers.arena import allocate as allocating
+from mathdesign.solvers.arena import packing
 from mathdesign.solvers.arena.allocate import allocate
 from mathdesign.solvers.arena.kernels import placing
 from tests.places import ROOT
@@ -113,3 +114,22 @@ def test_minimallocs_own_example():
     buffers = read("input.12.csv")
     arena = allocate(buffers)
     assert (arena.size, arena.proven) == (12, True) and not overlapping(buffers, arena)
+
+
+def test_rectangles_are_placed_as_our_own_search_places_them():
+    """What CP-SAT is asked where our own search leaves a size open."""
+    pytest.importorskip("ortools", reason="ortools is not installed")
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        first = rng.integers(0, 6, 8)
+        buffers = [
+            Buffer(str(i), int(a), int(a + rng.integers(1, 5)), int(rng.integers(1, 9)) * 16)
+            for i, a in enumerate(first)
+        ]
+        arena = allocate(buffers)
+        lives = np.array([[b.first, b.end, b.size] for b in buffers], dtype=np.int64).T
+        offsets = packing.packed(lives[0], lives[1], lives[2], arena.size)
+        assert offsets is not None
+        assert not overlapping(buffers, Arena(arena.size, arena.bound, tuple(offsets.tolist())))
+        if arena.proven:
+            assert packing.packed(lives[0], lives[1], lives[2], arena.size - 16) is None
