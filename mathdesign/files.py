@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections.abc import Container, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 #: Strings of this form need no quotes, unless YAML 1.2 reads them as something else.
@@ -278,3 +278,9 @@ def _by_ruamel(data: object) -> str:
     stream = io.StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path that a document names stays below the working directory."""
+    pure = PurePath(path)
+    return not pure.is_absolute() and ".." not in pure.parts and "\0" not in path

@@ -14,9 +14,10 @@ from mathdesign.devices.model import DEFAULT, CostModel, Rates, read_model
 from mathdesign.devices.operators import Operator
 from mathdesign.devices.prices import Prices, Source, priced
 from mathdesign.devices.table import read_table
+from mathdesign.files import is_inside
 from mathdesign.programs.base import Budget
 from mathdesign.spec.blocks import COST_FILES, DeviceSpec
-from mathdesign.spec.devices import INLINE, SOURCES, is_inside
+from mathdesign.spec.devices import INLINE, SOURCES
 from mathdesign.spec.faults import CrossFault, Fault, SpecError
 from mathdesign.spec.quantities import Amount
 

@@ -14,7 +14,6 @@ canonical form.
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any
 
 from mathdesign.spec.blocks import COST_FILES, EXAMPLE, USUAL
@@ -25,12 +24,6 @@ INLINE = ("overhead", "per_mac", "per_byte")
 SOURCES = (*COST_FILES, *INLINE)
 #: Any of these in a budget makes it a device's.
 MARKS = (*SOURCES, "interpolate", "margin", "dtype")
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path stays below the working directory."""
-    pure = PurePath(path)
-    return not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
 
 
 def needs_device(path: tuple[str | int, ...]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
 
 from mathdesign.devices.sources import device_faults
+from mathdesign.files import is_inside
 from mathdesign.memory.steps import ACTIVATION_BYTES, BYTES, WEIGHT_BYTES, MemoryOptions
 from mathdesign.programs.slot_space import TableSpace
 from mathdesign.spaces.blocks.alive import NotHeld, most_alive
@@ -38,7 +38,7 @@ def list_faults(spec: ListSpec) -> Iterator[CrossFault]:
         yield ("objective", "pick"), "a pick", "beside `predictor`", ""
     if objective.pick == "sound" and objective.uncertainty:
         yield ("objective", "pick"), "sound beside uncertainty", "one of the two", ""
-    if objective.predictor is not None and not _inside(objective.predictor):
+    if objective.predictor is not None and not is_inside(objective.predictor):
         accepted = "a folder below the working directory (run the command from one that holds it)"
         yield ("objective", "predictor"), repr(objective.predictor), accepted, ""
     if faults:
@@ -211,8 +211,3 @@ def _without_faults(spec: ListSpec, space: TableSpace) -> Iterator[CrossFault]:
             yield path, "every option", "at least one option left", ""
     if spec.space.without and len(slots) < 2:
         yield ("space", "without"), "a space of one slot", "leave the options out of the slot", ""
-
-
-def _inside(folder: str) -> bool:
-    path = PurePath(folder)
-    return not path.is_absolute() and ".." not in path.parts

@@ -20,7 +20,7 @@ from mathdesign.solvers.exact.kernels.state import (
     Work,
     fill,
 )
-from mathdesign.solvers.exact.kernels.tables import score_tables
+from mathdesign.solvers.exact.kernels.tables import log_at
 from mathdesign.solvers.exact.kernels.terms import (
     build_chords,
     build_deep,
@@ -31,7 +31,7 @@ from mathdesign.solvers.exact.kernels.terms import (
     number_active,
     prefixes_possible,
 )
-from mathdesign.solvers.exact.kernels.visits import points_in, position
+from mathdesign.solvers.exact.kernels.visits import nearest, points_in, position
 from mathdesign.solvers.exact.model import BoxModel
 
 
@@ -96,6 +96,31 @@ def line_error(m: BoxModel, w: Work, g: int, weight: float) -> float:
     const, slope = line_of(m, w, g, weight)
     mu = w.y[m.pair[g, 1]]
     return abs(const + slope * mu - math.log1p(math.exp(mu)))
+
+
+@inner
+def score_tables(m: BoxModel, w: Work, dense: int, first: int, linear: int) -> None:
+    """Add to w.score what tables lie above the relaxed symbols, at the prices that they have."""
+    for t in range(m.table_var.shape[0]):
+        v = m.table_var[t, 0]
+        if w.act[v] < 0:
+            continue
+        price = max(0.0, -w.best_res[w.act[v]])
+        for i in range(first, linear):
+            if w.lin_rule[i] == -2 - t:
+                price += w.lam[dense + i]
+        at, width = w.cell, 0.0
+        for p in range(3):
+            j = m.table_var[t, 1 + p]
+            at[p] = 0
+            if j >= 0:
+                at[p] = nearest(m, w, j)
+                width += w.hi[j] - w.lo[j]
+        error = price * max(0.0, log_at(m, t, at[0], at[1], at[2]) - w.y[v])
+        for p in range(3):
+            j = m.table_var[t, 1 + p]
+            if j >= 0 and width > 0.0:
+                w.score[j] += error * (w.hi[j] - w.lo[j]) / width
 
 
 @inner

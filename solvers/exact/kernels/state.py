@@ -28,6 +28,8 @@ NEVER = -1e304
 #: The depth penalty at its greatest: what programs saturate at.
 MOST_PENALTY = 1e300
 
+#: Planes below a table: of the whole box, of the lower and of the upper halves.
+PLANES = 3
 #: Columns of ``Work.span``: the intervals of z, E and sqrt(z E) of a scale.
 Z_LO, Z_HI, E_LO, E_HI, ROOT_LO, ROOT_HI = range(6)
 #: Columns of ``Work.form``: coefficients of z, E and sqrt(z E) in an over-estimator of z E.
@@ -175,7 +177,7 @@ def workspace(m: BoxModel) -> Work:
         zlo=f(every), zhi=f(every), dy=f(every), res=f(every), mag=f(every),
         best_res=f(every), best_y=f(every), absorbed=f(products + 1), start=f(n),
         point=i(n), found=i(LEAF_POINTS, n), score=f(n),
-        cell=i(3), slope=f(3, 3), offset=f(3), active=0, dense=0, linear=0,
+        cell=i(3), slope=f(PLANES, 3), offset=f(PLANES), active=0, dense=0, linear=0,
     )  # fmt: skip
 
 

@@ -18,11 +18,8 @@ import math
 
 from mathdesign.programs.base import IntArray
 from mathdesign.solvers.compiled import inner
-from mathdesign.solvers.exact.kernels.state import RELAXED, Work
+from mathdesign.solvers.exact.kernels.state import PLANES, RELAXED, Work
 from mathdesign.solvers.exact.model import BoxModel
-
-#: Planes a table: of the whole box, of the lower and of the upper halves.
-PLANES = 3
 
 
 @inner
@@ -200,33 +197,3 @@ def build_tables(m: BoxModel, w: Work, count: int) -> int:
                 w.lin_rule[count] = -2 - t
                 count += 1
     return count
-
-
-@inner
-def score_tables(m: BoxModel, w: Work, dense: int, first: int, linear: int) -> None:
-    """Add to w.score what tables lie above the relaxed symbols, at the prices that they have."""
-    for t in range(m.table_var.shape[0]):
-        v = m.table_var[t, 0]
-        if w.act[v] < 0:
-            continue
-        price = max(0.0, -w.best_res[w.act[v]])
-        for i in range(first, linear):
-            if w.lin_rule[i] == -2 - t:
-                price += w.lam[dense + i]
-        at, width = w.cell, 0.0
-        for p in range(3):
-            j = m.table_var[t, 1 + p]
-            at[p] = 0
-            if j >= 0:
-                i, top = w.ilo[j], w.ihi[j]
-                while i < top and m.at[j, i + 1] <= w.y[j]:
-                    i += 1
-                if i < top and m.at[j, i + 1] - w.y[j] < w.y[j] - m.at[j, i]:
-                    i += 1
-                at[p] = i
-                width += w.hi[j] - w.lo[j]
-        error = price * max(0.0, log_at(m, t, at[0], at[1], at[2]) - w.y[v])
-        for p in range(3):
-            j = m.table_var[t, 1 + p]
-            if j >= 0 and width > 0.0:
-                w.score[j] += error * (w.hi[j] - w.lo[j]) / width

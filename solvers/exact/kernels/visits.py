@@ -51,10 +51,7 @@ def visit_all(m: BoxModel, w: Work, incumbent: float) -> int:
 def round_off(m: BoxModel, w: Work, incumbent: float) -> int:
     """Judge the point next to the relaxed solution; 1 if it is in w.found."""
     for j in range(m.size.shape[0]):
-        i = position(m, w, j, w.y[j])
-        if i < w.ihi[j] and m.at[j, i + 1] - w.y[j] < w.y[j] - m.at[j, i]:
-            i += 1
-        w.point[j] = i
+        w.point[j] = nearest(m, w, j)
     follow_sources(m, w.point)
     return offer(m, w, w.point, incumbent, 0)[1]
 
@@ -70,3 +67,12 @@ def position(m: BoxModel, w: Work, j: int, y: float) -> int:
         else:
             hi = middle - 1
     return lo
+
+
+@inner
+def nearest(m: BoxModel, w: Work, j: int) -> int:
+    """The index of the box whose coordinate is next to the relaxed one."""
+    i = position(m, w, j, w.y[j])
+    if i < w.ihi[j] and m.at[j, i + 1] - w.y[j] < w.y[j] - m.at[j, i]:
+        i += 1
+    return i
