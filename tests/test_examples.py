@@ -10,6 +10,7 @@ import pytest
 
 from mathdesign.kinds.load import load
 from mathdesign.result import Design
+from mathdesign.validators.training.data import refuse
 from tests.places import ROOT
 
 EXAMPLES = sorted(ROOT.glob("examples/*/design.yaml"))
@@ -53,6 +54,16 @@ def test_the_tiny_network_learns_the_digits(tmp_path: Path):
     training = json.loads((tmp_path / "out/training.json").read_text())
     assert training["test_accuracy"] >= 0.97
     assert (tmp_path / "out/curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.parent.name)
+def test_an_example_can_be_trained_as_it_asks(path: Path):
+    """Its network tells as many classes apart as its data have."""
+    spec = load(path)
+    words = getattr(spec, "training", None)
+    if words is None or not hasattr(spec.space, "classes"):
+        pytest.skip("no training on images")
+    refuse(words.data, spec.space.classes)
 
 
 def a_large_example_trains_a_little(folder: Path) -> None:
